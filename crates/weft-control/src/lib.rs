@@ -1,1 +1,38 @@
-//! (to be written)
+//! The wiring of the control plane: who calls whom, and in which order things start and stop.
+//!
+//! In: options from a binary. Out: a running control plane until it is told to stop.
+//! Holds: `pipeline.rs` reads from top to bottom as the configuration walk.
+//! Never: a rule of the mesh; those live in the rooms that are wired here.
+
+pub mod embedded;
+
+/// Which program runs as sidecar and gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dataplane {
+    /// `weft-proxy`.
+    #[default]
+    Weft,
+    /// A real Envoy under `weft-proxy agent`.
+    Envoy,
+}
+
+impl std::str::FromStr for Dataplane {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "weft" => Ok(Self::Weft),
+            "envoy" => Ok(Self::Envoy),
+            other => Err(format!("unknown data plane {other:?}: use weft or envoy")),
+        }
+    }
+}
+
+impl std::fmt::Display for Dataplane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Weft => "weft",
+            Self::Envoy => "envoy",
+        })
+    }
+}
