@@ -1,0 +1,168 @@
+"""A running `weft up`, and the few verbs that the tests use on it."""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BIN = pathlib.Path(os.environ.get("WEFT_BIN", ROOT / "target/release"))
+PEERS = pathlib.Path(os.environ.get("WEFT_PEERS", ROOT / ".peers/bin"))
+SEEDS = pathlib.Path(os.environ.get("WEFT_SHARED", ROOT.parent / "shared")) / "seed-yaml"
+SHOP = ROOT / "samples/shop"
+
+
+def free_port():
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, condition, seconds=30.0):
+    """Polls until the condition answers something true, and returns it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+class Mesh:
+    def __init__(self, folder, dataplane="weft", user=None):
+        self.state = pathlib.Path(folder) / "state"
+        self.dataplane = dataplane
+        self.user = user
+        self.http, self.https, self.api = free_port(), free_port(), free_port()
+        self.up_seconds = None
+
+    # -- processes
+
+    def environment(self):
+        env = dict(os.environ, KUBECONFIG=str(self.state / "kubeconfig"), NO_COLOR="1")
+        env["PATH"] = f"{PEERS}:{env['PATH']}"
+        env["ENVOY_PATH"] = str(PEERS / "envoy")
+        if self.user:
+            env["HOME"] = str(self.state.parent)
+        return env
+
+    def run(self, *command, check=True, timeout=120, stdin=None):
+        prefix = ["runuser", "-u", self.user, "--"] if self.user else []
+        done = subprocess.run(
+            [*prefix, *map(str, command)],
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=timeout,
+            input=stdin,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def weft(self, *args, **kwargs):
+        return self.run(BIN / "weft", *args, "--state-dir", self.state, **kwargs)
+
+    def popen(self, *command):
+        return subprocess.Popen(
+            [*map(str, command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment(),
+        )
+
+    def up(self, *paths):
+        began = time.monotonic()
+        done = self.weft(
+            "up", *(paths or [SHOP]), "--detach",
+            "--dataplane", self.dataplane, "--api-port", self.api,
+            "--ingress-http-port", self.http, "--ingress-https-port", self.https,
+            timeout=180,
+        )
+        self.up_seconds = time.monotonic() - began
+        return done
+
+    def down(self):
+        began = time.monotonic()
+        self.weft("down", check=False)
+        return time.monotonic() - began
+
+    # -- people's tools
+
+    def kubectl(self, *args, **kwargs):
+        return self.run(PEERS / "kubectl", *args, **kwargs).stdout
+
+    def get(self, *args):
+        return json.loads(self.kubectl("get", *args, "-o", "json"))
+
+    def apply_text(self, text, namespace=None):
+        scope = ["-n", namespace] if namespace else []
+        return self.kubectl("apply", *scope, "-f", "-", stdin=text)
+
+    def apply_seed(self, prefix, namespace=None):
+        (found,) = SEEDS.glob(f"{prefix}-*.yaml")
+        return self.apply_text(found.read_text(), namespace)
+
+    def exec(self, namespace, target, *command, check=True, timeout=120):
+        return self.run(
+            PEERS / "kubectl", "exec", "-n", namespace, target, "--", *command,
+            check=check, timeout=timeout,
+        )
+
+    def curl(self, namespace, target, *args, check=True):
+        """curl from inside a pod; answers the finished process."""
+        return self.exec(namespace, target, "curl", "-sS", "--max-time", "10", *args, check=check)
+
+    def code(self, namespace, target, *args):
+        """The HTTP status that curl got inside a pod."""
+        out = self.curl(namespace, target, "-o", "/dev/null", "-w", "%{http_code}", *args, check=False)
+        return out.stdout.strip()
+
+    def load(self, namespace, target, url, rate, seconds, *extra):
+        """Starts the open-loop generator inside a pod."""
+        return self.popen(
+            PEERS / "kubectl", "exec", "-n", namespace, target, "--",
+            BIN / "weft", "load", "--rate", rate, "--duration", f"{seconds}s", *extra, "-o", "json", url,
+        )
+
+    def programmed(self, what, namespace):
+        self.kubectl("wait", "-n", namespace, "--for=condition=Programmed", what, "--timeout=30s")
+
+    # -- facts
+
+    def processes(self):
+        """Every process that belongs to this mesh: (pid, command line)."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+                if str(self.state) in line:
+                    found.append((int(entry.name), line))
+        return found
+
+    def control_plane_pid(self):
+        (pid,) = [p for p, line in self.processes() if re.search(r"weft\S* control-plane", line)]
+        return pid
+
+
+def report(line):
+    """Puts a measured figure where a person and CI can read it."""
+    with open(os.environ.get("WEFT_REPORT", ROOT / "conformance" / "figures.txt"), "a") as out:
+        out.write(line + "\n")
+
+
+def finish(load, seconds):
+    """Waits for a load generator; answers its JSON report."""
+    out, err = load.communicate(timeout=seconds + 60)
+    assert load.returncode == 0, f"{out}\n{err}"
+    return json.loads(out)
