@@ -1,0 +1,101 @@
+//! Envoy's canonical JSON of its messages, for config dumps.
+//!
+//! In: a type URL and bytes. Out: JSON, with nested `Any` opened.
+//! Holds: a message of a type that we do not know still shows, as base64 under its `@type`.
+//! Never: reading JSON; what a proxy takes is protobuf.
+//! Why lazily: the descriptors cost a proxy some megabytes, and most proxies are never asked for a dump.
+
+use std::sync::LazyLock;
+
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use serde_json::{Value, json};
+
+use crate::ads::Any;
+
+static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+static POOL: LazyLock<DescriptorPool> =
+    LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).unwrap_or_else(|_| DescriptorPool::new()));
+
+/// Writes one message; `@type` comes first.
+#[must_use]
+pub fn to_json(any: &Any) -> Value {
+    match known(any) {
+        Some(value) => value,
+        None => json!({ "@type": any.type_url, "value": base64(&any.value) }),
+    }
+}
+
+fn known(any: &Any) -> Option<Value> {
+    let name = any.type_url.rsplit('/').next()?;
+    let descriptor = POOL.get_message_by_name(name)?;
+    let message = DynamicMessage::decode(descriptor, any.value.clone()).ok()?;
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    let value = message.serialize_with_options(serde_json::value::Serializer, &options).ok()?;
+    let mut object = serde_json::Map::new();
+    object.insert("@type".into(), Value::String(any.type_url.clone()));
+    match value {
+        Value::Object(fields) => object.extend(fields),
+        other => drop(object.insert("value".into(), other)),
+    }
+    Some(Value::Object(object))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4 {
+            let six = (word >> (18 - 6 * i)) & 63;
+            let letter = ALPHABET.get(six as usize).copied().unwrap_or(b'=');
+            text.push(if i > chunk.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::envoy::config::cluster::v3::Cluster;
+    use crate::envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext;
+    use crate::google::protobuf;
+    use crate::type_url;
+
+    #[test]
+    fn a_nested_any_is_opened() {
+        let tls = UpstreamTlsContext { sni: "a.b".into(), ..Default::default() };
+        let socket = crate::envoy::config::core::v3::TransportSocket {
+            name: "tls".into(),
+            config_type: Some(
+                crate::envoy::config::core::v3::transport_socket::ConfigType::TypedConfig(
+                    protobuf::Any {
+                        type_url: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext".into(),
+                        value: tls.encode_to_vec(),
+                    },
+                ),
+            ),
+        };
+        let cluster = Cluster {
+            name: "c".into(),
+            connect_timeout: Some(protobuf::Duration { seconds: 10, nanos: 0 }),
+            transport_socket: Some(socket),
+            ..Default::default()
+        };
+        let any = Any { type_url: type_url::CLUSTER.into(), value: cluster.encode_to_vec().into() };
+        let json = to_json(&any);
+        assert_eq!(json["name"], "c");
+        assert_eq!(json["connect_timeout"], "10s");
+        assert_eq!(json["transport_socket"]["typed_config"]["sni"], "a.b");
+    }
+
+    #[test]
+    fn an_unknown_type_shows_as_bytes() {
+        let any = Any { type_url: "x/y.Z".into(), value: vec![1, 2, 3, 4].into() };
+        assert_eq!(to_json(&any)["value"], "AQIDBA==");
+    }
+}
