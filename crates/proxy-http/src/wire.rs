@@ -1,0 +1,192 @@
+//! A connection with what was read too much and what is not yet written.
+//!
+//! In: any byte stream. Out: bytes in a buffer; queued bytes on the stream.
+//! Holds: an idle wire owns no buffer; writes keep their order.
+//! Never: meaning of the bytes.
+//! Why one scratch buffer per thread: reads are large when data is there, and cost no memory when not.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Any two-way byte stream: plain socket, TLS, or a pipe in a test.
+pub trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+/// The one seam where the kind of stream is forgotten.
+pub type BoxIo = Box<dyn Io>;
+
+const SCRATCH: usize = 64 * 1024;
+/// Above this many queued bytes a sink asks its source to wait.
+pub const HIGH_WATER: usize = 64 * 1024;
+const COPY_BELOW: usize = 8 * 1024;
+const MAX_SLICES: usize = 16;
+
+thread_local! {
+    static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+}
+
+/// Reads once from `io`, as much as there is, to the end of `into`. `Ok(0)` is the end of the stream.
+///
+/// # Errors
+/// As the stream.
+pub fn poll_read_into(
+    io: &mut (impl AsyncRead + Unpin + ?Sized),
+    cx: &mut Context<'_>,
+    into: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
+    READ.with_borrow_mut(|scratch| {
+        let mut buf = ReadBuf::new(scratch);
+        ready!(Pin::new(io).poll_read(cx, &mut buf))?;
+        into.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    })
+}
+
+/// A stream with its read-ahead and its write queue.
+pub struct Wire {
+    io: BoxIo,
+    /// Read and not yet consumed.
+    pub read: BytesMut,
+    /// Small writes gather here; larger pieces go to the queue as they are.
+    pub out: BytesMut,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    eof: bool,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire")
+            .field("read", &self.read.len())
+            .field("eof", &self.eof)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// Wraps a fresh stream.
+    #[must_use]
+    pub fn new(io: BoxIo) -> Self {
+        let (read, out) = (BytesMut::new(), BytesMut::new());
+        Self { io, read, out, queue: VecDeque::new(), queued: 0, eof: false }
+    }
+
+    /// Gives the stream back, with what was read ahead.
+    #[must_use]
+    pub fn into_parts(self) -> (BoxIo, BytesMut) {
+        (self.io, self.read)
+    }
+
+    /// Reads more. `Ok(false)` is the end of the stream.
+    ///
+    /// # Errors
+    /// As the stream.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.eof {
+            return Poll::Ready(Ok(false));
+        }
+        let n = ready!(poll_read_into(&mut self.io, cx, &mut self.read))?;
+        self.eof = n == 0;
+        Poll::Ready(Ok(n > 0))
+    }
+
+    /// True when the peer has said or done nothing while the wire was idle.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        self.read.is_empty() && !self.eof && self.poll_fill(&mut cx).is_pending()
+    }
+
+    /// Queues a piece of a body.
+    pub fn push(&mut self, data: Bytes) {
+        if data.len() < COPY_BELOW {
+            self.out.extend_from_slice(&data);
+            return;
+        }
+        self.seal();
+        self.queued += data.len();
+        self.queue.push_back(data);
+    }
+
+    fn seal(&mut self) {
+        if !self.out.is_empty() {
+            self.queued += self.out.len();
+            self.queue.push_back(self.out.split().freeze());
+        }
+    }
+
+    /// Bytes not yet written.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.queued + self.out.len()
+    }
+
+    /// Writes until nothing is queued.
+    ///
+    /// # Errors
+    /// As the stream.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.pending() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        while self.pending() > 0 {
+            let written = if self.queue.is_empty() {
+                ready!(Pin::new(&mut self.io).poll_write(cx, &self.out))?
+            } else {
+                self.seal();
+                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                for (slot, piece) in slices.iter_mut().zip(&self.queue) {
+                    *slot = IoSlice::new(piece);
+                }
+                let used = self.queue.len().min(MAX_SLICES);
+                ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..used]))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.consume(written);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn consume(&mut self, mut written: usize) {
+        while written > 0 {
+            let Some(front) = self.queue.front_mut() else {
+                self.out.advance(written.min(self.out.len()));
+                return;
+            };
+            let n = written.min(front.len());
+            front.advance(n);
+            self.queued -= n;
+            written -= n;
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+        }
+    }
+
+    /// Frees empty buffers; called when the connection has nothing to do.
+    pub fn rest(&mut self) {
+        if self.read.is_empty() {
+            self.read = BytesMut::new();
+        }
+        if self.pending() == 0 {
+            self.out = BytesMut::new();
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// Ends the writing side.
+    ///
+    /// # Errors
+    /// As the stream.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
