@@ -1,1 +1,51 @@
-//! (to be written)
+//! Keys, signing requests, trust bundles, rotation, and the TLS settings that follow from them.
+//!
+//! In: an identity, somebody who signs ([`CertificateSigner`]), the clock. Out: an [`IdentityStore`] that always holds the
+//! newest credential, and rustls configurations that read it at every handshake.
+//! Holds: the private key never leaves the process except to a local Envoy; a rotation ends no connection.
+//! Never: gRPC, files, policy about who may speak to whom beyond names in a certificate.
+//! Why configurations read the store: a pool or listener keeps one configuration for life and need not know of rotation.
+
+mod bundle;
+mod credential;
+mod peer;
+mod request;
+mod rotate;
+mod san;
+mod store;
+mod tls;
+mod verify;
+
+pub use bundle::TrustBundle;
+pub use credential::Credential;
+pub use peer::{peer_spiffe, peer_uris};
+pub use request::SigningRequest;
+pub use rotate::{CertificateSigner, RotateOptions, SignError, SignedChain, rotate};
+pub use san::SanMatch;
+pub use store::IdentityStore;
+pub use tls::{ClientTls, ServerTls, client_config, server_config, static_server_config};
+
+/// The TLS types that the proxy rooms use.
+pub use rustls;
+
+/// Why a key, certificate or bundle cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IdentityError {
+    /// Key or request could not be made.
+    #[error("cannot make a key or signing request: {0}")]
+    Request(String),
+    /// PEM or DER that does not parse.
+    #[error("unreadable {what}: {why}")]
+    Unreadable {
+        /// Which piece.
+        what: &'static str,
+        /// The parser's word.
+        why: String,
+    },
+    /// Key and certificate do not fit, or the algorithm is not supported.
+    #[error("unusable key: {0}")]
+    Key(String),
+    /// The TLS library refuses the settings.
+    #[error("unusable TLS settings: {0}")]
+    Tls(String),
+}

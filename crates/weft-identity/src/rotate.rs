@@ -1,0 +1,112 @@
+//! Keeps the store's credential fresh: first certificate, renewal at half-life, patience while the authority is away.
+//!
+//! In: identity, a signer, the clock. Out: publications into the store; never returns by itself.
+//! Holds: the old credential serves until the new one is whole; a new key is made for every certificate.
+//! Never: gives up, or publishes something that does not parse.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_rt::{Backoff, Clock, Rng};
+use weft_types::SpiffeId;
+
+use crate::{Credential, IdentityError, IdentityStore, SigningRequest};
+
+/// A signed answer.
+#[derive(Debug, Clone)]
+pub struct SignedChain {
+    /// PEM certificates, leaf first.
+    pub chain: Vec<String>,
+    /// PEM of the roots to trust.
+    pub roots: String,
+}
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SignError {
+    /// Try again later.
+    #[error("certificate authority unavailable: {0}")]
+    Unavailable(String),
+    /// The authority said no; a later try may carry a better token.
+    #[error("certificate authority refused: {0}")]
+    Refused(String),
+}
+
+/// Somebody who signs, e.g. the control plane over gRPC.
+pub trait CertificateSigner: Send + Sync {
+    /// Has `csr_pem` signed, for `ttl` or for the authority's default.
+    fn sign(
+        &self,
+        csr_pem: &str,
+        ttl: Option<Duration>,
+    ) -> impl Future<Output = Result<SignedChain, SignError>> + Send;
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct RotateOptions {
+    /// Whose certificate.
+    pub identity: SpiffeId,
+    /// Wished lifetime; `None` leaves it to the authority.
+    pub ttl: Option<Duration>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RenewError {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// Share of the remaining life after which a certificate is renewed, and how far chance may move it.
+const RENEW_AT: f64 = 0.5;
+const JITTER: f64 = 0.05;
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
+
+/// Runs for as long as the proxy does; drop the future to stop.
+pub async fn rotate<S: CertificateSigner>(
+    store: IdentityStore,
+    signer: S,
+    options: RotateOptions,
+    clock: Clock,
+) {
+    let mut rng = Rng::from_os();
+    let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_RETRY);
+    loop {
+        let wait = match renew(&signer, &options).await {
+            Ok(credential) => {
+                backoff.reset();
+                let wait = until_renewal(&credential, &clock, &mut rng);
+                tracing::info!(serial = credential.serial(), next = ?wait, "certificate issued");
+                store.publish(Arc::new(credential));
+                wait
+            }
+            Err(error) => {
+                let wait = backoff.next(&mut rng);
+                tracing::warn!(%error, retry_in = ?wait, "no new certificate; the old one serves on");
+                wait
+            }
+        };
+        clock.sleep(wait).await;
+    }
+}
+
+async fn renew<S: CertificateSigner>(
+    signer: &S,
+    options: &RotateOptions,
+) -> Result<Credential, RenewError> {
+    let request = SigningRequest::new(&options.identity)?;
+    let signed = signer.sign(&request.csr_pem, options.ttl).await?;
+    let credential =
+        Credential::from_pem(&request.key_pem, &signed.chain.join("\n"), &signed.roots)?;
+    if credential.spiffe_id() != Some(&options.identity) {
+        return Err(SignError::Refused("certificate is for another identity".into()).into());
+    }
+    Ok(credential)
+}
+
+fn until_renewal(credential: &Credential, clock: &Clock, rng: &mut Rng) -> Duration {
+    let left = credential.not_after().duration_since(clock.wall()).unwrap_or_default();
+    rng.jittered(left.mul_f64(RENEW_AT), JITTER).max(Duration::from_secs(1))
+}
