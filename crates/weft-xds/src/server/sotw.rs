@@ -1,0 +1,75 @@
+//! The state-of-the-world form.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use weft_proto::ads::{Any, DiscoveryRequest, DiscoveryResponse};
+
+use super::subscription::{InFlight, Subscription};
+use super::{Received, ResourceSet};
+
+pub(super) fn receive(
+    types: &mut HashMap<String, Subscription>,
+    request: DiscoveryRequest,
+) -> Received {
+    let DiscoveryRequest {
+        version_info: _,
+        node: _,
+        resource_names,
+        type_url,
+        response_nonce,
+        error_detail,
+    } = request;
+    let first = || Subscription::first(&type_url, resource_names.is_empty());
+    let subscription = types.entry(type_url.clone()).or_insert_with(first);
+    let latest = response_nonce.is_empty() || subscription.is_latest(&response_nonce);
+    let answer = subscription.answered(&response_nonce, error_detail.as_ref());
+    if latest {
+        let mut names: BTreeSet<String> = resource_names.into_iter().collect();
+        subscription.wildcard |= names.remove("*");
+        if names.difference(&subscription.names).next().is_some() {
+            subscription.due = true;
+        }
+        subscription.names = names;
+    }
+    let wants = subscription.due;
+    Received { type_url, answer, wants }
+}
+
+pub(super) fn answer(
+    subscription: &mut Subscription,
+    type_url: &str,
+    set: &ResourceSet,
+    nonce: String,
+    tag: u64,
+) -> Option<DiscoveryResponse> {
+    let wanted: Vec<_> = set.iter().filter(|(name, _)| subscription.wants(name)).collect();
+    let mut hasher = DefaultHasher::new();
+    for (name, resource) in &wanted {
+        (name, &resource.version).hash(&mut hasher);
+    }
+    let version = format!("{:016x}", hasher.finish());
+    if version == subscription.version && !subscription.due {
+        return None;
+    }
+    subscription.due = false;
+    subscription.version.clone_from(&version);
+    let before = std::mem::take(&mut subscription.held);
+    subscription.held =
+        wanted.iter().map(|(name, r)| ((*name).clone(), r.version.clone())).collect();
+    let gone = before.into_keys().filter(|name| !subscription.held.contains_key(name));
+    let removed = gone.collect();
+    let sent = wanted.iter().map(|(name, _)| (*name).clone()).collect();
+    subscription.sent(InFlight { nonce: nonce.clone(), tag, sent, removed });
+    let body = |resource: &super::Resource| Any {
+        type_url: type_url.to_owned(),
+        value: resource.body.clone(),
+    };
+    let resources = wanted.into_iter().map(|(_, resource)| body(resource)).collect();
+    Some(DiscoveryResponse {
+        version_info: version,
+        resources,
+        type_url: type_url.to_owned(),
+        nonce,
+    })
+}

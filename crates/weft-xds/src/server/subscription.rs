@@ -1,0 +1,77 @@
+//! What a client wants of one type, has of it, and was sent but did not answer yet.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use weft_proto::google::rpc::Status;
+use weft_proto::type_url;
+
+use crate::Answer;
+use crate::refusal::read_error_detail;
+
+/// An answer under way.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) nonce: String,
+    pub(super) tag: u64,
+    pub(super) sent: Vec<String>,
+    pub(super) removed: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Subscription {
+    pub(super) wildcard: bool,
+    pub(super) names: BTreeSet<String>,
+    /// Delta: name to version. State of the world: the names of the last answer.
+    pub(super) held: HashMap<String, Arc<str>>,
+    /// Names asked for that do not exist, and of which the client knows so.
+    pub(super) absent: BTreeSet<String>,
+    /// State of the world: version of the last answer.
+    pub(super) version: String,
+    /// An answer is due even when nothing changed.
+    pub(super) due: bool,
+    in_flight: VecDeque<InFlight>,
+}
+
+impl Subscription {
+    /// The first request of a type; it is always answered, so that the client's start-up goes on.
+    pub(super) fn first(type_url: &str, no_names: bool) -> Self {
+        let by_name = [type_url::ENDPOINTS, type_url::ROUTE, type_url::SECRET];
+        Self { wildcard: no_names && !by_name.contains(&type_url), due: true, ..Self::default() }
+    }
+
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    pub(super) fn waiting(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
+        self.held.keys().map(String::as_str)
+    }
+
+    pub(super) fn forget(&mut self, names: &[String]) {
+        for name in names {
+            self.held.remove(name);
+        }
+    }
+
+    pub(super) fn sent(&mut self, in_flight: InFlight) {
+        self.in_flight.push_back(in_flight);
+    }
+
+    pub(super) fn is_latest(&self, nonce: &str) -> bool {
+        self.in_flight.back().is_none_or(|last| last.nonce == nonce)
+    }
+
+    /// Matches a nonce with an answer under way; older ones count as answered with it.
+    pub(super) fn answered(&mut self, nonce: &str, error: Option<&Status>) -> Option<Answer> {
+        let position = self.in_flight.iter().position(|flight| flight.nonce == nonce)?;
+        let mut answered: Vec<InFlight> = self.in_flight.drain(..=position).collect();
+        let InFlight { nonce: _, tag, sent, removed } = answered.pop()?;
+        let refused = error.map(|error| read_error_detail(error, &sent)).unwrap_or_default();
+        Some(Answer { tag, sent, removed, refused })
+    }
+}
