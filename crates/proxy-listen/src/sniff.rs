@@ -107,6 +107,9 @@ fn hello(first: &[u8]) -> Option<Sniffed> {
 }
 
 fn http(first: &[u8]) -> Option<Sniffed> {
+    if !first.first()?.is_ascii_uppercase() {
+        return Some(Sniffed::Other);
+    }
     let n = first.len().min(PREFACE.len());
     if first[..n] == PREFACE[..n] {
         return (n == PREFACE.len()).then_some(Sniffed::Http2);

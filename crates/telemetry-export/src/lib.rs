@@ -1,1 +1,13 @@
-//! (to be written)
+//! Turns records into Istio's metrics and access log.
+//!
+//! In: records of each worker. Out: Prometheus text; log lines to a writer thread.
+//! Holds: series are bounded; the log never makes a worker wait.
+//! Never: deciding what is recorded.
+
+pub mod access_log;
+pub mod prometheus;
+pub mod series;
+
+pub use access_log::{AccessLog, LogWriter};
+pub use prometheus::render;
+pub use series::{Cells, Registry, WorkerSink};

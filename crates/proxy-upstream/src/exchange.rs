@@ -1,0 +1,209 @@
+//! One request and its answer, seen from the client, in HTTP/1 or HTTP/2.
+//!
+//! In: a connection from the pool. Out: the server's head and frames.
+//! Holds: an HTTP/1 connection goes back to its pool only after both messages ended cleanly.
+//! Never: retrying.
+
+use std::future::Future as _;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use http::Method;
+use proxy_http::h2io::{self, Receiver, Sender};
+use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, StreamError, Wire};
+
+use crate::pool::{Home, Live};
+
+/// The server's end of one exchange.
+#[derive(Debug)]
+pub enum Exchange {
+    /// On an HTTP/1 connection.
+    H1(Box<H1>),
+    /// A stream of an h2 connection.
+    H2(Box<H2>),
+}
+
+/// An exchange on an HTTP/1 connection.
+#[derive(Debug)]
+pub struct H1 {
+    live: Live,
+    home: Home,
+    method: Method,
+    reused: bool,
+    sent_all: bool,
+    server_keeps: bool,
+}
+
+/// An exchange on an h2 stream.
+#[derive(Debug)]
+pub struct H2 {
+    response: ResponseFuture,
+    receiver: Option<Receiver>,
+    sender: Sender,
+    local: Option<SocketAddr>,
+    reused: bool,
+}
+
+impl Exchange {
+    /// Starts a request on an HTTP/1 connection.
+    pub(crate) fn on_h1(live: Live, home: Home, head: &RequestHead, reused: bool) -> Self {
+        let mut h1 = H1 {
+            live,
+            home,
+            method: head.method.clone(),
+            reused,
+            sent_all: head.body.is_empty(),
+            server_keeps: false,
+        };
+        h1.live.conn.send_request(head);
+        Self::H1(Box::new(h1))
+    }
+
+    /// Starts a request on an h2 connection.
+    pub(crate) fn on_h2(
+        send: &mut SendRequest<Bytes>,
+        local: Option<SocketAddr>,
+        head: &RequestHead,
+        reused: bool,
+    ) -> Result<Self, StreamError> {
+        let mut request = h2io::request_of(head)?;
+        let end = head.body.is_empty();
+        if let BodyKind::Length(n) = head.body {
+            request.headers_mut().insert(http::header::CONTENT_LENGTH, n.into());
+        }
+        let (response, stream) = send.send_request(request, end)?;
+        let mut sender = Sender::new(stream);
+        if end {
+            sender.set_ended();
+        }
+        Ok(Self::H2(Box::new(H2 { response, receiver: None, sender, local, reused })))
+    }
+
+    /// The connection had served before: a failure without an answer may only mean that it had gone stale.
+    #[must_use]
+    pub const fn reused(&self) -> bool {
+        match self {
+            Self::H1(h1) => h1.reused,
+            Self::H2(h2) => h2.reused,
+        }
+    }
+
+    /// Our address on the connection.
+    #[must_use]
+    pub const fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::H1(h1) => h1.live.local,
+            Self::H2(h2) => h2.local,
+        }
+    }
+
+    /// Queues a frame of the request's body.
+    pub fn send_frame(&mut self, frame: Frame) {
+        match self {
+            Self::H1(h1) => {
+                h1.sent_all |= matches!(frame, Frame::Trailers(_));
+                h1.live.conn.send_frame(frame);
+            }
+            Self::H2(h2) => h2.sender.send_frame(frame),
+        }
+    }
+
+    /// Queues the request's end.
+    pub fn send_end(&mut self) {
+        match self {
+            Self::H1(h1) => {
+                h1.sent_all = true;
+                h1.live.conn.send_end();
+            }
+            Self::H2(h2) => h2.sender.send_end(),
+        }
+    }
+
+    /// True when the request's source should wait.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::H1(h1) => h1.live.conn.is_full(),
+            Self::H2(h2) => h2.sender.is_full(),
+        }
+    }
+
+    /// Writes what is queued.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        match self {
+            Self::H1(h1) => h1.live.conn.wire.poll_flush(cx).map_err(Into::into),
+            Self::H2(h2) => h2.sender.poll_flush(cx),
+        }
+    }
+
+    /// The next head: any number of 1xx, then the answer's.
+    ///
+    /// # Errors
+    /// The server is gone or broke the protocol.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, StreamError>> {
+        match self {
+            Self::H1(h1) => {
+                let head = ready!(h1.live.conn.poll_response(cx, &h1.method))?;
+                h1.server_keeps = head.keep_alive;
+                Poll::Ready(Ok(head))
+            }
+            Self::H2(h2) => {
+                let (parts, body) =
+                    ready!(std::pin::Pin::new(&mut h2.response).poll(cx))?.into_parts();
+                let head = h2io::response_head(&parts, body.is_end_stream())?;
+                h2.receiver = Some(Receiver::new(body));
+                Poll::Ready(Ok(head))
+            }
+        }
+    }
+
+    /// The next frame of the answer's body.
+    ///
+    /// # Errors
+    /// The server broke off.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, StreamError>> {
+        match self {
+            Self::H1(h1) => h1.live.conn.poll_frame(cx),
+            Self::H2(h2) => match &mut h2.receiver {
+                Some(receiver) => receiver.poll_frame(cx),
+                None => Poll::Ready(Ok(None)),
+            },
+        }
+    }
+
+    /// Ends the exchange; a connection that can serve again goes back to its pool.
+    pub fn finish(self) {
+        if let Self::H1(h1) = self {
+            let H1 { live, home, server_keeps, sent_all, .. } = *h1;
+            let clean = live.conn.incoming_done() && live.conn.wire.pending() == 0;
+            if server_keeps && sent_all && clean && live.conn.wire.read.is_empty() {
+                home.take_back(live);
+            }
+        }
+    }
+
+    /// Breaks the exchange off.
+    pub fn abort(self) {
+        if let Self::H2(mut h2) = self {
+            h2.sender.reset(h2::Reason::CANCEL);
+        }
+    }
+
+    /// After an upgrade: the bytes below. `None` for h2.
+    #[must_use]
+    pub fn into_wire(self) -> Option<(Wire, Live)> {
+        match self {
+            Self::H1(h1) => {
+                let H1 { mut live, .. } = *h1;
+                let wire = live.take_wire();
+                Some((wire, live))
+            }
+            Self::H2(_) => None,
+        }
+    }
+}
