@@ -1,0 +1,227 @@
+//! Writes the proxy into a Pod.
+//! In: a Pod that was decided to be injected. Out: container `istio-proxy`, volumes, labels, annotations.
+//! Holds: the proxy is the first container, so that it starts before the application.
+
+use serde_json::{Map, Value, json};
+
+use crate::decide::Template;
+use crate::{Dataplane, MeshSettings, Refused, workload};
+
+const PROXY: &str = "istio-proxy";
+
+/// Writes.
+///
+/// # Errors
+/// When `proxy.istio.io/config` or `weft.dev/dataplane` cannot be read.
+pub(crate) fn apply(
+    pod: &mut Value,
+    namespace: &str,
+    template: Template,
+    settings: &MeshSettings,
+) -> Result<(), Refused> {
+    let config = proxy_config(pod, settings)?;
+    let dataplane = dataplane(pod, settings)?;
+    let apps = container_names(pod);
+    label(pod);
+    annotate(pod, &apps, template);
+    let container = proxy_container(pod, namespace, (template, dataplane), &config, settings);
+    place(pod, container);
+    add_volumes(pod);
+    Ok(())
+}
+
+fn proxy_config(pod: &Value, settings: &MeshSettings) -> Result<Map<String, Value>, Refused> {
+    let mut config = Map::new();
+    config.insert("discoveryAddress".to_owned(), json!(settings.discovery_address));
+    if !settings.access_log_file.is_empty() {
+        config.insert("accessLogFile".to_owned(), json!(settings.access_log_file));
+    }
+    let field = "metadata.annotations[proxy.istio.io/config]";
+    if let Some(text) = pod["metadata"]["annotations"]["proxy.istio.io/config"].as_str() {
+        let wish: Value = serde_yaml_ng::from_str(text).map_err(|why: serde_yaml_ng::Error| {
+            Refused { field: field.to_owned(), why: format!("is not YAML: {why}") }
+        })?;
+        let Value::Object(wish) = wish else {
+            let why = "must be a mapping such as `concurrency: 2`".to_owned();
+            return Err(Refused { field: field.to_owned(), why });
+        };
+        config.extend(wish);
+    }
+    Ok(config)
+}
+
+fn dataplane(pod: &Value, settings: &MeshSettings) -> Result<Dataplane, Refused> {
+    match pod["metadata"]["annotations"]["weft.dev/dataplane"].as_str() {
+        None => Ok(settings.dataplane),
+        Some("weft") => Ok(Dataplane::Weft),
+        Some("envoy") => Ok(Dataplane::Envoy),
+        Some(other) => Err(Refused {
+            field: "metadata.annotations[weft.dev/dataplane]".to_owned(),
+            why: format!("{other:?} is not a data plane: use weft or envoy"),
+        }),
+    }
+}
+
+fn container_names(pod: &Value) -> Vec<String> {
+    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = containers.iter().filter_map(|c| c["name"].as_str());
+    names.filter(|name| *name != PROXY).map(str::to_owned).collect()
+}
+
+fn label(pod: &mut Value) {
+    let labels = pod["metadata"]["labels"].clone();
+    let (owner, ..) = workload(pod);
+    let first =
+        |keys: &[&str]| keys.iter().find_map(|key| labels[*key].as_str().map(str::to_owned));
+    let canonical = "service.istio.io/canonical-name";
+    let name = first(&[canonical, "app.kubernetes.io/name", "app"]).unwrap_or(owner);
+    let canonical_revision = "service.istio.io/canonical-revision";
+    let revision = first(&[canonical_revision, "app.kubernetes.io/version", "version"]);
+    set_default(pod, "labels", canonical, &name);
+    set_default(pod, "labels", canonical_revision, revision.as_deref().unwrap_or("latest"));
+    set_default(pod, "labels", "security.istio.io/tlsMode", "istio");
+}
+
+fn annotate(pod: &mut Value, apps: &[String], template: Template) {
+    let status = json!({
+        "containers": [PROXY],
+        "volumes": ["istio-token", "istiod-ca-cert", "workload-socket"],
+        "revision": "default",
+    });
+    let key = match template {
+        Template::Sidecar => "sidecar.istio.io/status",
+        Template::Gateway => "gateway.istio.io/status",
+    };
+    set_default(pod, "annotations", key, &status.to_string());
+    if let Some(app) = apps.first() {
+        set_default(pod, "annotations", "kubectl.kubernetes.io/default-container", app);
+    }
+    set_default(pod, "annotations", "prometheus.io/scrape", "true");
+    set_default(pod, "annotations", "prometheus.io/port", "15020");
+    set_default(pod, "annotations", "prometheus.io/path", "/stats/prometheus");
+}
+
+fn set_default(pod: &mut Value, group: &str, key: &str, value: &str) {
+    let map = &mut pod["metadata"][group];
+    if map.is_null() {
+        *map = json!({});
+    }
+    if map[key].is_null() {
+        map[key] = json!(value);
+    }
+}
+
+fn proxy_container(
+    pod: &Value,
+    namespace: &str,
+    (template, dataplane): (Template, Dataplane),
+    config: &Map<String, Value>,
+    settings: &MeshSettings,
+) -> Value {
+    let role = match template {
+        Template::Sidecar => "sidecar",
+        Template::Gateway => "router",
+    };
+    let args = match dataplane {
+        Dataplane::Weft => json!([role]),
+        Dataplane::Envoy => json!(["agent", role]),
+    };
+    let mut ports =
+        vec![json!({"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"})];
+    let given = given_container(pod);
+    ports.extend(given["ports"].as_array().cloned().unwrap_or_default());
+    let mut env = environment(pod, namespace, dataplane, config, settings);
+    env.extend(given["env"].as_array().cloned().unwrap_or_default());
+    json!({
+        "name": PROXY,
+        "image": "weft/proxy",
+        "args": args,
+        "ports": ports,
+        "env": env,
+        "readinessProbe": {
+            "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},
+            "initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 3,
+            "successThreshold": 1, "failureThreshold": 30,
+        },
+        "volumeMounts": [
+            {"name": "workload-socket", "mountPath": "/var/run/secrets/workload-spiffe-uds"},
+            {"name": "istiod-ca-cert", "mountPath": "/var/run/secrets/istio", "readOnly": true},
+            {"name": "istio-token", "mountPath": "/var/run/secrets/tokens", "readOnly": true},
+        ],
+    })
+}
+
+/// A gateway's pod may name the container with image `auto`; what it sets there is kept.
+fn given_container(pod: &Value) -> Value {
+    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    containers.iter().find(|c| c["name"] == PROXY).cloned().unwrap_or(Value::Null)
+}
+
+fn environment(
+    pod: &Value,
+    namespace: &str,
+    dataplane: Dataplane,
+    config: &Map<String, Value>,
+    settings: &MeshSettings,
+) -> Vec<Value> {
+    let (name, kind, version) = workload(pod);
+    let owner = format!(
+        "kubernetes://apis/{version}/namespaces/{namespace}/{}s/{name}",
+        kind.to_ascii_lowercase()
+    );
+    let labels = pod["metadata"]["labels"].to_string();
+    let plane = match dataplane {
+        Dataplane::Weft => "weft",
+        Dataplane::Envoy => "envoy",
+    };
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+    let text = |name: &str, value: &str| json!({"name": name, "value": value});
+    let mut env = vec![
+        field("POD_NAME", "metadata.name"),
+        field("POD_NAMESPACE", "metadata.namespace"),
+        field("INSTANCE_IP", "status.podIP"),
+        field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+        text("TRUST_DOMAIN", &settings.trust_domain),
+        text("CA_ADDR", &settings.discovery_address),
+        text("PROXY_CONFIG", &Value::Object(config.clone()).to_string()),
+        text("ISTIO_META_WORKLOAD_NAME", &name),
+        text("ISTIO_META_OWNER", &owner),
+        text("ISTIO_META_APP_CONTAINERS", &container_names(pod).join(",")),
+        text("ISTIO_META_CLUSTER_ID", &settings.cluster_id),
+        text("ISTIO_META_MESH_ID", &settings.mesh_id),
+        text("ISTIO_METAJSON_LABELS", &labels),
+        text("ISTIO_META_DATAPLANE", plane),
+    ];
+    if let Some(Value::Object(extra)) = config.get("proxyMetadata") {
+        env.extend(extra.iter().map(|(name, value)| text(name, &plain(value))));
+    }
+    env
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn place(pod: &mut Value, container: Value) {
+    let mut containers = match pod["spec"]["containers"].take() {
+        Value::Array(containers) => containers,
+        _ => Vec::new(),
+    };
+    containers.retain(|c| c["name"] != PROXY);
+    containers.insert(0, container);
+    pod["spec"]["containers"] = Value::Array(containers);
+}
+
+fn add_volumes(pod: &mut Value) {
+    let token = json!({"name": "istio-token", "projected": {"sources": [
+        {"serviceAccountToken": {"audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token"}},
+    ]}});
+    let root = json!({"name": "istiod-ca-cert", "configMap": {"name": "istio-ca-root-cert"}});
+    let socket = json!({"name": "workload-socket", "emptyDir": {}});
+    let mut volumes = match pod["spec"]["volumes"].take() {
+        Value::Array(volumes) => volumes,
+        _ => Vec::new(),
+    };
+    volumes.extend([token, root, socket]);
+    pod["spec"]["volumes"] = Value::Array(volumes);
+}

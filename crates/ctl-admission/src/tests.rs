@@ -1,0 +1,94 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn pod(labels: Value, annotations: Value) -> Value {
+    json!({
+        "metadata": {"generateName": "web-6d5f-", "labels": labels, "annotations": annotations,
+            "ownerReferences": [{"controller": true, "kind": "ReplicaSet", "name": "web-6d5f", "apiVersion": "apps/v1"}]},
+        "spec": {"containers": [{"name": "web", "image": "weft/echo"}]},
+    })
+}
+
+#[track_caller]
+fn check(pod_labels: Value, namespace_labels: Value, expected: bool) {
+    let mut pod = pod(pod_labels, json!({}));
+    let decision = inject(&mut pod, "shop", &namespace_labels, &MeshSettings::default()).unwrap();
+    assert_eq!(matches!(decision, Decision::Inject(_)), expected, "{decision:?}");
+    let count = pod["spec"]["containers"].as_array().unwrap().len();
+    assert_eq!(count, if expected { 2 } else { 1 });
+}
+
+#[test]
+fn the_pods_wish_beats_its_namespaces() {
+    let on = json!({"istio-injection": "enabled"});
+    check(json!({}), on.clone(), true);
+    check(json!({}), json!({}), false);
+    check(json!({}), json!({"istio-injection": "disabled"}), false);
+    check(json!({"sidecar.istio.io/inject": "false"}), on, false);
+    check(json!({"sidecar.istio.io/inject": "true"}), json!({}), true);
+    check(json!({}), json!({"istio.io/rev": "default"}), true);
+    check(json!({}), json!({"istio.io/rev": "canary"}), false);
+}
+
+#[test]
+fn an_injected_pod_names_its_workload_and_is_not_injected_twice() {
+    let mut pod =
+        pod(json!({"app": "web", "version": "v2", "pod-template-hash": "6d5f"}), json!({}));
+    let labels = json!({"istio-injection": "enabled"});
+    inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
+    let proxy = &pod["spec"]["containers"][0];
+    assert_eq!(proxy["name"], "istio-proxy");
+    let env = proxy["env"].as_array().unwrap();
+    let value = |name: &str| env.iter().find(|e| e["name"] == name).unwrap()["value"].clone();
+    assert_eq!(value("ISTIO_META_WORKLOAD_NAME"), "web");
+    assert_eq!(
+        value("ISTIO_META_OWNER"),
+        "kubernetes://apis/apps/v1/namespaces/shop/deployments/web"
+    );
+    assert_eq!(pod["metadata"]["labels"]["service.istio.io/canonical-revision"], "v2");
+    let again = inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
+    assert!(matches!(again, Decision::Skip(_)));
+}
+
+#[test]
+fn annotations_choose_the_data_plane_and_add_proxy_metadata() {
+    let annotations = json!({
+        "weft.dev/dataplane": "envoy",
+        "proxy.istio.io/config": "proxyMetadata:\n  SECRET_TTL: 20s\n",
+    });
+    let mut pod = pod(json!({}), annotations);
+    let labels = json!({"istio-injection": "enabled"});
+    inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
+    let proxy = &pod["spec"]["containers"][0];
+    assert_eq!(proxy["args"], json!(["agent", "sidecar"]));
+    assert!(
+        proxy["env"].as_array().unwrap().contains(&json!({"name": "SECRET_TTL", "value": "20s"}))
+    );
+}
+
+#[test]
+fn an_unknown_data_plane_is_refused_and_changes_nothing() {
+    let mut pod = pod(json!({}), json!({"weft.dev/dataplane": "nginx"}));
+    let before = pod.clone();
+    let labels = json!({"istio-injection": "enabled"});
+    let refused = inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap_err();
+    assert!(refused.to_string().contains("nginx"));
+    assert_eq!(pod, before);
+}
+
+#[test]
+fn a_gateway_keeps_what_its_container_sets() {
+    let mut pod = pod(
+        json!({"sidecar.istio.io/inject": "true"}),
+        json!({"inject.istio.io/templates": "gateway"}),
+    );
+    pod["spec"]["containers"] =
+        json!([{"name": "istio-proxy", "image": "auto", "ports": [{"containerPort": 8080}]}]);
+    inject(&mut pod, "istio-system", &json!({}), &MeshSettings::default()).unwrap();
+    let containers = pod["spec"]["containers"].as_array().unwrap();
+    assert_eq!(containers.len(), 1);
+    assert_eq!(containers[0]["args"], json!(["router"]));
+    assert_eq!(containers[0]["ports"].as_array().unwrap().len(), 2);
+    assert!(pod["metadata"]["annotations"]["sidecar.istio.io/status"].is_null());
+}
