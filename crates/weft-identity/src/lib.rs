@@ -15,6 +15,7 @@ mod san;
 mod store;
 mod tls;
 mod verify;
+pub mod x509;
 
 pub use bundle::TrustBundle;
 pub use credential::Credential;
