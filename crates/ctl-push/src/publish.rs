@@ -1,0 +1,184 @@
+//! Takes new worlds, lets a burst of them settle, and hands the last one to every stream.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+use weft_proto::ads::{
+    Ads, AdsServer, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest,
+    DiscoveryResponse, Outgoing,
+};
+use weft_rt::Clock;
+use weft_xds::Mode;
+
+use crate::stream::{Opened, Requests};
+use crate::world::Published;
+use crate::{Access, Ledger, World};
+
+/// How long a burst of changes may settle before it is pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Debounce {
+    /// Push when nothing came for so long.
+    pub quiet: Duration,
+    /// Push at the latest after so long.
+    pub max: Duration,
+}
+
+impl Default for Debounce {
+    fn default() -> Self {
+        Self { quiet: Duration::from_millis(25), max: Duration::from_secs(1) }
+    }
+}
+
+pub(crate) type Current<W> = watch::Receiver<Option<Arc<Published<W>>>>;
+
+/// The xDS server. Cheap to clone.
+pub struct PushServer<W: World> {
+    newest: watch::Sender<Option<Arc<Published<W>>>>,
+    settled: watch::Sender<Option<Arc<Published<W>>>>,
+    revision: Arc<AtomicU64>,
+    ledger: Ledger,
+    clock: Clock,
+}
+
+impl<W: World> std::fmt::Debug for PushServer<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PushServer").field("revision", &self.revision).finish_non_exhaustive()
+    }
+}
+
+impl<W: World> Clone for PushServer<W> {
+    fn clone(&self) -> Self {
+        Self {
+            newest: self.newest.clone(),
+            settled: self.settled.clone(),
+            revision: Arc::clone(&self.revision),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
+impl<W: World> PushServer<W> {
+    /// A server with nothing to push, and the future that lets bursts settle (spawn it).
+    pub fn new(debounce: Debounce, clock: Clock) -> (Self, impl Future<Output = ()> + Send) {
+        let (newest, settled) = (watch::Sender::new(None), watch::Sender::new(None));
+        let ledger = Ledger::new(clock.clone());
+        let revision = Arc::new(AtomicU64::new(0));
+        let server = Self { newest, settled, revision, ledger, clock };
+        let settling = settle(
+            server.newest.subscribe(),
+            server.settled.clone(),
+            debounce,
+            server.clock.clone(),
+        );
+        (server, settling)
+    }
+
+    /// Makes `world` the newest; the answer is its revision, which [`Ledger::report`] speaks of.
+    pub fn publish(&self, world: Arc<W>) -> u64 {
+        let revision = self.revision.fetch_add(1, Ordering::SeqCst) + 1;
+        self.newest.send_replace(Some(Arc::new(Published::new(revision, world))));
+        self.ledger.published(revision);
+        revision
+    }
+
+    /// The book.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The gRPC service for one port.
+    #[must_use]
+    pub fn service(&self, access: Access) -> AdsServer<PushService<W>> {
+        AdsServer::new(Arc::new(PushService { server: self.clone(), access }))
+    }
+}
+
+async fn settle<W: World>(
+    mut newest: Current<W>,
+    settled: watch::Sender<Option<Arc<Published<W>>>>,
+    debounce: Debounce,
+    clock: Clock,
+) {
+    while newest.changed().await.is_ok() {
+        let deadline = clock.now() + debounce.max;
+        while newest.has_changed().is_ok() {
+            newest.mark_unchanged();
+            let quiet = (clock.now() + debounce.quiet).min(deadline);
+            tokio::select! {
+                () = clock.sleep_until(quiet) => break,
+                more = newest.changed() => if more.is_err() || clock.now() >= deadline { break },
+            }
+        }
+        let latest = newest.borrow_and_update().clone();
+        settled.send_replace(latest);
+    }
+}
+
+/// [`PushServer`] behind one port's rule.
+#[derive(Debug)]
+pub struct PushService<W: World> {
+    server: PushServer<W>,
+    access: Access,
+}
+
+/// Answers that may wait for a slow proxy's window.
+const OUTGOING: usize = 16;
+
+impl<W: World> PushService<W> {
+    async fn open(
+        &self,
+        metadata: &MetadataMap,
+        peer: Option<SocketAddr>,
+        requests: Requests,
+        mode: Mode,
+    ) -> Result<ReceiverStream<Result<weft_xds::Response, Status>>, Status> {
+        let identity = self.access.open(metadata, peer).await?;
+        let (outgoing, responses) = mpsc::channel(OUTGOING);
+        let server = &self.server;
+        let opened = Opened { mode, identity, ledger: server.ledger.clone(), outgoing };
+        tokio::spawn(opened.run(requests, server.settled.subscribe(), server.clock.clone()));
+        Ok(ReceiverStream::new(responses))
+    }
+}
+
+#[async_trait::async_trait]
+impl<W: World> Ads for PushService<W> {
+    async fn sotw(
+        &self,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Outgoing<DiscoveryResponse>>, Status> {
+        let (metadata, peer) = (request.metadata().clone(), request.remote_addr());
+        let requests = request.into_inner().map(|request| request.map(weft_xds::Request::Sotw));
+        let answers = self.open(&metadata, peer, Box::pin(requests), Mode::Sotw).await?;
+        let ours = |answer| match answer {
+            Ok(weft_xds::Response::Sotw(response)) => Some(Ok(response)),
+            Ok(weft_xds::Response::Delta(_)) => None,
+            Err(status) => Some(Err(status)),
+        };
+        Ok(Response::new(Box::pin(answers.filter_map(ours))))
+    }
+
+    async fn delta(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Outgoing<DeltaDiscoveryResponse>>, Status> {
+        let (metadata, peer) = (request.metadata().clone(), request.remote_addr());
+        let requests = request.into_inner().map(|request| request.map(weft_xds::Request::Delta));
+        let answers = self.open(&metadata, peer, Box::pin(requests), Mode::Delta).await?;
+        let ours = |answer| match answer {
+            Ok(weft_xds::Response::Delta(response)) => Some(Ok(response)),
+            Ok(weft_xds::Response::Sotw(_)) => None,
+            Err(status) => Some(Err(status)),
+        };
+        Ok(Response::new(Box::pin(answers.filter_map(ours))))
+    }
+}

@@ -1,0 +1,47 @@
+//! What can be pushed: one immutable version of everything, seen from any proxy.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use weft_xds::ResourceSet;
+
+use crate::ProxyNode;
+
+/// Every resource of one view, by type URL.
+pub type Resources = HashMap<&'static str, ResourceSet>;
+
+/// One version of the mesh. Pure: the same view gives the same bytes.
+pub trait World: Send + Sync + 'static {
+    /// Proxies with equal views get equal resources; this is the cache key.
+    type View: Clone + Eq + Hash + Send + Sync + 'static;
+    /// The view of one proxy.
+    fn view(&self, proxy: &ProxyNode) -> Self::View;
+    /// What that view sees.
+    fn resources(&self, view: &Self::View) -> Resources;
+}
+
+type Slot = Arc<OnceLock<Arc<Resources>>>;
+
+/// A world with its number and the translations made of it so far.
+pub(crate) struct Published<W: World> {
+    pub(crate) revision: u64,
+    world: Arc<W>,
+    views: Mutex<HashMap<W::View, Slot>>,
+}
+
+impl<W: World> Published<W> {
+    pub(crate) fn new(revision: u64, world: Arc<W>) -> Self {
+        Self { revision, world, views: Mutex::new(HashMap::new()) }
+    }
+
+    /// Translates once per view; whoever comes second waits for the first.
+    pub(crate) fn resources(&self, proxy: &ProxyNode) -> Arc<Resources> {
+        let view = self.world.view(proxy);
+        let slot = {
+            let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(views.entry(view.clone()).or_default())
+        };
+        Arc::clone(slot.get_or_init(|| Arc::new(self.world.resources(&view))))
+    }
+}
