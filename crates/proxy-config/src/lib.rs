@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod cluster;
 pub mod endpoint;
+pub mod facts;
 pub mod http;
 pub mod listener;
 pub mod matcher;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use cluster::Cluster;
 pub use endpoint::Endpoints;
+pub use facts::{ConnectionFacts, RequestFacts};
 pub use listener::Listener;
 pub use route::RouteConfig;
 

@@ -1,0 +1,80 @@
+//! Whether a route takes a request.
+//! In: a route's conditions, a request, a random number. Out: yes or no. Holds: all conditions must hold.
+
+use std::borrow::Cow;
+
+use proxy_config::RequestFacts;
+use proxy_config::route::{PathMatch, QueryMatch, RouteMatch};
+
+pub(crate) fn matches(wanted: &RouteMatch, request: &dyn RequestFacts, random: u64) -> bool {
+    path(wanted, request)
+        && wanted.headers.iter().all(|header| header.holds(request))
+        && wanted.query.iter().all(|parameter| query(parameter, request.query()))
+        && (!wanted.grpc || grpc(request))
+        && wanted.fraction.hits(random)
+}
+
+fn path(wanted: &RouteMatch, request: &dyn RequestFacts) -> bool {
+    let connect = request.method() == "CONNECT";
+    let path = request.bare_path();
+    let sensitive = wanted.case_sensitive;
+    match &wanted.path {
+        PathMatch::Connect => connect,
+        _ if connect && path.is_empty() => false,
+        PathMatch::Prefix(prefix) => begins(path, prefix, sensitive),
+        PathMatch::PathPrefix(prefix) => {
+            begins(path, prefix, sensitive)
+                && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/'))
+        }
+        PathMatch::Exact(exact) if sensitive => path == &**exact,
+        PathMatch::Exact(exact) => path.eq_ignore_ascii_case(exact),
+        PathMatch::Regex(pattern) => pattern.is_match(path),
+    }
+}
+
+fn begins(path: &str, prefix: &str, sensitive: bool) -> bool {
+    if sensitive {
+        return path.starts_with(prefix);
+    }
+    path.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn query(wanted: &QueryMatch, query: &str) -> bool {
+    let found = query.split('&').find_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name) == *wanted.name).then_some(value)
+    });
+    match (found, &wanted.value) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(value), Some(matcher)) => matcher.matches(&decoded(value)),
+    }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escape = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        if let Some(value) = escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            out.push(value);
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned().into()
+}
+
+fn grpc(request: &dyn RequestFacts) -> bool {
+    let Some(kind) = request.field("content-type") else { return false };
+    match kind.strip_prefix("application/grpc") {
+        Some(rest) => rest.is_empty() || rest.starts_with(['+', ';']),
+        None => false,
+    }
+}
