@@ -1,0 +1,171 @@
+//! Paths in one form, so that routes and policies see what the server will.
+//!
+//! In: a path with query. Out: the same path normalised, or a refusal.
+//! Holds: normalising twice changes nothing; the query is never touched; the result begins with `/`.
+//! Source of the semantics: Envoy's `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action`; RFC 3986.
+
+use std::borrow::Cow;
+
+use proxy_config::http::EscapedSlashes;
+
+/// What became of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Normal<'a> {
+    /// Go on with this one.
+    Path(Cow<'a, str>),
+    /// Send the client to this one.
+    Redirect(String),
+    /// Answer 400.
+    Refused,
+}
+
+/// How paths are normalised.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Resolve `.` and `..`, decode unreserved characters, `\` counts as `/`.
+    pub normalize: bool,
+    /// `//` counts as `/`.
+    pub merge_slashes: bool,
+    /// `%2F` and `%5C`.
+    pub escaped_slashes: EscapedSlashes,
+}
+
+/// Normalises.
+#[must_use]
+pub fn normalize(path: &str, options: Options) -> Normal<'_> {
+    if !path.starts_with('/') {
+        return Normal::Path(Cow::Borrowed(path));
+    }
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    let (bare, rest) = path.split_at(end);
+    let (bare, unescaped) = match escaped(bare, options.escaped_slashes) {
+        Some(found) => found,
+        None => return Normal::Refused,
+    };
+    let mut fresh = bare;
+    if options.normalize {
+        fresh = Cow::Owned(resolve(&decode_unreserved(&fresh.replace('\\', "/"))));
+    }
+    if options.merge_slashes && fresh.contains("//") {
+        fresh = Cow::Owned(merge(&fresh));
+    }
+    if unescaped && options.escaped_slashes == EscapedSlashes::UnescapeAndRedirect {
+        return Normal::Redirect(format!("{fresh}{rest}"));
+    }
+    if fresh == path[..end] {
+        return Normal::Path(Cow::Borrowed(path));
+    }
+    Normal::Path(Cow::Owned(format!("{fresh}{rest}")))
+}
+
+/// The path with escaped slashes treated, and whether there were any; `None` when they are refused.
+fn escaped(path: &str, action: EscapedSlashes) -> Option<(Cow<'_, str>, bool)> {
+    let has = path
+        .as_bytes()
+        .windows(3)
+        .any(|w| matches!(w, [b'%', b'2', b'f' | b'F'] | [b'%', b'5', b'c' | b'C']));
+    match action {
+        _ if !has => Some((Cow::Borrowed(path), false)),
+        EscapedSlashes::Keep => Some((Cow::Borrowed(path), true)),
+        EscapedSlashes::Reject => None,
+        EscapedSlashes::UnescapeAndRedirect | EscapedSlashes::UnescapeAndForward => {
+            let slashes = path.replace("%2f", "/").replace("%2F", "/");
+            Some((Cow::Owned(slashes.replace("%5c", "\\").replace("%5C", "\\")), true))
+        }
+    }
+}
+
+fn decode_unreserved(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let code = rest.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte));
+                rest = &rest[at + 3..];
+            }
+            _ => {
+                out.push('%');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    out + rest
+}
+
+fn resolve(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." if last => kept.push(""),
+            "." => {}
+            ".." => {
+                kept.pop();
+                if last {
+                    kept.push("");
+                }
+            }
+            _ => kept.push(segment),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+fn merge(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !out.ends_with('/') {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: Options = Options {
+        normalize: true,
+        merge_slashes: true,
+        escaped_slashes: EscapedSlashes::UnescapeAndForward,
+    };
+
+    #[track_caller]
+    fn check(path: &str, options: Options, expected: &str) {
+        assert_eq!(normalize(path, options), Normal::Path(Cow::Borrowed(expected)), "{path}");
+    }
+
+    #[test]
+    fn games_with_slashes_and_dots_end_in_one_form() {
+        let normal = Options { normalize: true, ..Options::default() };
+        check("/a/./b/../c?x=/../y", normal, "/a/c?x=/../y");
+        check("/../../etc", normal, "/etc");
+        check("/a/..", normal, "/");
+        check("/a\\b", normal, "/a/b");
+        check("/%61dmin/%2e%2e/x", normal, "/x");
+        check("/a%2fb", normal, "/a%2fb");
+        check("/a//b", normal, "/a//b");
+        check("//a%2F%2e./admin", ALL, "/admin");
+        check("/a/%5C../admin", ALL, "/a/admin");
+        let reject = Options { escaped_slashes: EscapedSlashes::Reject, ..normal };
+        assert_eq!(normalize("/a%2fb", reject), Normal::Refused);
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(path in "/[a-c./%2eE5cf\\\\]{0,24}") {
+            let Normal::Path(once) = normalize(&path, ALL) else { return Ok(()) };
+            let Normal::Path(twice) = normalize(&once, ALL) else { return Ok(()) };
+            prop_assert!(once.starts_with('/'));
+            prop_assert!(!once.contains("/../") && !once.ends_with("/..") && !once.contains("//"));
+            prop_assert_eq!(&once, &twice);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use proxy_config::matcher::StringMatcher;
+use proxy_config::route::{HeaderMatch, HeaderValueMatch};
+
+use super::*;
+
+struct Request(&'static str, &'static str);
+
+impl RequestFacts for Request {
+    fn method(&self) -> &str {
+        self.0
+    }
+    fn path(&self) -> &str {
+        self.1
+    }
+    fn authority(&self) -> &str {
+        "payment-service.payments:8080"
+    }
+    fn scheme(&self) -> &str {
+        "http"
+    }
+    fn field(&self, _: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+fn method(name: &str) -> Permission {
+    Permission::Header(HeaderMatch {
+        name: ":method".into(),
+        value: HeaderValueMatch::Text(StringMatcher::Exact(name.into())),
+        invert: false,
+        missing_is_empty: false,
+    })
+}
+
+fn rules(action: Action) -> Rbac {
+    let checkout = "spiffe://cluster.local/ns/checkout/sa/checkout-service";
+    let policy = Policy {
+        permissions: vec![Permission::And(vec![
+            Permission::Or(vec![method("GET"), method("POST")]),
+            Permission::Path(StringMatcher::Prefix("/api/v1/payments".into())),
+        ])],
+        principals: vec![Principal::Authenticated(Some(StringMatcher::Exact(checkout.into())))],
+    };
+    let policies = vec![(Arc::from("ns[payments]-policy[p]-rule[0]"), policy)];
+    Rbac { rules: Some(Rules { action, policies }), shadow: None, shadow_prefix: "".into() }
+}
+
+#[track_caller]
+fn check(action: Action, peer: &str, request: Option<Request>, allowed: bool) {
+    let names = [format!("spiffe://cluster.local/ns/checkout/sa/{peer}")];
+    let connection = ConnectionFacts {
+        direct_remote: IpAddr::from([10, 244, 0, 9]),
+        remote: IpAddr::from([10, 244, 0, 9]),
+        destination: "10.244.0.5:8080".parse().unwrap(),
+        server_name: None,
+        peer_names: &names,
+        peer_verified: true,
+    };
+    let request = request.as_ref().map(|r| r as &dyn RequestFacts);
+    let rbac = rules(action);
+    let decision = decide(&rbac, &Facts { connection, request, claims: None });
+    assert_eq!(decision.allowed, allowed, "{decision:?}");
+}
+
+#[test]
+fn an_allow_policy_admits_its_caller_on_its_paths_only() {
+    let allowed = || Some(Request("GET", "/api/v1/payments/1?x=/admin"));
+    check(Action::Allow, "checkout-service", allowed(), true);
+    check(Action::Allow, "sleep", allowed(), false);
+    check(Action::Allow, "checkout-service", Some(Request("DELETE", "/api/v1/payments/1")), false);
+    check(
+        Action::Allow,
+        "checkout-service",
+        Some(Request("GET", "/admin?/api/v1/payments")),
+        false,
+    );
+    check(Action::Deny, "checkout-service", allowed(), false);
+    check(Action::Deny, "sleep", allowed(), true);
+    check(Action::Log, "sleep", allowed(), true);
+}
+
+#[test]
+fn a_condition_on_the_request_never_holds_on_plain_tcp() {
+    check(Action::Allow, "checkout-service", None, false);
+    check(Action::Deny, "checkout-service", None, true);
+}
+
+#[test]
+fn a_denied_request_says_by_which_policy() {
+    let denied = verdict(Decision { allowed: false, policy: None });
+    let Verdict::Respond { status, body, details } = denied else { panic!("not denied") };
+    assert_eq!((status, body), (403, "RBAC: access denied"));
+    assert_eq!(details, "rbac_access_denied_matched_policy[none]");
+}
