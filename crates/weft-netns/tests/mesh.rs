@@ -2,6 +2,8 @@
 //!
 //! The test starts itself twice as a child, so that the namespaces die with the children.
 
+#![allow(clippy::unwrap_used, reason = "a test of its own main says by panicking what went wrong")]
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;

@@ -1,0 +1,7 @@
+//! (being written)
+use crate::node::Shared;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+pub(crate) fn serve(_node: Arc<Shared>, _tasks: &mut JoinSet<()>) -> std::io::Result<()> {
+    Ok(())
+}
