@@ -14,6 +14,7 @@ pub mod h1;
 pub mod h2io;
 pub mod head;
 pub mod parse;
+pub mod tunnel;
 pub mod wire;
 
 pub use body::BodyKind;

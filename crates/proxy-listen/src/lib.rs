@@ -10,7 +10,7 @@ pub mod prefixed;
 pub mod sniff;
 pub mod socket;
 
-pub use accept::{Secured, accept_tls};
+pub use accept::{Peer, Secured, accept_tls};
 pub use exchange::{Exchange, H2Server};
 pub use prefixed::Prefixed;
 pub use sniff::{Hello, Sniffed, sniff};

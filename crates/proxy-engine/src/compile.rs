@@ -1,0 +1,328 @@
+//! Makes a plan: every resource compiled, unchanged ones taken over from the last plan.
+//!
+//! Holds: a resource that cannot be used is left out and named; nothing falls back to less security.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use proxy_config::ProxyConfig;
+use proxy_config::cluster::{Discovery, UpstreamTls};
+use proxy_config::endpoint::{Endpoint, Metadata};
+use proxy_config::http::RouteSource;
+use proxy_config::listener::{Direction, DownstreamTls, FilterChain, NetworkFilter};
+use proxy_config::matcher::StringMatcher;
+use proxy_route::Routes;
+use proxy_upstream::{Limits, Load, TlsTarget};
+use weft_identity::rustls::ClientConfig;
+use weft_identity::rustls::pki_types::ServerName;
+use weft_identity::{ClientTls, IdentityStore, SanMatch, ServerTls, client_config, server_config};
+use weft_telemetry::{Reporter, Service, Workload};
+
+use crate::plan::{
+    Action, Chain, Cluster, Host, HttpAction, Listener, Plan, ServerTlsPair, TcpAction, Tls,
+};
+
+/// The secret that holds the workload's own certificate.
+const OWN: &str = "default";
+
+/// What outlives a plan.
+#[derive(Debug)]
+pub struct Living {
+    identity: IdentityStore,
+    clusters: HashMap<Arc<str>, ClusterLife>,
+    client_tls: HashMap<ClientKey, (Arc<ClientConfig>, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct ClusterLife {
+    load: Arc<Load>,
+    active: HashMap<SocketAddr, Arc<AtomicU32>>,
+}
+
+type ClientKey = (Vec<SanMatch>, Vec<Arc<str>>, Arc<str>);
+
+impl Living {
+    /// Nothing lives yet.
+    #[must_use]
+    pub fn new(identity: IdentityStore) -> Self {
+        Self { identity, clusters: HashMap::new(), client_tls: HashMap::new() }
+    }
+}
+
+pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (Plan, Vec<String>) {
+    let mut problems = Vec::new();
+    let mut plan = Plan {
+        version: config.version,
+        unknown_service: Arc::clone(&last.unknown_service),
+        ..Plan::default()
+    };
+    let own = living.identity.current();
+    plan.principal = own.and_then(|own| own.spiffe_id().map(|id| id.to_string().into_boxed_str()));
+    for (name, routes) in &config.routes {
+        plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes));
+    }
+    for (name, cluster) in &config.clusters {
+        let compiled =
+            compile_cluster(config, cluster, last.clusters.get(name), living, &mut problems);
+        plan.clusters.insert(Arc::clone(name), compiled);
+    }
+    living.clusters.retain(|name, _| config.clusters.contains_key(name));
+    for (name, listener) in &config.listeners {
+        let same = last.listeners.get(name).filter(|old| Arc::ptr_eq(&old.config, listener));
+        let compiled = same.map_or_else(
+            || Arc::new(compile_listener(listener, living, &mut problems)),
+            Arc::clone,
+        );
+        if !listener.bind_to_port {
+            plan.destinations.insert(listener.address, Arc::clone(name));
+        }
+        plan.listeners.insert(Arc::clone(name), compiled);
+    }
+    (plan, problems)
+}
+
+fn table(last: Option<&Arc<Routes>>, config: &Arc<proxy_config::RouteConfig>) -> Arc<Routes> {
+    match last {
+        Some(old) if Arc::ptr_eq(old.config(), config) => Arc::clone(old),
+        _ => Arc::new(Routes::compile(Arc::clone(config))),
+    }
+}
+
+fn compile_listener(
+    config: &Arc<proxy_config::Listener>,
+    living: &Living,
+    problems: &mut Vec<String>,
+) -> Listener {
+    let mut compile = |chain: &Arc<FilterChain>| match compile_chain(chain, living) {
+        Ok(chain) => Some(Arc::new(chain)),
+        Err(why) => {
+            problems.push(format!("listener {}, chain {:?}: {why}", config.name, chain.name));
+            None
+        }
+    };
+    let chains: Vec<_> = config.filter_chains.iter().filter_map(&mut compile).collect();
+    let fallback = config.default_filter_chain.as_ref().and_then(&mut compile);
+    let timeout = config.inspection_timeout;
+    Listener {
+        name: Arc::clone(&config.name),
+        address: config.bind_to_port.then_some(config.address),
+        original_destination: config.use_original_dst || config.reads_original_dst,
+        hand_over: config.use_original_dst,
+        reporter: match config.direction {
+            Direction::Inbound => Reporter::Destination,
+            Direction::Outbound | Direction::Unspecified => Reporter::Source,
+        },
+        detection_timeout: (!timeout.is_zero()).then_some(timeout),
+        config: Arc::clone(config),
+        chains,
+        fallback,
+    }
+}
+
+fn compile_chain(config: &Arc<FilterChain>, living: &Living) -> Result<Chain, String> {
+    let tls = config.tls.as_ref().map(|tls| server_tls(tls, living)).transpose()?;
+    let mut rbac = Vec::new();
+    for filter in &config.filters {
+        let action = match filter {
+            NetworkFilter::Rbac(rules) => {
+                rbac.push(Arc::clone(rules));
+                continue;
+            }
+            NetworkFilter::Http(manager) => {
+                let inline = match &manager.routes {
+                    RouteSource::Inline(routes) => Some(table(None, routes)),
+                    RouteSource::Named(_) => None,
+                };
+                Action::Http(HttpAction { manager: Arc::clone(manager), rbac, inline })
+            }
+            NetworkFilter::Tcp(proxy) => {
+                Action::Tcp(Arc::new(TcpAction { proxy: Arc::clone(proxy), rbac }))
+            }
+        };
+        return Ok(Chain { config: Arc::clone(config), tls, action });
+    }
+    Err("no terminal filter".into())
+}
+
+fn server_tls(config: &DownstreamTls, living: &Living) -> Result<ServerTlsPair, String> {
+    if config.certificate.as_ref() != OWN {
+        return Err(format!(
+            "certificate {:?} is not served by this proxy yet",
+            config.certificate
+        ));
+    }
+    if config.require_client_certificate && config.roots.is_none() {
+        return Err("client certificates are required, but no roots are given".into());
+    }
+    let settings = |alpn: &[Arc<str>]| {
+        let tls = ServerTls {
+            require_client: config.require_client_certificate,
+            sans: sans(&config.client_sans)?,
+            alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
+        };
+        server_config(&living.identity, &tls).map_err(|error| error.to_string())
+    };
+    Ok(ServerTlsPair {
+        alpn: config.alpn.clone(),
+        with: settings(&config.alpn)?,
+        without: settings(&[])?,
+    })
+}
+
+fn sans(matchers: &[StringMatcher]) -> Result<Vec<SanMatch>, String> {
+    let one = |matcher: &StringMatcher| match matcher {
+        StringMatcher::Exact(text) => Ok(SanMatch::Exact(text.as_ref().into())),
+        StringMatcher::Prefix(text) => Ok(SanMatch::Prefix(text.as_ref().into())),
+        other => Err(format!("a certificate name cannot be matched by {other:?}")),
+    };
+    matchers.iter().map(one).collect()
+}
+
+fn compile_cluster(
+    config: &ProxyConfig,
+    cluster: &Arc<proxy_config::Cluster>,
+    last: Option<&Arc<Cluster>>,
+    living: &mut Living,
+    problems: &mut Vec<String>,
+) -> Arc<Cluster> {
+    let endpoints = match &cluster.discovery {
+        Discovery::Eds(name) => config.endpoints.get(name).map(Arc::clone),
+        Discovery::Static(endpoints) => Some(Arc::clone(endpoints)),
+        Discovery::Dns(_) | Discovery::OriginalDestination => None,
+    };
+    let same = |old: &&Arc<Cluster>| {
+        Arc::ptr_eq(&old.config, cluster)
+            && match (&old.endpoints, &endpoints) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                _ => false,
+            }
+    };
+    if let Some(old) = last.filter(same) {
+        return Arc::clone(old);
+    }
+    let mut modes = Modes::new(cluster, living, problems);
+    let list = endpoints.as_ref().map_or(&[][..], |e| &e.endpoints);
+    let picks: Vec<_> = list.iter().map(|e| modes.of(&e.transport_labels)).collect();
+    let default_tls = modes.of(&Vec::new());
+    let life = living.clusters.entry(Arc::clone(&cluster.name)).or_default();
+    let mut active = HashMap::with_capacity(list.len());
+    let hosts = list.iter().zip(picks).map(|(endpoint, tls)| {
+        let count = life.active.get(&endpoint.address).map_or_else(Arc::default, Arc::clone);
+        active.insert(endpoint.address, Arc::clone(&count));
+        let workload = workload(endpoint);
+        Host { endpoint: endpoint.clone(), active: count, tls, workload }
+    });
+    let hosts = hosts.collect();
+    life.active = active;
+    let limits = cluster.limits;
+    Arc::new(Cluster {
+        name: Arc::clone(&cluster.name),
+        config: Arc::clone(cluster),
+        hosts,
+        original_destination: matches!(cluster.discovery, Discovery::OriginalDestination),
+        default_tls,
+        load: Arc::clone(&life.load),
+        limits: Limits {
+            max_connections: limits.max_connections,
+            max_pending: limits.max_pending,
+            max_requests: limits.max_requests,
+            max_retries: limits.max_retries,
+        },
+        service: service(cluster),
+        endpoints,
+    })
+}
+
+fn service(cluster: &proxy_config::Cluster) -> Arc<Service> {
+    Arc::new(cluster.service.as_ref().map_or_else(Service::default, |s| Service {
+        host: Arc::clone(&s.host),
+        name: Arc::clone(&s.name),
+        namespace: Arc::clone(&s.namespace),
+    }))
+}
+
+/// Istio's `name;namespace;canonical name;revision;cluster`.
+fn workload(endpoint: &Endpoint) -> Option<Arc<Workload>> {
+    let mut parts = endpoint.workload.split(';');
+    let mut next = |default: &str| -> Arc<str> {
+        parts.next().filter(|part| !part.is_empty()).unwrap_or(default).into()
+    };
+    if endpoint.workload.is_empty() {
+        return None;
+    }
+    let unknown = weft_telemetry::workload::UNKNOWN;
+    let (name, namespace) = (next(unknown), next(unknown));
+    let (canonical_service, canonical_revision) = (next(unknown), next("latest"));
+    let cluster = next(unknown);
+    Some(Arc::new(Workload {
+        name,
+        namespace,
+        app: Arc::clone(&canonical_service),
+        version: Arc::clone(&canonical_revision),
+        canonical_service,
+        canonical_revision,
+        cluster,
+    }))
+}
+
+/// TLS of a cluster's endpoints by their labels.
+struct Modes {
+    matches: Vec<(Metadata, Tls)>,
+    default: Tls,
+}
+
+impl Modes {
+    fn new(
+        cluster: &proxy_config::Cluster,
+        living: &mut Living,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let mut make = |tls: Option<&Arc<UpstreamTls>>| {
+            let Some(tls) = tls else { return Tls::Plain };
+            client_tls(tls, living).unwrap_or_else(|why| {
+                problems.push(format!("cluster {}: {why}", cluster.name));
+                Tls::Unusable
+            })
+        };
+        let matches = cluster.transport_matches.iter();
+        Self {
+            matches: matches.map(|m| (m.labels.clone(), make(m.tls.as_ref()))).collect(),
+            default: make(cluster.tls.as_ref()),
+        }
+    }
+
+    fn of(&mut self, labels: &Metadata) -> Tls {
+        let fits = |wanted: &Metadata| wanted.iter().all(|pair| labels.contains(pair));
+        let found = self.matches.iter().find(|(wanted, _)| fits(wanted));
+        found.map_or_else(|| self.default.clone(), |(_, tls)| tls.clone())
+    }
+}
+
+fn client_tls(config: &UpstreamTls, living: &mut Living) -> Result<Tls, String> {
+    let ours = config.certificate.as_ref().is_none_or(|name| name.as_ref() == OWN);
+    if !ours || config.roots.is_none() {
+        return Err(
+            "TLS with other certificates than the mesh's is not served by this proxy yet".into()
+        );
+    }
+    let sans = sans(&config.server_sans)?;
+    let key = (sans.clone(), config.alpn.clone(), Arc::clone(&config.sni));
+    let next = living.client_tls.len() as u64;
+    let (settings, id) = match living.client_tls.get(&key) {
+        Some((settings, id)) => (Arc::clone(settings), *id),
+        None => {
+            let alpn = config.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+            let settings = client_config(&living.identity, &ClientTls { sans, alpn })
+                .map_err(|error| error.to_string())?;
+            living.client_tls.insert(key, (Arc::clone(&settings), next));
+            (settings, next)
+        }
+    };
+    // Without a name nothing is sent; the peer is verified by its URI names in any case.
+    let server_name = ServerName::try_from(config.sni.as_ref().to_owned())
+        .unwrap_or_else(|_odd| std::net::IpAddr::from([127, 0, 0, 1]).into());
+    Ok(Tls::On(TlsTarget { config: settings, id, server_name }))
+}

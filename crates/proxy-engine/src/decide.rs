@@ -1,0 +1,373 @@
+//! The questions that a request asks the pure rooms, in the engine's words.
+//!
+//! In: plan, head, facts. Out: verdicts, routes, picks.
+//! Holds: randomness comes from the worker's generator; nothing here waits.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use proxy_balance::{Live, Pick, pick as pick_endpoint};
+use proxy_config::RequestFacts;
+use proxy_config::cluster::Protocol as Upstream;
+use proxy_config::http::{ClientCert, RouteSource};
+use proxy_config::route::{
+    self, HeaderOp, HeaderOps, HostRewrite, RouteAction, RouteConfig, WeightedCluster,
+};
+use proxy_http::{RequestHead, ResponseHead, Version};
+use proxy_route::{FormatFacts, Found, Routes, format_value, pick_cluster, redirect, rewrite_path};
+use proxy_upstream::{Dial, Protocol, Slot, Target};
+use smallvec::SmallVec;
+use weft_telemetry::{Flag, Workload};
+
+use crate::connection::{Bound, Facts};
+use crate::plan::{Cluster, Host, HttpAction, Plan, TcpAction, Tls};
+use crate::reply::Reply;
+use crate::worker::Worker;
+
+/// A head with what the connection adds to it.
+pub(crate) struct Head<'a>(pub(crate) &'a RequestHead, pub(crate) &'a Facts);
+
+impl RequestFacts for Head<'_> {
+    fn method(&self) -> &str {
+        self.0.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    fn authority(&self) -> &str {
+        &self.0.authority
+    }
+
+    fn scheme(&self) -> &str {
+        self.0.fields.text("x-forwarded-proto").unwrap_or(self.1.scheme())
+    }
+
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        let mut values = self.0.fields.all(name);
+        let first = values.next()?;
+        match values.next() {
+            None => Some(String::from_utf8_lossy(first)),
+            Some(_) => self.0.fields.joined(name).map(Cow::Owned),
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Forward<'a> {
+    found: Found<'a>,
+    config: &'a RouteConfig,
+    pub(crate) action: &'a route::Forward,
+    pub(crate) target: &'a WeightedCluster,
+}
+
+impl<'a> Forward<'a> {
+    pub(crate) fn retry(&self) -> Option<&'a route::Retry> {
+        self.action.retry.as_deref().or(self.found.host.retry.as_deref())
+    }
+
+    pub(crate) const fn timeout(&self) -> Option<Duration> {
+        self.action.timeout
+    }
+
+    pub(crate) const fn attempt_count(&self) -> bool {
+        self.found.host.include_attempt_count
+    }
+
+    /// The most specific first, as Envoy applies them.
+    fn ops(&self) -> [&'a HeaderOps; 4] {
+        let Found { host, route } = self.found;
+        [&self.target.headers, &route.headers, &host.headers, &self.config.headers]
+    }
+}
+
+/// What the routes say.
+pub(crate) enum Routed<'a> {
+    Forward(Forward<'a>),
+    Reply(Box<Reply>),
+}
+
+/// The route of a request, if there is one.
+pub(crate) fn find<'a>(
+    worker: &Worker,
+    bound: &'a Bound,
+    http: &'a HttpAction,
+    facts: &Facts,
+    head: &RequestHead,
+) -> Option<(Found<'a>, &'a RouteConfig)> {
+    let routes = routes(&bound.plan, http)?;
+    let random = worker.rng.borrow_mut().next_u64();
+    let found = routes.find(&Head(head, facts), random)?;
+    Some((found, routes.config()))
+}
+
+/// What the route wants, with its changes made to the head.
+pub(crate) fn act<'a>(
+    worker: &Worker,
+    http: &HttpAction,
+    facts: &Facts,
+    head: &mut RequestHead,
+    found: Option<(Found<'a>, &'a RouteConfig)>,
+) -> Routed<'a> {
+    let Some((found, config)) = found else { return Routed::Reply(Box::new(Reply::no_route())) };
+    let action = match &found.route.action {
+        RouteAction::Forward(action) => action.as_ref(),
+        RouteAction::Redirect(to) => {
+            let to = redirect(to, &found.route.matches, &Head(head, facts));
+            let mut reply = Reply::new(to.status, "", Flag::None, "direct_response");
+            reply.fields.push(("location".into(), to.location));
+            return Routed::Reply(Box::new(reply));
+        }
+        RouteAction::Respond(respond) => {
+            let mut reply = Reply::new(respond.status, "", Flag::None, "direct_response");
+            reply.body = bytes::Bytes::copy_from_slice(&respond.body);
+            return Routed::Reply(Box::new(reply));
+        }
+    };
+    let random = worker.rng.borrow_mut().next_u64();
+    let Some(target) = pick_cluster(action, random) else {
+        return Routed::Reply(Box::new(Reply::no_cluster(503)));
+    };
+    if let Some(protocol) = &head.upgrade {
+        let allowed = action.upgrades.as_ref().unwrap_or(&http.manager.upgrades);
+        if !allowed.iter().any(|u| u.eq_ignore_ascii_case(protocol)) {
+            return Routed::Reply(Box::new(Reply::new(403, "", Flag::None, "upgrade_failed")));
+        }
+    }
+    let forward = Forward { found, config, action, target };
+    change_request(&forward, facts, head);
+    Routed::Forward(forward)
+}
+
+fn routes<'a>(plan: &'a Plan, http: &'a HttpAction) -> Option<&'a Routes> {
+    match &http.manager.routes {
+        RouteSource::Inline(_) => http.inline.as_deref(),
+        RouteSource::Named(name) => plan.routes.get(name).map(AsRef::as_ref),
+    }
+}
+
+fn change_request(forward: &Forward<'_>, facts: &Facts, head: &mut RequestHead) {
+    for ops in forward.ops() {
+        for op in &ops.request {
+            let value = |text: &str| value_of(text, forward, head, facts, None);
+            match op {
+                HeaderOp::Set(name, text) if is_host(name) => head.authority = value(text),
+                HeaderOp::Append(name, _)
+                | HeaderOp::AddIfAbsent(name, _)
+                | HeaderOp::Remove(name)
+                    if is_host(name) => {}
+                HeaderOp::Set(name, text) => {
+                    let value = value(text);
+                    head.fields.set(name, value.as_bytes());
+                }
+                HeaderOp::Append(name, text) => {
+                    let value = value(text);
+                    head.fields.append(name, value.as_bytes());
+                }
+                HeaderOp::AddIfAbsent(name, _) if head.fields.has(name) => {}
+                HeaderOp::AddIfAbsent(name, text) => {
+                    let value = value(text);
+                    head.fields.append(name, value.as_bytes());
+                }
+                HeaderOp::Remove(name) => drop(head.fields.remove(name)),
+            }
+        }
+    }
+    if let Some(rewrite) = &forward.action.rewrite {
+        let path = rewrite_path(rewrite, &forward.found.route.matches, &head.path);
+        if path != head.path {
+            let original = std::mem::replace(&mut head.path, path);
+            head.fields.set("x-envoy-original-path", original.as_bytes());
+        }
+    }
+    match &forward.action.host_rewrite {
+        Some(HostRewrite::Literal(host)) => head.authority = host.as_ref().to_owned(),
+        Some(HostRewrite::Header(name)) => {
+            if let Some(host) = head.fields.text(name).map(str::to_owned) {
+                head.authority = host;
+            }
+        }
+        Some(HostRewrite::Auto) | None => {}
+    }
+}
+
+fn is_host(name: &str) -> bool {
+    matches!(name, "host" | ":authority")
+}
+
+fn value_of(
+    text: &str,
+    forward: &Forward<'_>,
+    head: &RequestHead,
+    facts: &Facts,
+    code: Option<u16>,
+) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    format_value(
+        text,
+        &FormatFacts {
+            request: &Head(head, facts),
+            downstream_remote: Some(facts.remote),
+            downstream_local: Some(facts.local),
+            peer_uri: facts.principal(),
+            protocol: head.version.name(),
+            hostname: "",
+            route_name: &forward.found.route.name,
+            cluster: Some(&forward.target.cluster),
+            response_code: code,
+        },
+    )
+}
+
+/// The route's operations on the answer.
+pub(crate) fn change_response(
+    forward: &Forward<'_>,
+    request: &RequestHead,
+    facts: &Facts,
+    head: &mut ResponseHead,
+) {
+    let code = Some(head.status);
+    for ops in forward.ops() {
+        for op in &ops.response {
+            let value = |text: &str| value_of(text, forward, request, facts, code);
+            match op {
+                HeaderOp::Set(name, text) => head.fields.set(name, value(text).as_bytes()),
+                HeaderOp::Append(name, text) => head.fields.append(name, value(text).as_bytes()),
+                HeaderOp::AddIfAbsent(name, _) if head.fields.has(name) => {}
+                HeaderOp::AddIfAbsent(name, text) => {
+                    head.fields.append(name, value(text).as_bytes());
+                }
+                HeaderOp::Remove(name) => drop(head.fields.remove(name)),
+            }
+        }
+    }
+}
+
+/// `x-forwarded-client-cert`: what a stranger claims goes, what we verified comes.
+pub(crate) fn client_cert(http: &HttpAction, bound: &Bound, facts: &Facts, head: &mut RequestHead) {
+    const XFCC: &str = "x-forwarded-client-cert";
+    let mode = http.manager.client_cert;
+    let verified = facts.mutual_tls();
+    let keep = match mode {
+        ClientCert::AlwaysForwardOnly => true,
+        ClientCert::ForwardOnly | ClientCert::AppendForward => verified,
+        ClientCert::Sanitize | ClientCert::SanitizeSet => false,
+    };
+    let given = head.fields.joined(XFCC).filter(|_| keep);
+    if !keep {
+        head.fields.remove(XFCC);
+    }
+    let adds = matches!(mode, ClientCert::AppendForward | ClientCert::SanitizeSet);
+    if let (true, Some(peer)) = (adds, &facts.peer) {
+        let own = bound.plan.principal.as_deref().unwrap_or_default();
+        let uri = peer.uris.first().map_or("", String::as_str);
+        let ours = crate::forwarded::client_cert(own, &peer.hash, uri);
+        let value = given.map_or(ours.clone(), |given| format!("{given},{ours}"));
+        head.fields.set(XFCC, value.as_bytes());
+    }
+}
+
+/// The cluster of a TCP chain.
+pub(crate) fn tcp_cluster(
+    worker: &Worker,
+    plan: &Plan,
+    action: &TcpAction,
+) -> Option<Arc<Cluster>> {
+    let total: u64 = action.proxy.clusters.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut point = worker.rng.borrow_mut().below(total);
+    let (name, _) = action.proxy.clusters.iter().find(|(_, weight)| {
+        let hit = point < u64::from(*weight);
+        point = point.saturating_sub(u64::from(*weight));
+        hit
+    })?;
+    plan.clusters.get(name).map(Arc::clone)
+}
+
+/// A host and the way to it. The slot counts the request as long as it is kept.
+pub(crate) struct Picked {
+    pub(crate) target: Target,
+    pub(crate) usable: bool,
+    pub(crate) active: Option<Slot>,
+}
+
+/// The mark of every socket that we open toward servers.
+pub(crate) const MARK: u32 = 1337;
+
+/// Picks a host of the cluster, if possible none of `avoid`.
+pub(crate) fn pick(
+    worker: &Worker,
+    cluster: &Cluster,
+    facts: &Facts,
+    head: Option<&RequestHead>,
+    avoid: &[SocketAddr],
+) -> Option<Picked> {
+    let dial = Dial { mark: Some(MARK), bind: None, timeout: cluster.config.connect_timeout };
+    let version = head.map(|head| head.version);
+    let upgrades = head.is_some_and(|head| head.upgrade.is_some());
+    let protocol = match cluster.config.protocol {
+        Upstream::Http2 => Protocol::Http2,
+        Upstream::Downstream if version == Some(Version::Http2) && !upgrades => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    if cluster.original_destination {
+        let (tls, usable) = target_tls(&cluster.default_tls);
+        let target = Target { address: facts.local, protocol, tls, dial };
+        return Some(Picked { target, usable, active: None });
+    }
+    let host = choose(worker, cluster, avoid)?;
+    let (tls, usable) = target_tls(&host.tls);
+    let target = Target { address: host.endpoint.address, protocol, tls, dial };
+    Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX) })
+}
+
+fn target_tls(tls: &Tls) -> (Option<proxy_upstream::TlsTarget>, bool) {
+    match tls {
+        Tls::Plain => (None, true),
+        Tls::On(target) => (Some(target.clone()), true),
+        Tls::Unusable => (None, false),
+    }
+}
+
+fn choose<'a>(worker: &Worker, cluster: &'a Cluster, avoid: &[SocketAddr]) -> Option<&'a Host> {
+    let endpoints = cluster.endpoints.as_ref()?;
+    let live = |index: usize| {
+        let active = cluster.hosts.get(index).map_or(0, |h| h.active.load(Ordering::Relaxed));
+        Live { active, ejected: false }
+    };
+    let at = |address: &SocketAddr| {
+        cluster.hosts.iter().position(|host| host.endpoint.address == *address)
+    };
+    let tried: SmallVec<[usize; 4]> = avoid.iter().filter_map(at).collect();
+    let question = Pick {
+        balancer: cluster.config.balancer,
+        endpoints,
+        live: &live,
+        tried: &tried,
+        random: worker.rng.borrow_mut().next_u64(),
+        hash: None,
+        ring: None,
+    };
+    let mut cursors = worker.cursors.borrow_mut();
+    let index = match cursors.get_mut(&cluster.name) {
+        Some(cursor) => pick_endpoint(&question, cursor)?,
+        None => pick_endpoint(&question, cursors.entry(Arc::clone(&cluster.name)).or_default())?,
+    };
+    cluster.hosts.get(index)
+}
+
+/// Who the endpoint's workload is.
+pub(crate) fn peer_of(
+    cluster: Option<&Cluster>,
+    host: Option<SocketAddr>,
+) -> Option<Arc<Workload>> {
+    let host = host?;
+    let found = cluster?.hosts.iter().find(|h| h.endpoint.address == host)?;
+    found.workload.as_ref().map(Arc::clone)
+}

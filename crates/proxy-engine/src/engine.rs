@@ -1,0 +1,212 @@
+//! The running proxy: worker threads, the published plan, and the way to end.
+//!
+//! In: options once, configurations as they are accepted. Out: serving; counts and bound addresses for the admin port.
+//! Holds: a plan is compiled off the workers and published whole; a drain tells every connection.
+//! Never: protobuf, files, environment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use proxy_config::ProxyConfig;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use weft_identity::IdentityStore;
+use weft_rt::{Clock, Drain, Rng};
+use weft_telemetry::Sink;
+
+use crate::peers::PeerExchange;
+use crate::plan::{Living, Plan, compile};
+use crate::worker::{Activity, Shared, Worker};
+
+const STACK: usize = 1024 * 1024;
+const QUIET: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(50);
+
+/// What an engine is started with.
+pub struct Options {
+    /// Our credential, also later ones.
+    pub identity: IdentityStore,
+    /// Metadata for peers.
+    pub exchange: PeerExchange,
+    /// One listener to records per worker; their number is the number of workers.
+    pub sinks: Vec<Box<dyn Sink + Send>>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("workers", &self.sinks.len()).finish_non_exhaustive()
+    }
+}
+
+/// Addresses that listeners are bound to, or why not.
+#[derive(Debug, Default)]
+pub struct BoundBoard(Mutex<BTreeMap<Arc<str>, Result<SocketAddr, String>>>);
+
+impl BoundBoard {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Result<SocketAddr, String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn opened(&self, name: &Arc<str>, address: Option<SocketAddr>) {
+        if let Some(address) = address {
+            self.lock().insert(Arc::clone(name), Ok(address));
+        }
+    }
+
+    pub(crate) fn failed(&self, name: &Arc<str>, error: &io::Error) {
+        self.lock().insert(Arc::clone(name), Err(error.to_string()));
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<Arc<str>, Result<SocketAddr, String>> {
+        self.lock().clone()
+    }
+}
+
+/// A running proxy. Dropping it ends the workers at once; call [`Engine::drain`] before.
+#[derive(Debug)]
+pub struct Engine {
+    plan: Arc<ArcSwap<Plan>>,
+    changed: watch::Sender<u64>,
+    living: Mutex<Living>,
+    activity: Arc<Activity>,
+    bound: Arc<BoundBoard>,
+    drain: Drain,
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the workers, without any listener yet.
+    ///
+    /// # Errors
+    /// When threads or runtimes cannot be made.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let Options { identity, exchange, sinks, clock } = options;
+        let plan = Arc::new(ArcSwap::from_pointee(Plan::default()));
+        let (changed, seen) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let shared = Shared {
+            plan: Arc::clone(&plan),
+            changed: seen,
+            clock: clock.clone(),
+            activity: Arc::default(),
+            drain: Drain::new(),
+            exchange: Arc::new(exchange),
+            bound: Arc::default(),
+        };
+        let mut seeds = Rng::from_os();
+        let mut threads = Vec::with_capacity(sinks.len());
+        for (index, sink) in sinks.into_iter().enumerate() {
+            let (shared, stopped, seed) = (shared.clone(), stopped.clone(), seeds.next_u64());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let thread =
+                std::thread::Builder::new().name(format!("worker-{index}")).stack_size(STACK);
+            threads.push(thread.spawn(move || work(&runtime, shared, sink, seed, stopped))?);
+        }
+        let Shared { activity, drain, bound, .. } = shared;
+        let living = Mutex::new(Living::new(identity));
+        Ok(Self { plan, changed, living, activity, bound, drain, clock, stop, threads })
+    }
+
+    /// Compiles and publishes; the answer names what could not be used.
+    pub fn publish(&self, config: &ProxyConfig) -> Vec<String> {
+        let mut living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
+        let (plan, problems) = compile(config, &self.plan.load(), &mut living);
+        self.plan.store(Arc::new(plan));
+        drop(living);
+        self.changed.send_modify(|version| *version += 1);
+        problems
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// What is going on.
+    #[must_use]
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Where listeners are bound.
+    #[must_use]
+    pub fn bound(&self) -> &BoundBoard {
+        &self.bound
+    }
+
+    /// True once a drain has begun.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.drain.started()
+    }
+
+    /// Asks every client to leave after its request, without waiting.
+    pub fn start_drain(&self) {
+        self.drain.start();
+    }
+
+    /// Drains for at most `limit`; sooner when nobody is connected, or nothing was asked for a second.
+    pub async fn drain(&self, limit: Duration) {
+        self.drain.start();
+        let end = self.clock.now() + limit;
+        let (mut begun, mut since) = (self.begun(), self.clock.now());
+        while self.clock.now() < end {
+            let now = self.begun();
+            let busy = self.activity.requests.load(Ordering::Relaxed) > 0;
+            if busy || now != begun {
+                (begun, since) = (now, self.clock.now());
+            }
+            let empty = self.activity.connections.load(Ordering::Relaxed) == 0;
+            if self.clock.now() - since >= QUIET || (empty && self.clock.now() - since >= QUIET / 2)
+            {
+                return;
+            }
+            self.clock.sleep(POLL).await;
+        }
+    }
+
+    fn begun(&self) -> u64 {
+        self.activity.begun.load(Ordering::Relaxed)
+    }
+
+    /// Ends the workers and waits for their threads.
+    pub fn stop(mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a worker had panicked");
+            }
+        }
+    }
+}
+
+fn work(
+    runtime: &tokio::runtime::Runtime,
+    shared: Shared,
+    sink: Box<dyn Sink + Send>,
+    seed: u64,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let local = LocalSet::new();
+    let worker = Worker::new(shared, sink, seed);
+    local.block_on(runtime, async move {
+        tokio::select! {
+            () = worker.run() => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    });
+}

@@ -1,0 +1,162 @@
+//! The filters of a chain, in their order, with what the route says about them.
+//!
+//! In: a request that has found its route. Out: go on, or an answer.
+//! Holds: a rule that cannot be decided does not match; an injected delay is the only thing that waits.
+
+use proxy_config::ConnectionFacts;
+use proxy_config::http::{Abort, Fault, HttpFilter};
+use proxy_config::rbac::Rbac;
+use proxy_config::route::FilterOverrides;
+use proxy_filter::cors::{self, Cross};
+use proxy_filter::path::{self, Normal};
+use proxy_filter::{Verdict, fault, rbac};
+use proxy_http::RequestHead;
+use proxy_route::Found;
+use weft_telemetry::Flag;
+
+use crate::connection::Facts;
+use crate::decide::Head;
+use crate::plan::{HttpAction, TcpAction};
+use crate::reply::Reply;
+use crate::worker::Worker;
+
+/// Fields that a filter adds to the answer.
+pub(crate) type Extra = Vec<(&'static str, String)>;
+
+/// Brings the path into its normal form, or answers.
+pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(), Box<Reply>> {
+    let manager = &http.manager;
+    let options = path::Options {
+        normalize: manager.normalize_path,
+        merge_slashes: manager.merge_slashes,
+        escaped_slashes: manager.escaped_slashes,
+    };
+    match path::normalize(&head.path, options) {
+        Normal::Path(std::borrow::Cow::Borrowed(same)) if same.len() == head.path.len() => Ok(()),
+        Normal::Path(normal) => {
+            head.path = normal.into_owned();
+            Ok(())
+        }
+        Normal::Redirect(to) => {
+            let mut reply = Reply::new(307, "", Flag::None, "path_normalization_failed");
+            reply.fields.push(("location".into(), to));
+            Err(Box::new(reply))
+        }
+        Normal::Refused => Err(Box::new(Reply::refused(400, "path_normalization_failed"))),
+    }
+}
+
+/// Asks every filter.
+pub(crate) async fn apply(
+    worker: &Worker,
+    http: &HttpAction,
+    facts: &Facts,
+    head: &RequestHead,
+    found: Option<Found<'_>>,
+) -> Result<Extra, Box<Reply>> {
+    network(&http.rbac, facts).map_err(Box::new)?;
+    let mut extra = Extra::new();
+    for filter in &http.manager.filters {
+        match filter {
+            HttpFilter::Rbac(rules) => {
+                let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
+                enforce(rules, facts, Some(head))?;
+            }
+            HttpFilter::Fault(config) => {
+                let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
+                inject(worker, config, head).await?;
+            }
+            HttpFilter::Cors => {
+                let Some(config) = overridden(found, |f| f.cors.as_deref()) else { continue };
+                match cors::decide(config, &Head(head, facts)) {
+                    Cross::Nothing => {}
+                    Cross::Response(fields) => extra = fields,
+                    Cross::Preflight(fields) => return Err(Box::new(preflight(fields))),
+                }
+            }
+        }
+    }
+    Ok(extra)
+}
+
+fn overridden<'a, T: ?Sized>(
+    found: Option<Found<'a>>,
+    pick: impl Fn(&'a FilterOverrides) -> Option<&'a T>,
+) -> Option<&'a T> {
+    let Found { host, route } = found?;
+    pick(&route.filters).or_else(|| pick(&host.filters))
+}
+
+fn preflight(fields: Extra) -> Reply {
+    let mut reply = Reply::new(200, "", Flag::None, "cors_response");
+    reply.fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    reply
+}
+
+fn enforce(rules: &Rbac, facts: &Facts, head: Option<&RequestHead>) -> Result<(), Box<Reply>> {
+    let request = head.map(|head| Head(head, facts));
+    let asked = rbac::Facts {
+        connection: connection(facts),
+        request: request.as_ref().map(|head| head as _),
+        claims: None,
+    };
+    match rbac::verdict(rbac::decide(rules, &asked)) {
+        Verdict::Continue => Ok(()),
+        Verdict::Respond { status, body, details } => {
+            let mut reply = Reply::new(status, body, Flag::None, "");
+            reply.details = details.into();
+            Err(Box::new(reply))
+        }
+    }
+}
+
+fn connection(facts: &Facts) -> ConnectionFacts<'_> {
+    ConnectionFacts {
+        direct_remote: facts.remote.ip(),
+        remote: facts.remote.ip(),
+        destination: facts.local,
+        server_name: facts.hello.sni.as_deref(),
+        peer_names: facts.peer.as_ref().map_or(&[], |peer| &peer.uris),
+        peer_verified: facts.mutual_tls(),
+    }
+}
+
+fn network(rules: &[std::sync::Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
+    rules.iter().try_for_each(|rules| enforce(rules, facts, None)).map_err(|reply| *reply)
+}
+
+/// Decides on a connection that is not read as HTTP; the reply only says why not.
+pub(crate) fn tcp(action: &TcpAction, facts: &Facts) -> Result<(), Reply> {
+    network(&action.rbac, facts)
+}
+
+async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(), Box<Reply>> {
+    let random = worker.rng.borrow_mut().next_u64();
+    let injected = fault::decide(config, random);
+    if let Some(delay) = injected.delay {
+        worker.shared.clock.sleep(delay).await;
+    }
+    let body = "fault filter abort";
+    match injected.abort {
+        None => Ok(()),
+        Some(Abort::Http(status)) => {
+            Err(Box::new(Reply::new(status, body, Flag::FaultInjected, "fault_filter_abort")))
+        }
+        Some(Abort::Grpc(status)) => {
+            let grpc = head.fields.get("content-type").unwrap_or_default();
+            let grpc = grpc.starts_with(b"application/grpc");
+            let mut reply = Reply::new(
+                200,
+                if grpc { "" } else { body },
+                Flag::FaultInjected,
+                "fault_filter_abort",
+            );
+            reply.fields.push(("grpc-status".into(), status.to_string()));
+            reply.fields.push(("grpc-message".into(), body.into()));
+            if grpc {
+                reply.fields.push(("content-type".into(), "application/grpc".into()));
+            }
+            Err(Box::new(reply))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Fields that a proxy adds, removes or trusts on the way.
+//!
+//! In: a head and facts of the connection. Out: the head as the next hop should see it.
+//! Holds: what a stranger claims about itself at the edge is not passed on as if it were ours.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use proxy_config::http::ServerHeader;
+use proxy_http::{RequestHead, ResponseHead};
+use weft_rt::Rng;
+
+/// How the listener treats forwarding fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trust<'a> {
+    /// Append the client's address (edge, Envoy's `use_remote_address`).
+    pub(crate) use_remote_address: bool,
+    /// The client's address.
+    pub(crate) remote: IpAddr,
+    /// `http` or `https`, as the client came.
+    pub(crate) scheme: &'a str,
+    /// Make `x-request-id` when it is missing.
+    pub(crate) request_id: bool,
+    /// Keep an id that a stranger sent.
+    pub(crate) keep_request_id: bool,
+}
+
+/// `x-forwarded-for`, `x-forwarded-proto` and `x-request-id`.
+pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
+    if trust.use_remote_address {
+        let mut chain = head.fields.joined("x-forwarded-for").unwrap_or_default();
+        if !chain.is_empty() {
+            chain.push(',');
+        }
+        // Writing to a String cannot fail.
+        write!(chain, "{}", trust.remote).ok();
+        head.fields.set("x-forwarded-for", chain.as_bytes());
+        head.fields.set("x-forwarded-proto", trust.scheme.as_bytes());
+        head.fields.remove_if(|name, _| is_internal(name));
+    } else if !head.fields.has("x-forwarded-proto") {
+        head.fields.append("x-forwarded-proto", trust.scheme.as_bytes());
+    }
+    if trust.use_remote_address && !trust.keep_request_id {
+        head.fields.remove("x-request-id");
+    }
+    if trust.request_id && !head.fields.has("x-request-id") {
+        head.fields.append("x-request-id", &uuid(rng));
+    }
+}
+
+/// Orders to a proxy that only the mesh's own may give.
+fn is_internal(name: &str) -> bool {
+    matches!(
+        name,
+        "x-envoy-retry-on"
+            | "x-envoy-retry-grpc-on"
+            | "x-envoy-max-retries"
+            | "x-envoy-upstream-rq-timeout-ms"
+            | "x-envoy-upstream-rq-per-try-timeout-ms"
+            | "x-envoy-expected-rq-timeout-ms"
+            | "x-envoy-attempt-count"
+            | "x-envoy-original-path"
+            | "x-envoy-decorator-operation"
+            | "x-envoy-peer-metadata"
+            | "x-envoy-peer-metadata-id"
+    )
+}
+
+/// `server` and `x-envoy-upstream-service-time`.
+pub(crate) fn response(
+    head: &mut ResponseHead,
+    upstream_millis: Option<u64>,
+    name: &str,
+    mode: ServerHeader,
+) {
+    match mode {
+        ServerHeader::Overwrite => head.fields.set("server", name.as_bytes()),
+        ServerHeader::AppendIfAbsent if !head.fields.has("server") => {
+            head.fields.append("server", name.as_bytes());
+        }
+        ServerHeader::AppendIfAbsent | ServerHeader::PassThrough => {}
+    }
+    if let Some(millis) = upstream_millis {
+        head.fields.set("x-envoy-upstream-service-time", millis.to_string().as_bytes());
+    }
+}
+
+/// A random UUID, version 4.
+fn uuid(rng: &mut Rng) -> [u8; 36] {
+    let high = (rng.next_u64() & !0xf000) | 0x4000;
+    let low = (rng.next_u64() & !(3 << 62)) | (2 << 62);
+    let mut out = [b'-'; 36];
+    let digits =
+        [high, low].into_iter().flat_map(|n| (0..16).rev().map(move |i| (n >> (i * 4)) & 15));
+    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+    for (at, digit) in places.zip(digits) {
+        out[at] = b"0123456789abcdef"[usize::try_from(digit).unwrap_or(0)];
+    }
+    out
+}
+
+/// One element of `x-forwarded-client-cert`, as Envoy writes it.
+pub(crate) fn client_cert(by: &str, hash: &str, uri: &str) -> String {
+    format!("By={by};Hash={hash};Subject=\"\";URI={uri}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edge_appends_and_cleans() {
+        let mut head = RequestHead::default();
+        head.fields.append("x-forwarded-for", b"9.9.9.9");
+        head.fields.append("x-envoy-max-retries", b"9");
+        let trust = Trust {
+            use_remote_address: true,
+            remote: IpAddr::from([10, 0, 0, 1]),
+            scheme: "http",
+            request_id: true,
+            keep_request_id: false,
+        };
+        request(&mut head, trust, &mut Rng::seeded(1));
+        assert_eq!(head.fields.text("x-forwarded-for"), Some("9.9.9.9,10.0.0.1"));
+        assert_eq!(head.fields.text("x-forwarded-proto"), Some("http"));
+        assert!(!head.fields.has("x-envoy-max-retries"));
+        let id = head.fields.text("x-request-id").unwrap();
+        assert!(id.len() == 36 && id.as_bytes()[14] == b'4', "{id}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Configuration compiled and bound to what lives: the one value that a request looks at.
+//!
+//! In: a `ProxyConfig`, the identity store, what lived under the last plan. Out: a [`Plan`], published whole.
+//! Holds: never changed after it is published; loads and TLS settings survive into the next plan by name.
+//! Never: I/O.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use proxy_config::ProxyConfig;
+use proxy_config::http::HttpManager;
+use proxy_config::listener::TcpProxy;
+use proxy_config::rbac::Rbac;
+use proxy_listen::sniff::Ask;
+use proxy_upstream::{Limits, Load, TlsTarget};
+use weft_identity::rustls::ServerConfig;
+use weft_telemetry::{Reporter, Service, Workload};
+
+pub use crate::compile::Living;
+
+/// What connections and requests are served by.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The configuration's version.
+    pub version: u64,
+    /// Listeners by name.
+    pub listeners: HashMap<Arc<str>, Arc<Listener>>,
+    /// Clusters by name.
+    pub clusters: HashMap<Arc<str>, Arc<Cluster>>,
+    /// Routes by name.
+    pub routes: HashMap<Arc<str>, Arc<proxy_route::Routes>>,
+    pub(crate) destinations: HashMap<SocketAddr, Arc<str>>,
+    pub(crate) principal: Option<Box<str>>,
+    pub(crate) unknown_service: Arc<Service>,
+}
+
+impl Plan {
+    /// The listener that stands for a destination: exactly, or for any address on its port.
+    pub(crate) fn by_destination(&self, to: SocketAddr) -> Option<&Arc<Listener>> {
+        let any: std::net::IpAddr = match to {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let name = self
+            .destinations
+            .get(&to)
+            .or_else(|| self.destinations.get(&SocketAddr::new(any, to.port())))?;
+        self.listeners.get(name)
+    }
+}
+
+/// Plain text or TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Raw,
+    Tls,
+}
+
+/// A listener, ready.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its socket is; `None` when it is reached by hand-over only.
+    pub address: Option<SocketAddr>,
+    pub(crate) original_destination: bool,
+    pub(crate) hand_over: bool,
+    pub(crate) reporter: Reporter,
+    pub(crate) detection_timeout: Option<Duration>,
+    pub(crate) config: Arc<proxy_config::Listener>,
+    pub(crate) chains: Vec<Arc<Chain>>,
+    pub(crate) fallback: Option<Arc<Chain>>,
+}
+
+impl Listener {
+    /// What to look for on this destination port.
+    pub(crate) fn ask(&self, port: u16) -> Ask {
+        let on = |inspector: &Option<proxy_config::listener::Inspector>| {
+            inspector.as_ref().is_some_and(|i| {
+                !i.disabled_ports.iter().any(|(first, last)| (*first..=*last).contains(&port))
+            })
+        };
+        Ask { tls: on(&self.config.tls_inspector), http: on(&self.config.http_inspector) }
+    }
+}
+
+/// A filter chain, ready.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(crate) config: Arc<proxy_config::listener::FilterChain>,
+    pub(crate) tls: Option<ServerTlsPair>,
+    pub(crate) action: Action,
+}
+
+/// TLS settings with and without application protocols: a client that offers none of ours is served without,
+/// where the TLS library would refuse it.
+#[derive(Debug)]
+pub(crate) struct ServerTlsPair {
+    pub(crate) alpn: Vec<Arc<str>>,
+    pub(crate) with: Arc<ServerConfig>,
+    pub(crate) without: Arc<ServerConfig>,
+}
+
+impl ServerTlsPair {
+    pub(crate) fn for_client(&self, offered: &[String]) -> Arc<ServerConfig> {
+        let common = offered.iter().any(|o| self.alpn.iter().any(|a| a.as_ref() == o.as_str()));
+        Arc::clone(if common || offered.is_empty() { &self.with } else { &self.without })
+    }
+}
+
+/// What a chain does.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Http(HttpAction),
+    Tcp(Arc<TcpAction>),
+}
+
+/// Speaks HTTP.
+#[derive(Debug)]
+pub(crate) struct HttpAction {
+    pub(crate) manager: Arc<HttpManager>,
+    pub(crate) rbac: Vec<Arc<Rbac>>,
+    pub(crate) inline: Option<Arc<proxy_route::Routes>>,
+}
+
+/// Copies bytes.
+#[derive(Debug)]
+pub(crate) struct TcpAction {
+    pub(crate) proxy: Arc<TcpProxy>,
+    pub(crate) rbac: Vec<Arc<Rbac>>,
+}
+
+/// A cluster, ready.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it was made of.
+    pub config: Arc<proxy_config::Cluster>,
+    /// Its hosts, the first priority first.
+    pub hosts: Vec<Host>,
+    pub(crate) original_destination: bool,
+    pub(crate) default_tls: Tls,
+    /// What it has in flight.
+    pub load: Arc<Load>,
+    pub(crate) limits: Limits,
+    pub(crate) service: Arc<Service>,
+    pub(crate) endpoints: Option<Arc<proxy_config::Endpoints>>,
+}
+
+/// TLS toward a host.
+#[derive(Debug, Clone)]
+pub(crate) enum Tls {
+    Plain,
+    On(TlsTarget),
+    /// It was asked for in a way that we cannot do; connecting must fail rather than go in plain text.
+    Unusable,
+}
+
+/// One host of a cluster.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its endpoint.
+    pub endpoint: proxy_config::endpoint::Endpoint,
+    /// Requests in flight, all workers.
+    pub active: Arc<AtomicU32>,
+    pub(crate) tls: Tls,
+    pub(crate) workload: Option<Arc<Workload>>,
+}
+
+/// Compiles the whole of `config`; what cannot be used is said in the list and serves nobody.
+#[must_use]
+pub fn compile(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (Plan, Vec<String>) {
+    crate::compile::plan(config, last, living)
+}

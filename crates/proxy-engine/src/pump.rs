@@ -1,0 +1,226 @@
+//! Moves one request and its answer between the client's and the server's exchange.
+//!
+//! In: both exchanges. Out: the answer's head; later how the bodies ended.
+//! Holds: both directions move at once; a full side pauses its source; request bytes are kept up to a bound,
+//! so that a try that failed before an answer can be repeated.
+//! Never: deciding whether to repeat.
+
+use std::task::{Context, Poll};
+
+use proxy_http::{Frame, ResponseHead, StreamError};
+use proxy_listen::Exchange as Client;
+use proxy_upstream::Exchange as Server;
+
+/// Most bytes of a request body that are kept for a repetition.
+pub(crate) const KEEP: usize = 64 * 1024;
+
+/// Who broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Client(StreamError),
+    Server(StreamError),
+}
+
+/// The request's body: what was taken from the client, and how far it was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Upload {
+    kept: Vec<Frame>,
+    kept_bytes: usize,
+    overflowed: bool,
+    sent: usize,
+    client_done: bool,
+    done: bool,
+    failed: bool,
+    pub(crate) bytes: u64,
+}
+
+impl Upload {
+    pub(crate) fn new(empty: bool) -> Self {
+        Self { client_done: empty, done: empty, ..Self::default() }
+    }
+
+    /// True when the body, as far as it was read, can be sent again.
+    pub(crate) const fn repeatable(&self) -> bool {
+        !self.overflowed
+    }
+
+    /// Starts over for another try.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = 0;
+        self.failed = false;
+        self.done = self.client_done && self.kept.is_empty();
+    }
+
+    pub(crate) const fn complete(&self) -> bool {
+        self.client_done
+    }
+
+    fn keep(&mut self, frame: &Frame) {
+        let size = match frame {
+            Frame::Data(data) => data.len(),
+            Frame::Trailers(_) => 256,
+        };
+        if let Frame::Data(data) = frame {
+            self.bytes += data.len() as u64;
+        }
+        if self.overflowed || self.kept_bytes + size > KEEP {
+            self.overflowed = true;
+            self.kept.clear();
+            return;
+        }
+        self.kept_bytes += size;
+        self.kept.push(frame.clone());
+        self.sent = self.kept.len();
+    }
+
+    /// Feeds the server with kept frames, then with the client's. Errors of the server are left to its answer:
+    /// it may have refused the body and said why.
+    fn poll(
+        &mut self,
+        client: &mut Client<'_>,
+        server: &mut Server,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Broken> {
+        loop {
+            let progressed = self.feed(client, server, cx)?;
+            match server.poll_flush(cx) {
+                Poll::Ready(Ok(())) if progressed && !self.done => {}
+                Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_)) => {
+                    self.failed = true;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn feed(
+        &mut self,
+        client: &mut Client<'_>,
+        server: &mut Server,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Broken> {
+        let mut progressed = false;
+        while !self.done && !self.failed && !server.is_full() {
+            if let Some(frame) = self.kept.get(self.sent) {
+                server.send_frame(frame.clone());
+                self.sent += 1;
+            } else if self.client_done {
+                server.send_end();
+                self.done = true;
+            } else {
+                match client.poll_frame(cx) {
+                    Poll::Pending => return Ok(progressed),
+                    Poll::Ready(Err(error)) => return Err(Broken::Client(error)),
+                    Poll::Ready(Ok(None)) => self.client_done = true,
+                    Poll::Ready(Ok(Some(frame))) => {
+                        self.keep(&frame);
+                        server.send_frame(frame);
+                    }
+                }
+            }
+            progressed = true;
+        }
+        Ok(progressed)
+    }
+}
+
+/// Sends the request and waits for the next head of the answer, a 1xx or the final one.
+pub(crate) fn poll_head(
+    client: &mut Client<'_>,
+    server: &mut Server,
+    upload: &mut Upload,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ResponseHead, Broken>> {
+    upload.poll(client, server, cx)?;
+    match server.poll_head(cx) {
+        Poll::Ready(Ok(head)) => return Poll::Ready(Ok(head)),
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Server(error))),
+        Poll::Pending => {}
+    }
+    if client.poll_flush(cx).is_ready_err()
+        || (upload.complete() && client.poll_gone(cx).is_ready())
+    {
+        return Poll::Ready(Err(Broken::Client(StreamError::Closed)));
+    }
+    Poll::Pending
+}
+
+trait ReadyErr {
+    fn is_ready_err(&self) -> bool;
+}
+
+impl ReadyErr for Poll<Result<(), StreamError>> {
+    fn is_ready_err(&self) -> bool {
+        matches!(self, Self::Ready(Err(_)))
+    }
+}
+
+/// The answer's body.
+#[derive(Debug, Default)]
+pub(crate) struct Download {
+    ended: bool,
+    pub(crate) bytes: u64,
+    pub(crate) grpc_status: Option<u16>,
+}
+
+impl Download {
+    /// Moves the answer's body, and the rest of the request's; ready when the answer is written.
+    pub(crate) fn poll(
+        &mut self,
+        client: &mut Client<'_>,
+        server: &mut Server,
+        upload: &mut Upload,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        if !upload.done && !upload.failed {
+            upload.poll(client, server, cx)?;
+        }
+        loop {
+            let mut starved = false;
+            while !self.ended && !client.is_full() {
+                match server.poll_frame(cx) {
+                    Poll::Ready(Ok(Some(frame))) => self.pass(client, frame),
+                    Poll::Ready(Ok(None)) => {
+                        client.send_end();
+                        self.ended = true;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        // What came before the break is the client's; then it sees the break.
+                        client.poll_flush(cx).is_ready_err();
+                        return Poll::Ready(Err(Broken::Server(error)));
+                    }
+                    Poll::Pending => {
+                        starved = true;
+                        break;
+                    }
+                }
+            }
+            match client.poll_flush(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Client(error))),
+                Poll::Ready(Ok(())) if self.ended => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {}
+            }
+            if starved {
+                if upload.complete() && client.poll_gone(cx).is_ready() {
+                    return Poll::Ready(Err(Broken::Client(StreamError::Closed)));
+                }
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn pass(&mut self, client: &mut Client<'_>, frame: Frame) {
+        match &frame {
+            Frame::Data(data) => self.bytes += data.len() as u64,
+            Frame::Trailers(fields) => self.grpc_status = grpc_status(fields),
+        }
+        client.send_frame(frame);
+    }
+}
+
+/// `grpc-status` of trailers or of a trailers-only head.
+pub(crate) fn grpc_status(fields: &proxy_http::Fields) -> Option<u16> {
+    fields.text("grpc-status").and_then(|text| text.trim().parse().ok())
+}

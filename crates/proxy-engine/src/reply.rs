@@ -1,0 +1,119 @@
+//! Responses that the proxy makes itself.
+//!
+//! In: why. Out: status, body, flag and detail for the log, as Envoy words them.
+//! Holds: one reason, one response; the reason knows whether the client may see a body.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use proxy_http::{BodyKind, ResponseHead};
+use weft_telemetry::Flag;
+
+/// A response of the proxy's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+    pub(crate) flag: Flag,
+    pub(crate) details: Cow<'static, str>,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl Reply {
+    pub(crate) const fn new(
+        status: u16,
+        body: &'static str,
+        flag: Flag,
+        details: &'static str,
+    ) -> Self {
+        let body = Bytes::from_static(body.as_bytes());
+        Self { status, body, flag, details: Cow::Borrowed(details), fields: Vec::new() }
+    }
+
+    pub(crate) const fn no_route() -> Self {
+        Self::new(404, "", Flag::NoRoute, "route_not_found")
+    }
+
+    pub(crate) const fn no_cluster(status: u16) -> Self {
+        Self::new(status, "", Flag::NoCluster, "cluster_not_found")
+    }
+
+    pub(crate) const fn no_healthy_upstream() -> Self {
+        Self::new(503, "no healthy upstream", Flag::NoHealthyUpstream, "no_healthy_upstream")
+    }
+
+    pub(crate) const fn overflow() -> Self {
+        Self::new(
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+            Flag::UpstreamOverflow,
+            "upstream_reset_before_response_started{overflow}",
+        )
+    }
+
+    pub(crate) const fn timeout() -> Self {
+        Self::new(504, "upstream request timeout", Flag::UpstreamTimeout, "response_timeout")
+    }
+
+    pub(crate) fn connect_failed(why: &str) -> Self {
+        let start = "upstream connect error or disconnect/reset before headers. ";
+        let body = format!(
+            "{start}reset reason: remote connection failure, transport failure reason: {why}"
+        );
+        Self {
+            body: Bytes::from(body),
+            ..Self::new(
+                503,
+                "",
+                Flag::UpstreamConnect,
+                "upstream_reset_before_response_started{remote_connection_failure}",
+            )
+        }
+    }
+
+    pub(crate) const fn connection_ended() -> Self {
+        Self::new(
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            Flag::UpstreamClosed,
+            "upstream_reset_before_response_started{connection_termination}",
+        )
+    }
+
+    pub(crate) const fn upstream_reset() -> Self {
+        Self::new(
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
+            Flag::UpstreamReset,
+            "upstream_reset_before_response_started{remote_reset}",
+        )
+    }
+
+    pub(crate) const fn upstream_protocol() -> Self {
+        Self::new(
+            502,
+            "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            Flag::UpstreamProtocol,
+            "upstream_reset_before_response_started{protocol_error}",
+        )
+    }
+
+    pub(crate) const fn refused(status: u16, details: &'static str) -> Self {
+        Self::new(status, "", Flag::DownstreamProtocol, details)
+    }
+
+    /// The head to send.
+    pub(crate) fn head(&self) -> ResponseHead {
+        let mut head = ResponseHead::new(self.status);
+        head.body = BodyKind::Length(self.body.len() as u64);
+        if self.body.is_empty() {
+            head.body = BodyKind::Empty;
+        } else if !self.fields.iter().any(|(name, _)| name == "content-type") {
+            head.fields.append("content-type", b"text/plain");
+        }
+        for (name, value) in &self.fields {
+            head.fields.append(name, value.as_bytes());
+        }
+        head
+    }
+}

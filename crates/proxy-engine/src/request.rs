@@ -1,0 +1,409 @@
+//! The life of one request, as named phases.
+//!
+//! In: a head, the client's exchange, the plan it arrived under. Out: an answered exchange and one record.
+//! Holds: one plan from start to end; every request is answered once or broken off, and told once.
+//! Never: codecs, sockets, pools; those are the rooms below.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use proxy_config::http::ServerHeader;
+use proxy_http::{BodyKind, RequestHead, ResponseHead};
+use proxy_listen::Exchange as Client;
+use proxy_upstream::{Exchange as Server, Slot};
+use weft_telemetry::record::{Ends, LogFields, Reporter};
+use weft_telemetry::{ExchangeRecord, Flag, Protocol, Workload};
+
+use crate::attempt::{Answered, Failure, Tries};
+use crate::connection::{Bound, Facts};
+use crate::decide::{self, Forward, Routed};
+use crate::filter::{self, Extra};
+use crate::forwarded::{self, Trust};
+use crate::peers::{METADATA, METADATA_ID};
+use crate::plan::{Action, Cluster, HttpAction};
+use crate::pump::{Broken, Download, Upload, grpc_status};
+use crate::reply::Reply;
+use crate::worker::{Counted, Worker};
+
+/// What becomes of the client's connection.
+pub(crate) enum After {
+    /// It may carry the next request.
+    Keep,
+    /// It must end now, because the answer is not whole.
+    Abort,
+    /// It became a tunnel to this server.
+    Tunnel(Box<Server>),
+}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    worker: &Worker,
+    bound: &Bound,
+    facts: &Facts,
+    head: &mut RequestHead,
+    client: &mut Client<'_>,
+) -> After {
+    let Action::Http(http) = &bound.chain.action else { return After::Abort };
+    let activity = &worker.shared.activity;
+    let _counted = Counted::one(&activity.requests);
+    activity.begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let mut run = Run::new(worker, bound, facts, http, head);
+    let after = run.phases(head, client).await;
+    run.tell(head);
+    after
+}
+
+/// One request on its way, with what will be told of it.
+pub(crate) struct Run<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) bound: &'a Bound,
+    pub(crate) facts: &'a Facts,
+    http: &'a HttpAction,
+    begun: Instant,
+    path: String,
+    head_bytes: u64,
+    response_head_bytes: u64,
+    is_grpc: bool,
+    peer: Option<Arc<Workload>>,
+    wants_peer: bool,
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    pub(crate) host: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) upstream_tls: bool,
+    pub(crate) failure: Option<String>,
+    pub(crate) upload: Upload,
+    download: Download,
+    route: Option<&'a Arc<str>>,
+    extra: Extra,
+    pub(crate) active: Option<Slot>,
+    log: bool,
+    status: u16,
+    flag: Flag,
+    details: Cow<'static, str>,
+    upstream_millis: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        worker: &'a Worker,
+        bound: &'a Bound,
+        facts: &'a Facts,
+        http: &'a HttpAction,
+        head: &RequestHead,
+    ) -> Self {
+        let log = !http.manager.access_logs.is_empty();
+        let content_type = head.fields.get("content-type").unwrap_or_default();
+        Self {
+            worker,
+            bound,
+            facts,
+            http,
+            begun: worker.shared.clock.now(),
+            path: if log { head.path.clone() } else { String::new() },
+            head_bytes: size_of_fields(&head.fields)
+                + (head.path.len() + head.authority.len()) as u64,
+            response_head_bytes: 0,
+            is_grpc: content_type.starts_with(b"application/grpc"),
+            peer: None,
+            wants_peer: false,
+            cluster: None,
+            host: None,
+            local: None,
+            upstream_tls: false,
+            failure: None,
+            upload: Upload::new(head.body.is_empty()),
+            download: Download::default(),
+            route: None,
+            extra: Extra::new(),
+            active: None,
+            log,
+            status: 0,
+            flag: Flag::None,
+            details: Cow::Borrowed(""),
+            upstream_millis: None,
+        }
+    }
+
+    fn inbound(&self) -> bool {
+        matches!(self.bound.listener.reporter, Reporter::Destination)
+    }
+
+    async fn phases(&mut self, head: &mut RequestHead, client: &mut Client<'_>) -> After {
+        if let Err(reply) = filter::normalize(self.http, head) {
+            return self.reply(client, &reply).await;
+        }
+        self.receive(head);
+        let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
+        self.route = found.map(|(found, _)| &found.route.name).filter(|name| !name.is_empty());
+        let matched = found.map(|(found, _)| found);
+        match filter::apply(self.worker, self.http, self.facts, head, matched).await {
+            Ok(extra) => self.extra = extra,
+            Err(reply) => return self.reply(client, &reply).await,
+        }
+        match decide::act(self.worker, self.http, self.facts, head, found) {
+            Routed::Forward(forward) => self.forward(head, client, forward).await,
+            Routed::Reply(reply) => self.reply(client, &reply).await,
+        }
+    }
+
+    /// What the connection tells about the client goes into the head; what is meant for us comes out.
+    fn receive(&mut self, head: &mut RequestHead) {
+        let trust = Trust {
+            use_remote_address: self.http.manager.use_remote_address,
+            request_id: self.http.manager.generate_request_id,
+            keep_request_id: self.http.manager.preserve_external_request_id,
+            remote: self.facts.remote.ip(),
+            scheme: self.facts.scheme(),
+        };
+        if self.inbound() {
+            let metadata = head.fields.get(METADATA).map(|m| self.worker.peers.find(m));
+            self.wants_peer = metadata.is_some();
+            self.peer = metadata;
+            head.fields.remove(METADATA);
+            head.fields.remove(METADATA_ID);
+        }
+        forwarded::request(head, trust, &mut self.worker.rng.borrow_mut());
+        decide::client_cert(self.http, self.bound, self.facts, head);
+    }
+
+    async fn forward(
+        &mut self,
+        head: &mut RequestHead,
+        client: &mut Client<'_>,
+        route: Forward<'_>,
+    ) -> After {
+        let Some(cluster) = self.bound.plan.clusters.get(&route.target.cluster) else {
+            let reply = Reply::no_cluster(route.action.cluster_not_found);
+            return self.reply(client, &reply).await;
+        };
+        self.cluster = Some(Arc::clone(cluster));
+        let tries = Tries::new(Arc::clone(cluster), route);
+        match tries.run(self, head, client).await {
+            Ok(answered) => self.answer(answered, client, &route, head).await,
+            Err(Failure::Client) => {
+                self.flag = Flag::DownstreamClosed;
+                self.details = Cow::Borrowed("downstream_remote_disconnect");
+                client.abort(h2::Reason::CANCEL);
+                After::Abort
+            }
+            Err(failure) => {
+                let reply = failure.reply(self.failure.as_deref());
+                self.reply(client, &reply).await
+            }
+        }
+    }
+
+    async fn answer(
+        &mut self,
+        answered: Answered,
+        client: &mut Client<'_>,
+        route: &Forward<'_>,
+        request: &RequestHead,
+    ) -> After {
+        let Answered { mut server, mut head, deadline, slot } = answered;
+        let millis = u64::try_from((self.worker.shared.clock.now() - self.begun).as_millis());
+        self.upstream_millis = millis.ok();
+        self.status = head.status;
+        self.details = Cow::Borrowed("via_upstream");
+        self.download.grpc_status = grpc_status(&head.fields);
+        self.respond(&mut head, route, request);
+        if head.status == 101 || (request.method == http::Method::CONNECT && head.status / 100 == 2)
+        {
+            return self.upgrade(server, &head, client).await;
+        }
+        if client.send_head(&head).is_err() {
+            self.flag = Flag::DownstreamClosed;
+            return After::Abort;
+        }
+        let result = {
+            let (download, upload) = (&mut self.download, &mut self.upload);
+            let body = poll_fn(|cx| download.poll(client, &mut server, upload, cx));
+            match deadline {
+                None => Some(body.await),
+                Some(at) => tokio::time::timeout_at(at.into(), body).await.ok(),
+            }
+        };
+        drop(slot);
+        self.end(result, server, client)
+    }
+
+    fn end(
+        &mut self,
+        result: Option<Result<(), Broken>>,
+        server: Server,
+        client: &mut Client<'_>,
+    ) -> After {
+        match result {
+            Some(Ok(())) => {
+                server.finish();
+                if !self.upload.complete() {
+                    client.close_after();
+                }
+                return After::Keep;
+            }
+            Some(Err(Broken::Client(_))) => {
+                self.flag = Flag::DownstreamClosed;
+                self.details = Cow::Borrowed("downstream_remote_disconnect");
+            }
+            Some(Err(Broken::Server(_))) => {
+                self.flag = Flag::UpstreamClosed;
+                self.details =
+                    Cow::Borrowed("upstream_reset_after_response_started{connection_termination}");
+            }
+            None => {
+                self.flag = Flag::UpstreamTimeout;
+                self.details = Cow::Borrowed("response_timeout");
+            }
+        }
+        server.abort();
+        client.abort(h2::Reason::INTERNAL_ERROR);
+        After::Abort
+    }
+
+    async fn upgrade(
+        &mut self,
+        server: Server,
+        head: &ResponseHead,
+        client: &mut Client<'_>,
+    ) -> After {
+        let sent = client.send_head(head).is_ok();
+        if !sent || poll_fn(|cx| client.poll_flush(cx)).await.is_err() {
+            return After::Abort;
+        }
+        After::Tunnel(Box::new(server))
+    }
+
+    /// The answer's fields on the way to the client.
+    fn respond(&mut self, head: &mut ResponseHead, route: &Forward<'_>, request: &RequestHead) {
+        self.response_head_bytes = size_of_fields(&head.fields);
+        if self.inbound() {
+            if self.wants_peer {
+                let own = &self.worker.shared.exchange;
+                head.fields.set(METADATA, own.metadata.as_bytes());
+                head.fields.set(METADATA_ID, own.id.as_bytes());
+            }
+        } else {
+            self.peer = head.fields.get(METADATA).map(|m| self.worker.peers.find(m));
+            head.fields.remove(METADATA);
+            head.fields.remove(METADATA_ID);
+        }
+        decide::change_response(route, request, self.facts, head);
+        for (name, value) in &self.extra {
+            head.fields.set(name, value.as_bytes());
+        }
+        let manager = &self.http.manager;
+        forwarded::response(
+            head,
+            self.upstream_millis,
+            &manager.server_name,
+            manager.server_header,
+        );
+        if head.upgrade.is_none() && head.status == 101 {
+            head.body = BodyKind::Empty;
+        }
+    }
+
+    /// Answers by ourselves.
+    async fn reply(&mut self, client: &mut Client<'_>, reply: &Reply) -> After {
+        self.status = reply.status;
+        self.flag = reply.flag;
+        self.details = reply.details.clone();
+        let mut head = reply.head();
+        forwarded::response(
+            &mut head,
+            None,
+            &self.http.manager.server_name,
+            ServerHeader::Overwrite,
+        );
+        if !self.upload.complete() {
+            // The rest of the request would have to be read; a new connection is cheaper and safer.
+            client.close_after();
+        }
+        if client.send_head(&head).is_err() {
+            return After::Abort;
+        }
+        if !reply.body.is_empty() {
+            client.send_frame(proxy_http::Frame::Data(reply.body.clone()));
+            self.download.bytes = reply.body.len() as u64;
+        }
+        client.send_end();
+        match poll_fn(|cx| client.poll_flush(cx)).await {
+            Ok(()) => After::Keep,
+            Err(_) => After::Abort,
+        }
+    }
+
+    fn tell(&self, head: &RequestHead) {
+        let plan = &self.bound.plan;
+        let cluster = self.cluster.as_deref();
+        let unknown = &self.worker.peers.unknown;
+        let peer = match &self.peer {
+            Some(peer) => Some(Arc::clone(peer)),
+            None if self.inbound() => None,
+            None => decide::peer_of(cluster, self.host),
+        };
+        let own = plan.principal.as_deref();
+        let mutual_tls = self.facts.mutual_tls();
+        let (source_principal, destination_principal) = if self.inbound() {
+            (self.facts.principal(), own.filter(|_| mutual_tls))
+        } else if self.upstream_tls {
+            (own, None)
+        } else {
+            (None, None)
+        };
+        self.worker.sink.exchange(&ExchangeRecord {
+            ends: Ends {
+                reporter: self.bound.listener.reporter,
+                peer: peer.as_ref().unwrap_or(unknown),
+                source_principal,
+                destination_principal,
+                service: cluster.map_or(&plan.unknown_service, |c| &c.service),
+                mutual_tls,
+            },
+            protocol: if self.is_grpc { Protocol::Grpc } else { Protocol::Http },
+            response_code: self.status,
+            grpc_status: self.download.grpc_status.filter(|_| self.is_grpc),
+            flag: self.flag,
+            request_bytes: self.head_bytes + self.upload.bytes,
+            response_bytes: self.response_head_bytes + self.download.bytes,
+            body_received: self.upload.bytes,
+            body_sent: self.download.bytes,
+            duration: self.worker.shared.clock.now() - self.begun,
+            start: self.facts.begun_wall + (self.begun - self.facts.begun),
+            log: self.log(head),
+        });
+    }
+
+    fn log<'b>(&'b self, head: &'b RequestHead) -> LogFields<'b> {
+        if !self.log {
+            return LogFields::default();
+        }
+        LogFields {
+            enabled: true,
+            method: head.method.as_str(),
+            path: &self.path,
+            authority: &head.authority,
+            http_version: head.version.name(),
+            details: &self.details,
+            upstream_failure: self.failure.as_deref(),
+            upstream_time: self.upstream_millis,
+            forwarded_for: head.fields.text("x-forwarded-for"),
+            user_agent: head.fields.text("user-agent"),
+            request_id: head.fields.text("x-request-id"),
+            upstream_host: self.host,
+            upstream_cluster: self.cluster.as_deref().map(|c| c.name.as_ref()),
+            upstream_local: self.local,
+            downstream_local: Some(self.facts.local),
+            downstream_remote: Some(self.facts.remote),
+            sni: self.facts.hello.sni.as_deref(),
+            route: self.route.map(AsRef::as_ref),
+        }
+    }
+}
+
+fn size_of_fields(fields: &proxy_http::Fields) -> u64 {
+    fields.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
+}

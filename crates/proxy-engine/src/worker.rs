@@ -1,0 +1,185 @@
+//! One worker: a thread's share of connections, with everything that it alone owns.
+//!
+//! In: plans, a drain. Out: served connections.
+//! Holds: no lock on the request path; the plan is reached through one atomic load.
+//! Never: configuration text, files.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use proxy_upstream::Pools;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use weft_rt::{Clock, Drain, DrainWatch, Rng};
+use weft_telemetry::Sink;
+
+use crate::connection;
+use crate::peers::{PeerExchange, Peers};
+use crate::plan::{Listener, Plan};
+
+const SWEEP: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Counts that all workers share, for drain and the admin port.
+#[derive(Debug, Default)]
+pub struct Activity {
+    /// Client connections open now.
+    pub connections: AtomicU64,
+    /// Requests in flight now.
+    pub requests: AtomicU64,
+    /// Requests and TCP connections ever begun.
+    pub begun: AtomicU64,
+}
+
+/// One unit of a count.
+pub(crate) struct Counted<'a>(&'a AtomicU64);
+
+impl<'a> Counted<'a> {
+    pub(crate) fn one(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What every worker is given.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) plan: Arc<ArcSwap<Plan>>,
+    pub(crate) changed: watch::Receiver<u64>,
+    pub(crate) clock: Clock,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) drain: Drain,
+    pub(crate) exchange: Arc<PeerExchange>,
+    pub(crate) bound: Arc<crate::engine::BoundBoard>,
+}
+
+/// What one worker owns.
+pub(crate) struct Worker {
+    pub(crate) shared: Shared,
+    pub(crate) pools: Pools,
+    pub(crate) rng: RefCell<Rng>,
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) peers: Peers,
+    pub(crate) cursors: RefCell<HashMap<Arc<str>, proxy_balance::Cursor>>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Shared, sink: Box<dyn Sink>, seed: u64) -> Rc<Self> {
+        Rc::new(Self {
+            pools: Pools::new(shared.clock.clone()),
+            rng: RefCell::new(Rng::seeded(seed)),
+            peers: Peers::new(shared.exchange.read),
+            cursors: RefCell::default(),
+            sink,
+            shared,
+        })
+    }
+
+    /// Serves until the drain is over and the owner drops this future.
+    pub(crate) async fn run(self: Rc<Self>) {
+        let mut changed = self.shared.changed.clone();
+        let mut open = Open::default();
+        loop {
+            let plan = self.shared.plan.load_full();
+            open.follow(&self, &plan);
+            self.pools.retain(|name| plan.clusters.contains_key(name));
+            self.cursors.borrow_mut().retain(|name, _| plan.clusters.contains_key(name));
+            loop {
+                tokio::select! {
+                    change = changed.changed() => match change {
+                        Ok(()) => break,
+                        // The engine is gone; connections end when the runtime is dropped.
+                        Err(_) => return,
+                    },
+                    () = self.shared.clock.sleep(SWEEP) => self.pools.sweep(IDLE_TIMEOUT),
+                }
+            }
+        }
+    }
+}
+
+/// Sockets that are open now.
+#[derive(Default)]
+struct Open(HashMap<(Arc<str>, SocketAddr), Drain>);
+
+impl Open {
+    /// Opens what the plan has and closes what it has not.
+    fn follow(&mut self, worker: &Rc<Worker>, plan: &Plan) {
+        self.0.retain(|(name, address), drain| {
+            let wanted = plan.listeners.get(name).is_some_and(|l| l.address == Some(*address));
+            if !wanted {
+                drain.start();
+            }
+            wanted
+        });
+        for listener in plan.listeners.values() {
+            let Some(address) = listener.address else { continue };
+            let key = (Arc::clone(&listener.name), address);
+            if self.0.contains_key(&key) {
+                continue;
+            }
+            match proxy_listen::bind(address) {
+                Ok(socket) => {
+                    worker.shared.bound.opened(&listener.name, socket.local_addr().ok());
+                    let drain = worker.shared.drain.child();
+                    let accept =
+                        accept(Rc::clone(worker), socket, Arc::clone(listener), drain.clone());
+                    tokio::task::spawn_local(accept);
+                    self.0.insert(key, drain);
+                }
+                Err(error) => {
+                    worker.shared.bound.failed(&listener.name, &error);
+                    tracing::error!(listener = %listener.name, %address, %error, "cannot listen");
+                }
+            }
+        }
+    }
+}
+
+/// Accepts until the listener is removed. A drain of the whole proxy keeps accepting: clients that have
+/// not heard of it yet are served, and told to close.
+async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Arc<Listener>, drain: Drain) {
+    let removed = async {
+        drain.begun().await;
+        if worker.shared.drain.started() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::pin!(removed);
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = &mut removed => return,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                let watch: DrainWatch = drain.watch();
+                let serve = connection::serve(
+                    Rc::clone(&worker),
+                    stream,
+                    remote,
+                    Arc::clone(&listener),
+                    watch,
+                );
+                tokio::task::spawn_local(serve);
+            }
+            Err(error) => {
+                tracing::warn!(listener = %listener.name, %error, "cannot accept");
+                worker.shared.clock.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
