@@ -14,12 +14,10 @@ pub(crate) mod dns;
 pub(crate) mod events;
 pub mod init;
 pub mod launch;
-#[allow(dead_code, reason = "read by the node socket, next change")]
 pub(crate) mod logs;
 pub mod node;
 pub(crate) mod pod;
 pub mod pod_exec;
-#[allow(dead_code, reason = "read by the node socket, next change")]
 pub(crate) mod pods;
 pub mod reaper;
 pub mod relay;

@@ -16,6 +16,7 @@
 mod fake;
 mod mesh;
 mod scenarios;
+mod socket;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
