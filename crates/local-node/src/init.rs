@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use weft_netns::MeshNet;
 
 /// What could not be prepared.
@@ -49,6 +49,7 @@ pub struct Prepared {
 /// The first step that fails.
 pub fn prepare(state: &Path, mesh: &MeshNet) -> Result<Prepared, InitError> {
     set_pdeathsig(Signal::SIGKILL).map_err(|e| system("follow the launcher's end", e.into()))?;
+    SigSet::all().thread_unblock().map_err(|e| system("unblock signals", e.into()))?;
     let outer_pid = outer_self();
     let inside = state.join("inside");
     let folder = |name: &str| {

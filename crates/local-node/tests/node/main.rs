@@ -14,11 +14,13 @@
 )]
 
 mod fake;
+mod life;
 mod mesh;
 mod scenarios;
 mod socket;
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
@@ -30,11 +32,12 @@ fn main() -> ExitCode {
         }
         Some("launch") => {
             let mut node = Command::new(std::env::current_exe().unwrap());
-            node.arg("inside").args(arguments);
+            node.args(arguments);
             let status = local_node::launch::launch(node, true).unwrap();
             if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Some("inside") => mesh::inside(arguments.next().unwrap().as_ref()),
+        Some("serve") => life::serve(arguments.next().unwrap().as_ref()),
         Some("--list") => ExitCode::SUCCESS,
         _ => outside(),
     }
@@ -44,18 +47,22 @@ fn outside() -> ExitCode {
     let root = nix::unistd::geteuid().is_root();
     for user in if root { vec![Some(65534), None] } else { vec![None] } {
         let state = tempfile::tempdir().unwrap();
-        let mut run = Command::new(std::env::current_exe().unwrap());
-        run.arg("launch").arg(state.path());
         if let Some(user) = user {
             nix::unistd::chown(state.path(), Some(user.into()), Some(user.into())).unwrap();
-            run.uid(user).gid(user);
         }
-        eprintln!(
-            "the node as {}",
-            if user.is_none() && root { "root" } else { "an ordinary user" }
-        );
-        let status = run.status().unwrap();
-        assert!(status.success(), "the node as {user:?}: {status}");
+        let launch = |mode: &str, state: &Path| {
+            let mut run = Command::new(std::env::current_exe().unwrap());
+            run.args(["launch", mode]).arg(state);
+            if let Some(user) = user {
+                run.uid(user).gid(user);
+            }
+            run
+        };
+        let who = if user.is_none() && root { "root" } else { "an ordinary user" };
+        eprintln!("the node as {who}");
+        let status = launch("inside", state.path()).status().unwrap();
+        assert!(status.success(), "the node as {who}: {status}");
+        life::outside(&launch, state.path());
     }
     ExitCode::SUCCESS
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ctl_source::{ObjectKey, Source, kinds};
-use local_node::{NodeConfig, NodeParts, Reaper, init};
+use local_node::{NodeConfig, NodeParts, Reaper, Relay, init};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use weft_rt::Clock;
@@ -21,29 +21,38 @@ pub fn image(arguments: &[String]) -> ExitCode {
 }
 
 pub fn inside(state: &Path) -> ExitCode {
-    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).init();
-    let exe = std::env::current_exe().unwrap();
-    let config = NodeConfig::new(state.to_owned(), exe.clone(), exe);
-    let prepared = init::prepare(state, &config.mesh_net()).unwrap();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mesh = Mesh::start(config, prepared).await;
+    let (config, prepared) = prepare(state);
+    runtime().block_on(async {
+        let mesh = Mesh::start(config, prepared, Vec::new()).await;
         scenarios::all(&mesh).await;
         mesh.stop().await;
     });
     ExitCode::SUCCESS
 }
 
+pub fn prepare(state: &Path) -> (NodeConfig, init::Prepared) {
+    tracing_subscriber::fmt().with_env_filter("info").with_writer(std::io::stderr).init();
+    let exe = std::env::current_exe().unwrap();
+    let config = NodeConfig::new(state.to_owned(), exe.clone(), exe);
+    let prepared = init::prepare(state, &config.mesh_net()).unwrap();
+    (config, prepared)
+}
+
+pub fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
 pub struct Mesh {
     pub api: Arc<Fake>,
     pub config: NodeConfig,
+    pub reaper: Arc<Reaper>,
     stop: watch::Sender<bool>,
     node: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Mesh {
-    async fn start(config: NodeConfig, prepared: init::Prepared) -> Self {
+    pub async fn start(config: NodeConfig, prepared: init::Prepared, relays: Vec<Relay>) -> Self {
         let (api, reaper) = (Arc::new(Fake::default()), Reaper::new());
         tokio::spawn(Arc::clone(&reaper).run());
         let stop = watch::Sender::new(false);
@@ -51,16 +60,16 @@ impl Mesh {
         let parts = NodeParts {
             config: config.clone(),
             source,
-            reaper,
+            reaper: Arc::clone(&reaper),
             prepared,
             clock: Clock::real(),
-            relays: Vec::new(),
+            relays,
         };
         let node = tokio::spawn(local_node::node::run(parts, stop.subscribe()));
-        Self { api, config, stop, node }
+        Self { api, config, reaper, stop, node }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         let begun = Instant::now();
         self.stop.send_replace(true);
         self.node.await.unwrap().unwrap();

@@ -140,6 +140,23 @@ async fn served(mesh: &Mesh, name: &str, port: u16) -> String {
     pod["status"]["podIP"].as_str().unwrap().to_owned()
 }
 
+impl Mesh {
+    /// A service `front` with one pod behind it.
+    pub async fn front(&self) {
+        let ip = served(self, "front", 8080).await;
+        let ports = json!([{"name": "http", "port": 80}]);
+        let meta = json!({"name": "front", "namespace": "default"});
+        let spec = json!({"clusterIP": "10.96.9.9", "ports": ports});
+        self.create("Service", json!({"metadata": meta, "spec": spec})).await;
+        let labels = json!({"kubernetes.io/service-name": "front"});
+        let meta = json!({"name": "front", "namespace": "default", "labels": labels});
+        let endpoints = json!([{"addresses": [ip], "conditions": {"ready": true}}]);
+        let ports = json!([{"name": "http", "port": 8080}]);
+        let slice = json!({"metadata": meta, "endpoints": endpoints, "ports": ports});
+        self.create("EndpointSlice", slice).await;
+    }
+}
+
 async fn services_and_names_lead_to_ready_pods(mesh: &Mesh) {
     let ip = served(mesh, "web", 8080).await;
     for (name, address) in [("web", "10.96.7.7"), ("empty", "10.96.7.8"), ("headless", "None")] {
