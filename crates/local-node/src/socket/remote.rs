@@ -25,7 +25,8 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use crate::pod::hook::{command_inside, kill_group};
 use crate::pod::worker::PodCtx;
@@ -210,7 +211,9 @@ where
         let exit = (&mut started.end).await.unwrap_or(Exit::Code(-1));
         let status = [&[ERROR][..], status_of(exit).to_string().as_bytes()].concat();
         to_client.send(Message::Binary(status.into())).await.ok()?;
-        to_client.send(Message::Close(None)).await.ok()
+        // Without a code, kubectl takes the end for a failure.
+        let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        to_client.send(Message::Close(Some(normal))).await.ok()
     };
     let reading = async {
         let mut input = input;

@@ -14,6 +14,7 @@
 )]
 
 mod fake;
+mod kubectl;
 mod life;
 mod mesh;
 mod scenarios;

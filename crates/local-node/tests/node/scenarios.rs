@@ -18,6 +18,7 @@ pub async fn all(mesh: &Mesh) {
     a_failing_container_backs_off_and_keeps_its_last_log(mesh).await;
     init_containers_and_sidecars_keep_their_order(mesh).await;
     logs_follow_and_exec_talks(mesh).await;
+    the_real_kubectl_is_understood(mesh).await;
     pods_outlive_the_control_plane(mesh).await;
     a_deleted_pod_is_gone(mesh).await;
     twenty_pods_start_quickly(mesh).await;
@@ -315,6 +316,18 @@ async fn logs_follow_and_exec_talks(mesh: &Mesh) {
     let (followed, _) = tokio::join!(follow, write);
     assert!(followed.ends_with("line 3\ngot you\n"), "{followed}");
     mesh.until_phase("talker", "Succeeded").await;
+}
+
+async fn the_real_kubectl_is_understood(mesh: &Mesh) {
+    mesh.shell("keen", "echo hello; trap 'exit 0' TERM; sleep 1000 & wait").await;
+    mesh.until_ready("keen").await;
+    let port = mesh.serve_kubectl().await;
+    assert_eq!(mesh.kubectl(port, &["logs", "keen"], "").await, ("hello\n".into(), 0));
+    let exec = |line: &'static str| ["exec", "-i", "keen", "--", "sh", "-c", line];
+    assert_eq!(mesh.kubectl(port, &exec("hostname"), "").await, ("keen\n".into(), 0));
+    assert_eq!(mesh.kubectl(port, &exec("cat"), "to and fro").await, ("to and fro".into(), 0));
+    let (text, code) = mesh.kubectl(port, &exec("echo bad >&2; exit 9"), "").await;
+    assert_eq!((text.contains("bad"), code), (true, 9), "{text}");
 }
 
 async fn pods_outlive_the_control_plane(mesh: &Mesh) {
