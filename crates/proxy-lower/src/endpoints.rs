@@ -1,0 +1,81 @@
+//! Endpoints.
+//! In: a ClusterLoadAssignment. Out: a flat list. Holds: an endpoint without an address refuses the resource.
+
+use std::sync::Arc;
+
+use proxy_config::endpoint::{Endpoint, Endpoints, Health, Locality, Metadata};
+use weft_proto::envoy::config::core::v3 as core;
+use weft_proto::envoy::config::endpoint::v3 as wire;
+use weft_proto::google::protobuf::value::Kind;
+
+use crate::Lowered;
+use crate::known::{Rejected, only};
+use crate::wrap;
+
+pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoints> {
+    only!(assignment, cluster_name, endpoints, policy)?;
+    let mut endpoints = Vec::new();
+    for (index, group) in assignment.endpoints.iter().enumerate() {
+        let found = locality(group).map_err(|e| e.within(format!("endpoints[{index}]")))?;
+        endpoints.extend(found);
+    }
+    endpoints.sort_by_key(|endpoint| endpoint.priority);
+    Ok(Endpoints { name: assignment.cluster_name.as_str().into(), endpoints })
+}
+
+fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {
+    only!(group, locality, lb_endpoints, load_balancing_weight, priority, metadata)?;
+    let name = group.locality.clone().unwrap_or_default();
+    let locality = Arc::new(Locality {
+        region: name.region.into(),
+        zone: name.zone.into(),
+        sub_zone: name.sub_zone.into(),
+        weight: group.load_balancing_weight.map_or(0, |weight| weight.value),
+    });
+    let one = |(index, wire): (usize, &wire::LbEndpoint)| {
+        endpoint(wire, group.priority, &locality)
+            .map_err(|e| e.within(format!("lb_endpoints[{index}]")))
+    };
+    group.lb_endpoints.iter().enumerate().map(one).collect()
+}
+
+fn endpoint(wire: &wire::LbEndpoint, priority: u32, locality: &Arc<Locality>) -> Lowered<Endpoint> {
+    let Some(wire::lb_endpoint::HostIdentifier::Endpoint(inner)) = wire.host_identifier.as_ref()
+    else {
+        return Err(Rejected::new("endpoint", "is missing"));
+    };
+    let metadata = wire.metadata.as_ref();
+    let workload = labels(metadata, "istio").into_iter().find(|(key, _)| &**key == "workload");
+    Ok(Endpoint {
+        address: wrap::socket(inner.address.as_ref(), "endpoint.address")?,
+        priority,
+        weight: wire.load_balancing_weight.map_or(1, |weight| weight.value.max(1)),
+        locality: Arc::clone(locality),
+        health: health(wire.health_status()),
+        transport_labels: labels(metadata, "envoy.transport_socket_match"),
+        workload: workload.map_or_else(|| "".into(), |(_, value)| value),
+    })
+}
+
+fn health(status: core::HealthStatus) -> Health {
+    match status {
+        core::HealthStatus::Unknown | core::HealthStatus::Healthy => Health::Healthy,
+        core::HealthStatus::Degraded => Health::Degraded,
+        core::HealthStatus::Draining => Health::Draining,
+        core::HealthStatus::Unhealthy | core::HealthStatus::Timeout => Health::Unhealthy,
+    }
+}
+
+/// Text values of one group of metadata, by name.
+pub(crate) fn labels(metadata: Option<&core::Metadata>, group: &str) -> Metadata {
+    let Some(group) = metadata.and_then(|m| m.filter_metadata.get(group)) else {
+        return Vec::new();
+    };
+    let text = |(key, value): (&String, &weft_proto::google::protobuf::Value)| match &value.kind {
+        Some(Kind::StringValue(text)) => Some((key.as_str().into(), text.as_str().into())),
+        _ => None,
+    };
+    let mut found: Metadata = group.fields.iter().filter_map(text).collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,171 @@
+//! Routes that send requests on.
+//! In: Envoy's RouteAction. Out: ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proxy_config::route::{
+    Forward, HashPolicy, HeaderOps, HostRewrite, Mirror, Rewrite, WeightedCluster,
+};
+use regex::Regex;
+use weft_proto::envoy::config::route::v3 as wire;
+use weft_proto::envoy::r#type::matcher::v3::RegexMatchAndSubstitute;
+use wire::route_action as action_wire;
+
+use crate::Lowered;
+use crate::known::{Rejected, only};
+use crate::route::{ops, retry};
+use crate::wrap;
+
+/// Envoy's default route timeout.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) fn lower(wire: &wire::RouteAction) -> Lowered<Forward> {
+    #[expect(deprecated, reason = "max_grpc_timeout is what Istio writes")]
+    only!(
+        wire,
+        cluster_not_found_response_code,
+        prefix_rewrite,
+        regex_rewrite,
+        timeout,
+        idle_timeout,
+        retry_policy,
+        request_mirror_policies,
+        priority,
+        hash_policy,
+        max_grpc_timeout,
+        upgrade_configs,
+        cluster_specifier,
+        host_rewrite_specifier,
+        max_stream_duration,
+    )?;
+    let timeout = wire.timeout.as_ref().map(wrap::duration).transpose();
+    let timeout = timeout.map_err(|e| e.within("timeout"))?.unwrap_or(TIMEOUT);
+    Ok(Forward {
+        clusters: clusters(wire.cluster_specifier.as_ref())?,
+        timeout: (!timeout.is_zero()).then_some(timeout),
+        idle_timeout: wrap::bound(wire.idle_timeout.as_ref(), "idle_timeout")?,
+        max_grpc_timeout: grpc_timeout(wire)?,
+        retry: wire.retry_policy.as_ref().map(retry::lower).transpose()?.map(Arc::new),
+        rewrite: rewrite(wire)?,
+        host_rewrite: host_rewrite(wire)?,
+        hash: wire.hash_policy.iter().map(hash).collect::<Lowered<_>>()?,
+        mirrors: wire.request_mirror_policies.iter().map(mirror).collect::<Lowered<_>>()?,
+        upgrades: upgrades(&wire.upgrade_configs),
+        cluster_not_found: match wire.cluster_not_found_response_code() {
+            action_wire::ClusterNotFoundResponseCode::ServiceUnavailable => 503,
+            action_wire::ClusterNotFoundResponseCode::NotFound => 404,
+            action_wire::ClusterNotFoundResponseCode::InternalServerError => 500,
+        },
+    })
+}
+
+fn clusters(wire: Option<&action_wire::ClusterSpecifier>) -> Lowered<Vec<WeightedCluster>> {
+    use action_wire::ClusterSpecifier;
+    match wire {
+        Some(ClusterSpecifier::Cluster(name)) => Ok(vec![WeightedCluster {
+            cluster: name.as_str().into(),
+            weight: 1,
+            headers: HeaderOps::default(),
+        }]),
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+            let one = |cluster: &wire::weighted_cluster::ClusterWeight| {
+                only!(
+                    cluster,
+                    name,
+                    weight,
+                    request_headers_to_add,
+                    request_headers_to_remove,
+                    response_headers_to_add,
+                    response_headers_to_remove,
+                )?;
+                Ok(WeightedCluster {
+                    cluster: cluster.name.as_str().into(),
+                    weight: cluster.weight.map_or(0, |weight| weight.value),
+                    headers: ops(cluster)?,
+                })
+            };
+            weighted.clusters.iter().map(one).collect()
+        }
+        _ => Err(Rejected::new("cluster_specifier", "must be cluster or weighted_clusters")),
+    }
+}
+
+fn grpc_timeout(wire: &wire::RouteAction) -> Lowered<Option<Duration>> {
+    #[expect(deprecated, reason = "max_grpc_timeout is what Istio writes")]
+    let old = wire.max_grpc_timeout.as_ref();
+    let limits = wire.max_stream_duration.as_ref();
+    let new = limits.and_then(|limits| limits.grpc_timeout_header_max.as_ref());
+    new.or(old).map(wrap::duration).transpose().map_err(|e| e.within("max_grpc_timeout"))
+}
+
+fn rewrite(wire: &wire::RouteAction) -> Lowered<Option<Rewrite>> {
+    match (wire.prefix_rewrite.as_str(), wire.regex_rewrite.as_ref()) {
+        ("", None) => Ok(None),
+        ("", Some(rewrite)) => regex(rewrite).map(Some),
+        (prefix, None) => Ok(Some(Rewrite::Prefix(prefix.into()))),
+        (_, Some(_)) => Err(Rejected::new("regex_rewrite", "excludes prefix_rewrite")),
+    }
+}
+
+pub(crate) fn regex(wire: &RegexMatchAndSubstitute) -> Lowered<Rewrite> {
+    let pattern = wire.pattern.as_ref().map_or("", |pattern| pattern.regex.as_str());
+    let pattern =
+        Regex::new(pattern).map_err(|error| Rejected::new("regex_rewrite", error.to_string()))?;
+    // RE2 writes groups as `\1`; a literal `$` needs escaping for our engine.
+    let substitution = wire.substitution.replace('$', "$$");
+    let group =
+        Regex::new(r"\\(\d)").map_err(|error| Rejected::new("regex_rewrite", error.to_string()))?;
+    let substitution = group.replace_all(&substitution, "$${$1}").replace("\\\\", "\\");
+    Ok(Rewrite::Regex(pattern, substitution.into()))
+}
+
+fn host_rewrite(wire: &wire::RouteAction) -> Lowered<Option<HostRewrite>> {
+    use action_wire::HostRewriteSpecifier;
+    match wire.host_rewrite_specifier.as_ref() {
+        None => Ok(None),
+        Some(HostRewriteSpecifier::HostRewriteLiteral(host)) => {
+            Ok(Some(HostRewrite::Literal(host.as_str().into())))
+        }
+        Some(HostRewriteSpecifier::AutoHostRewrite(auto)) => {
+            Ok(auto.value.then_some(HostRewrite::Auto))
+        }
+        Some(HostRewriteSpecifier::HostRewriteHeader(name)) => {
+            Ok(Some(HostRewrite::Header(name.to_ascii_lowercase().into())))
+        }
+        Some(_) => Err(Rejected::new("host_rewrite", "by path is not supported")),
+    }
+}
+
+fn hash(wire: &action_wire::HashPolicy) -> Lowered<HashPolicy> {
+    use action_wire::hash_policy::PolicySpecifier;
+    match wire.policy_specifier.as_ref() {
+        Some(PolicySpecifier::Header(header)) => {
+            Ok(HashPolicy::Header(header.header_name.to_ascii_lowercase().into()))
+        }
+        Some(PolicySpecifier::Cookie(cookie)) => Ok(HashPolicy::Cookie {
+            name: cookie.name.as_str().into(),
+            ttl: cookie.ttl.as_ref().map(wrap::duration).transpose()?,
+            path: cookie.path.as_str().into(),
+        }),
+        Some(PolicySpecifier::ConnectionProperties(_)) => Ok(HashPolicy::SourceIp),
+        Some(PolicySpecifier::QueryParameter(query)) => {
+            Ok(HashPolicy::Query(query.name.as_str().into()))
+        }
+        _ => Err(Rejected::new("hash_policy", "is of a kind that is not known")),
+    }
+}
+
+fn mirror(wire: &action_wire::RequestMirrorPolicy) -> Lowered<Mirror> {
+    only!(wire, cluster, runtime_fraction, trace_sampled, disable_shadow_host_suffix_append)?;
+    let fraction = wrap::runtime_fraction(wire.runtime_fraction.as_ref())?;
+    Ok(Mirror { cluster: wire.cluster.as_str().into(), fraction })
+}
+
+fn upgrades(wire: &[action_wire::UpgradeConfig]) -> Option<Vec<Arc<str>>> {
+    if wire.is_empty() {
+        return None;
+    }
+    let enabled = wire.iter().filter(|upgrade| upgrade.enabled.is_none_or(|b| b.value));
+    Some(enabled.map(|upgrade| upgrade.upgrade_type.to_ascii_lowercase().into()).collect())
+}

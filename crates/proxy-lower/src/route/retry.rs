@@ -1,0 +1,78 @@
+//! Retry policies.
+//! In: Envoy's RetryPolicy. Out: ours. Holds: a condition that is not known refuses the route.
+
+use std::time::Duration;
+
+use proxy_config::route::{Retry, RetryOn};
+use weft_proto::envoy::config::route::v3 as wire;
+
+use crate::Lowered;
+use crate::known::{Rejected, only};
+use crate::wrap;
+
+pub(crate) fn lower(wire: &wire::RetryPolicy) -> Lowered<Retry> {
+    only!(
+        wire,
+        retry_on,
+        num_retries,
+        per_try_timeout,
+        retry_host_predicate,
+        host_selection_retry_max_attempts,
+        retriable_status_codes,
+        retry_back_off,
+    )
+    .map_err(|e| e.within("retry_policy"))?;
+    let base = Duration::from_millis(25);
+    let back_off = match wire.retry_back_off.as_ref() {
+        None => (base, base * 10),
+        Some(wire) => {
+            let base = wire.base_interval.as_ref().map(wrap::duration).transpose()?.unwrap_or(base);
+            (base, wire.max_interval.as_ref().map(wrap::duration).transpose()?.unwrap_or(base * 10))
+        }
+    };
+    let codes = wire.retriable_status_codes.iter().map(|code| u16::try_from(*code));
+    Ok(Retry {
+        on: conditions(&wire.retry_on)?,
+        status_codes: codes
+            .collect::<Result<_, _>>()
+            .map_err(|error| Rejected::new("retriable_status_codes", error.to_string()))?,
+        num_retries: wire.num_retries.map_or(1, |n| n.value),
+        per_try_timeout: wrap::bound(wire.per_try_timeout.as_ref(), "per_try_timeout")?,
+        back_off,
+        avoid_previous_hosts: wire
+            .retry_host_predicate
+            .iter()
+            .any(|predicate| predicate.name == "envoy.retry_host_predicates.previous_hosts"),
+        host_attempts: u32::try_from(wire.host_selection_retry_max_attempts).unwrap_or(1),
+    })
+}
+
+fn conditions(text: &str) -> Lowered<RetryOn> {
+    let mut on = RetryOn::default();
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match name {
+            "5xx" => on.any_5xx = true,
+            "gateway-error" => on.gateway_error = true,
+            "reset" => on.reset = true,
+            "reset-before-request" => on.reset_before_request = true,
+            "connect-failure" => on.connect_failure = true,
+            "refused-stream" => on.refused_stream = true,
+            "retriable-4xx" => on.retriable_4xx = true,
+            "retriable-status-codes" => on.status_codes = true,
+            // Envoy retries on these only with a list of fields, which is refused above.
+            "retriable-headers" | "envoy-ratelimited" | "http3-post-connect-failure" => {}
+            "cancelled" => on.grpc |= 1 << 1,
+            "deadline-exceeded" => on.grpc |= 1 << 4,
+            "resource-exhausted" => on.grpc |= 1 << 8,
+            "internal" => on.grpc |= 1 << 13,
+            "unavailable" => on.grpc |= 1 << 14,
+            other => {
+                return Err(Rejected::new(
+                    "retry_policy.retry_on",
+                    format!("{other:?} is not known"),
+                ));
+            }
+        }
+    }
+    Ok(on)
+}
