@@ -68,7 +68,8 @@ impl Root {
     }
 
     fn hide(&self) -> io::Result<()> {
-        let hidden = self.scratch.join(relative(&self.hide));
+        let real = self.hide.canonicalize()?;
+        let hidden = self.scratch.join(relative(&real));
         if hidden.is_dir() { mount_tmpfs(&hidden) } else { Ok(()) }
     }
 

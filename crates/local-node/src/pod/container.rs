@@ -29,6 +29,8 @@ use crate::signal::reached;
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 const LAST_BACKOFF: Duration = Duration::from_mins(5);
+/// Before another try to start what could not be started: a missing object may come, the API may be away.
+const NOT_STARTED: Duration = Duration::from_secs(1);
 const FORGIVEN_AFTER: Duration = Duration::from_mins(10);
 /// How long a dead program's children may hold its pipes before the log is closed.
 const LOG_TAIL: Duration = Duration::from_millis(300);
@@ -64,11 +66,13 @@ pub(crate) async fn run(
     let mut backoff = Duration::ZERO;
     loop {
         let begun = ctx.node.clock.now();
+        let mut ran = true;
         let succeeded = match start(&ctx, &container).await {
             Ok(started) => supervise(&ctx, &container, started, &mut stop).await,
             Err(failure) => {
                 ctx.node.events.warning(&ctx.about_container(&name), "Failed", failure.why.clone());
                 ctx.board.change(&name, |seen| seen.wait(failure.reason, failure.why));
+                ran = false;
                 false
             }
         };
@@ -85,8 +89,12 @@ pub(crate) async fn run(
         if ctx.node.clock.now() - begun >= FORGIVEN_AFTER {
             backoff = Duration::ZERO;
         }
-        if !rest(&ctx, &name, backoff, &mut stop).await {
+        let wait = if ran { backoff } else { NOT_STARTED };
+        if !rest(&ctx, &name, wait, &mut stop).await {
             break;
+        }
+        if !ran {
+            continue;
         }
         backoff = (backoff * 2).clamp(FIRST_BACKOFF, LAST_BACKOFF);
         ctx.board.change(&name, |seen| {

@@ -19,7 +19,9 @@ pub(crate) async fn environment(
     env.set("PATH", ctx.node.config.path.clone());
     env.set("HOME", "/root".into());
     env.set("HOSTNAME", ctx.hostname());
-    for (name, value) in ctx.node.services.environment(&ctx.namespace) {
+    let linked = ctx.pod().spec.as_ref().and_then(|s| s.enable_service_links) != Some(false);
+    let namespace = if linked { ctx.namespace.as_str() } else { "" };
+    for (name, value) in ctx.node.services.environment(namespace) {
         env.set(&name, value);
     }
     for from in container.env_from.iter().flatten() {

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::pod::volumes::unknown_kind;
 
 const POD: &[&str] = &[
+    "activeDeadlineSeconds",
     "affinity",
     "dnsConfig",
-    "hostAliases",
     "hostIPC",
     "hostNetwork",
     "hostPID",
@@ -30,8 +30,15 @@ const POD: &[&str] = &[
     "shareProcessNamespace",
     "topologySpreadConstraints",
 ];
-const CONTAINER: &[&str] =
-    &["resizePolicy", "stdinOnce", "terminationMessagePath", "volumeDevices"];
+const CONTAINER: &[&str] = &[
+    "resizePolicy",
+    "stdin",
+    "stdinOnce",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "tty",
+    "volumeDevices",
+];
 const SECURITY: &[&str] = &[
     "appArmorProfile",
     "capabilities",
@@ -88,6 +95,9 @@ fn in_container(container: &Container, path: &str, found: &mut Vec<String>) {
         ("startupProbe", &container.startup_probe),
     ] {
         let scheme = probe.as_ref().and_then(|p| p.http_get.as_ref()?.scheme.as_deref());
+        if probe.as_ref().is_some_and(|p| p.termination_grace_period_seconds.is_some()) {
+            found.push(format!("{path}.{name}.terminationGracePeriodSeconds"));
+        }
         if scheme == Some("HTTPS") {
             found.push(format!("{path}.{name}.httpGet.scheme HTTPS: only the connection is tried"));
         }
@@ -108,7 +118,8 @@ fn pick(json: &Value, path: &str, names: &[&str], found: &mut Vec<String>) {
     };
     for name in names.iter().filter(|name| !empty(&json[**name])) {
         // The default of the API server, not a wish of the user's.
-        if json[*name] == "/dev/termination-log" || json[*name] == "PreemptLowerPriority" {
+        const DEFAULTS: [&str; 3] = ["/dev/termination-log", "PreemptLowerPriority", "File"];
+        if json[*name].as_str().is_some_and(|value| DEFAULTS.contains(&value)) {
             continue;
         }
         found.push(format!("{path}.{name}"));

@@ -399,10 +399,14 @@ fn write_etc(ctx: &PodCtx) -> std::io::Result<()> {
         pod.spec.as_ref().and_then(|s| s.subdomain.as_deref()).filter(|s| !s.is_empty());
     let full =
         subdomain.map(|s| format!("{host}.{s}.{namespace}.svc.{domain}\t")).unwrap_or_default();
-    let hosts = format!(
+    let mut hosts = format!(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{}\t{full}{host}\n",
         ctx.address
     );
+    for alias in pod.spec.iter().flat_map(|s| s.host_aliases.iter().flatten()) {
+        let names = alias.hostnames.clone().unwrap_or_default().join("\t");
+        hosts.push_str(&format!("{}\t{names}\n", alias.ip));
+    }
     std::fs::write(folder.join("hosts"), hosts)?;
     std::fs::write(folder.join("hostname"), format!("{host}\n"))
 }

@@ -25,9 +25,12 @@ pub async fn all(mesh: &Mesh) {
 }
 
 async fn a_pod_runs_in_its_own_world(mesh: &Mesh) {
-    let script = "hostname; cat /etc/resolv.conf; cat /proc/net/dev | grep -c eth0; \
-                  cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; ls -A /run; pwd";
-    let text = mesh.ask("world", script).await;
+    let state = mesh.config.state.display();
+    let script = format!(
+        "hostname; cat /etc/resolv.conf; cat /proc/net/dev | grep -c eth0; \
+         cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; ls -A /run; pwd; ls -A {state}"
+    );
+    let text = mesh.ask("world", &script).await;
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "world", "{text}");
     assert_eq!(lines[1], "search default.svc.cluster.local svc.cluster.local cluster.local");
