@@ -6,6 +6,9 @@
 
 use std::io;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{SndBuf, SndBufForce};
+
 use netlink_sys::{Socket, SocketAddr};
 
 use crate::{Error, Result};
@@ -141,9 +144,22 @@ impl Channel {
             labels.push(label);
         }
         let all = labels.last().cloned().unwrap_or_default();
+        self.make_room(datagram.len())?;
         let sent = self.socket.send(&datagram, 0).map_err(|e| Error::system(all, e))?;
         debug_assert_eq!(sent, datagram.len());
         self.read_answer(first, last, &labels)
+    }
+
+    /// A transaction is one datagram, and a datagram must fit into the send buffer.
+    fn make_room(&self, length: usize) -> Result<()> {
+        const SMALL: usize = 128 * 1024;
+        if length <= SMALL {
+            return Ok(());
+        }
+        let (length, socket) = (length + SMALL, &self.socket);
+        let set = setsockopt(socket, SndBufForce, &length)
+            .or_else(|_not_privileged| setsockopt(socket, SndBuf, &length));
+        set.map_err(|e| Error::system("enlarge the netlink send buffer", e))
     }
 
     fn read_answer(&self, first: u32, last: u32, labels: &[String]) -> Result<()> {

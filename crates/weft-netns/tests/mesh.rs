@@ -2,7 +2,12 @@
 //!
 //! The test starts itself twice as a child, so that the namespaces die with the children.
 
-#![allow(clippy::unwrap_used, reason = "a test of its own main says by panicking what went wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test of its own main says by panicking what went wrong"
+)]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
@@ -81,6 +86,7 @@ fn inside(user: CloneFlags) -> ExitCode {
     rules_are_replaced_and_refuse(&client);
     a_pod_reaches_itself_through_its_service(&one);
     capture_takes_what_it_must(&client, &meshed);
+    a_large_table_fits(&client);
     ExitCode::SUCCESS
 }
 
@@ -123,6 +129,20 @@ fn capture_takes_what_it_must(client: &NetNs, meshed: &NetNs) {
     assert!(inside(Ipv4Addr::LOCALHOST, 8080, None).starts_with("app "));
     assert!(inside(MESHED, 8080, None).starts_with("app "), "the app calls itself");
     assert!(inside(MESHED, 8080, Some(MARK)).starts_with("in "), "the proxy enters by the door");
+}
+
+fn a_large_table_fits(client: &NetNs) {
+    let crowd = |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        let pods = (1..=5).map(|pod| (Ipv4Addr::new(10, 244, high + 1, pod), 8080)).collect();
+        (Ipv4Addr::new(10, 96, 10 + high, low), pods)
+    };
+    let mut services: Vec<_> = (0..2000).map(crowd).collect();
+    services.push((VIP, vec![(TWO, 8080)]));
+    let begun = std::time::Instant::now();
+    table(services);
+    eprintln!("2000 services with 5 endpoints each in {:?}", begun.elapsed());
+    assert_eq!(from(client, VIP, 80).unwrap(), format!("two {CLIENT}"));
 }
 
 fn table(services: Vec<(Ipv4Addr, Vec<(Ipv4Addr, u16)>)>) {

@@ -22,6 +22,7 @@ pub async fn all(mesh: &Mesh) {
     pods_outlive_the_control_plane(mesh).await;
     a_deleted_pod_is_gone(mesh).await;
     twenty_pods_start_quickly(mesh).await;
+    a_stubborn_pod_is_left_for_the_end(mesh).await;
 }
 
 async fn a_pod_runs_in_its_own_world(mesh: &Mesh) {
@@ -363,6 +364,15 @@ async fn twenty_pods_start_quickly(mesh: &Mesh) {
         mesh.until_ready(&format!("many-{n}")).await;
     }
     eprintln!("20 pods ready in {:?}", begun.elapsed());
+}
+
+/// It ignores SIGTERM and has a long preStop; the node must end in time with it.
+async fn a_stubborn_pod_is_left_for_the_end(mesh: &Mesh) {
+    let hook = json!({"preStop": {"exec": {"command": ["sleep", "30"]}}});
+    let script = "trap '' TERM; while :; do sleep 1000; done";
+    let main = json!({"name": "main", "command": ["sh", "-c", script], "lifecycle": hook});
+    mesh.pod("stubborn", json!({"containers": [main]})).await;
+    mesh.until_ready("stubborn").await;
 }
 
 fn escape(text: &str) -> String {
