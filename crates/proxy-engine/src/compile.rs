@@ -237,11 +237,16 @@ fn compile_cluster(
 }
 
 fn service(cluster: &proxy_config::Cluster) -> Arc<Service> {
-    Arc::new(cluster.service.as_ref().map_or_else(Service::default, |s| Service {
-        host: Arc::clone(&s.host),
-        name: Arc::clone(&s.name),
-        namespace: Arc::clone(&s.namespace),
-    }))
+    let mut service = Service::default();
+    if let Some(known) = &cluster.service {
+        service.host = Arc::clone(&known.host);
+        service.name = Arc::clone(&known.name);
+        service.namespace = Arc::clone(&known.namespace);
+    } else if !cluster.name.contains('|') {
+        // PassthroughCluster and the like go by their own name, as in Istio's metrics.
+        service.name = Arc::clone(&cluster.name);
+    }
+    Arc::new(service)
 }
 
 /// Istio's `name;namespace;canonical name;revision;cluster`.

@@ -160,8 +160,10 @@ fn destination(
         return Some((listener, canonical(stream.local_addr().ok()?)));
     }
     let local = canonical(proxy_listen::original_destination(stream).ok()?);
-    let target = if listener.hand_over { plan.by_destination(local) } else { None };
-    Some((target.map_or(listener, Arc::clone), local))
+    // Inbound traffic must not meet an outbound listener that stands for every address on the same port.
+    let target = plan.by_destination(local).filter(|to| to.reporter == listener.reporter);
+    let target = target.filter(|_| listener.hand_over).map(Arc::clone);
+    Some((target.unwrap_or(listener), local))
 }
 
 /// Looks at the first bytes if a chain depends on them; false when the client is gone.

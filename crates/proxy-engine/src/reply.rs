@@ -102,6 +102,27 @@ impl Reply {
         Self::new(status, "", Flag::DownstreamProtocol, details)
     }
 
+    /// The same for a gRPC client: always 200, with the reason as a gRPC status.
+    pub(crate) fn for_grpc(&self) -> Self {
+        let code = match self.status {
+            400 => "13",
+            401 => "16",
+            403 => "7",
+            404 => "12",
+            429 | 502 | 503 | 504 => "14",
+            _ => "2",
+        };
+        let message = String::from_utf8_lossy(&self.body).into_owned();
+        let mut fields = self.fields.clone();
+        fields.push(("content-type".into(), "application/grpc".into()));
+        if !fields.iter().any(|(name, _)| name == "grpc-status") {
+            fields.push(("grpc-status".into(), code.into()));
+            fields.push(("grpc-message".into(), message));
+        }
+        let (flag, details) = (self.flag, self.details.clone());
+        Self { status: 200, body: Bytes::new(), flag, details, fields }
+    }
+
     /// The head to send.
     pub(crate) fn head(&self) -> ResponseHead {
         let mut head = ResponseHead::new(self.status);

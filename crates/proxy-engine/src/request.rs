@@ -308,10 +308,16 @@ impl<'a> Run<'a> {
 
     /// Answers by ourselves.
     async fn reply(&mut self, client: &mut Client<'_>, reply: &Reply) -> After {
+        let for_grpc = self.is_grpc.then(|| reply.for_grpc());
+        let reply = for_grpc.as_ref().unwrap_or(reply);
         self.status = reply.status;
         self.flag = reply.flag;
         self.details = reply.details.clone();
         let mut head = reply.head();
+        self.download.grpc_status = grpc_status(&head.fields);
+        for (name, value) in &self.extra {
+            head.fields.set(name, value.as_bytes());
+        }
         forwarded::response(
             &mut head,
             None,
