@@ -99,9 +99,10 @@ pub async fn run(parts: NodeParts, stop: watch::Receiver<bool>) -> std::io::Resu
         shared.config.name.clone(),
     ));
     side.spawn(heartbeat(Arc::clone(&shared)));
-    side.spawn(services::run(Arc::clone(&shared), watch::Sender::new(false)));
+    let (synced, services_known) = watch::channel(false);
+    side.spawn(services::run(Arc::clone(&shared), synced));
     let mut over = stop.clone();
-    let pods = pods::run(Arc::clone(&shared), stop);
+    let pods = pods::run(Arc::clone(&shared), services_known, stop);
     tokio::pin!(pods);
     tokio::select! {
         () = &mut pods => {}

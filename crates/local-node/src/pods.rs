@@ -47,12 +47,21 @@ impl Registry {
     }
 }
 
-/// Watches pods until `hurry`, then waits for every worker.
-pub(crate) async fn run(node: Arc<Shared>, mut hurry: watch::Receiver<bool>) {
+/// Watches pods until `hurry`, then waits for every worker. Begins when the services are known, because pods
+/// learn of them by their environment and ask for their names at once.
+pub(crate) async fn run(
+    node: Arc<Shared>,
+    mut services_known: watch::Receiver<bool>,
+    mut hurry: watch::Receiver<bool>,
+) {
     let mut manager =
         Manager { node, hurry: hurry.clone(), known: HashMap::new(), workers: JoinSet::new() };
+    let watching = async {
+        reached(&mut services_known, |known| *known).await;
+        manager.watch().await;
+    };
     tokio::select! {
-        () = manager.watch() => {}
+        () = watching => {}
         () = reached(&mut hurry, |hurry| *hurry) => {}
     }
     manager.known.clear();

@@ -34,7 +34,7 @@ impl Services {
     }
 }
 
-/// Watches and applies until the source is gone for good. `synced` turns true after the first table.
+/// Watches and applies until the source is gone for good. `synced` turns true with the first directory.
 pub(crate) async fn run(node: Arc<Shared>, synced: watch::Sender<bool>) {
     let types = [resource("", "Service"), resource("discovery.k8s.io", "EndpointSlice")];
     let (mut services, mut slices) = (Objects::new(), Objects::new());
@@ -54,8 +54,7 @@ pub(crate) async fn run(node: Arc<Shared>, synced: watch::Sender<bool>) {
                 take(batch, &mut services, &mut slices);
             }
             let directory = Directory::build(&node.config, &services, &slices);
-            apply(&node, directory).await;
-            synced.send_replace(true);
+            apply(&node, directory, &synced).await;
         }
         wait(&node, &SourceError::Unavailable("the watch of services ended".into())).await;
     }
@@ -96,12 +95,13 @@ pub(crate) fn name_of(object: &Object) -> (String, String) {
     (text("namespace"), text("name"))
 }
 
-async fn apply(node: &Arc<Shared>, directory: Directory) {
+async fn apply(node: &Arc<Shared>, directory: Directory, synced: &watch::Sender<bool>) {
     if *node.services.now() == directory {
         return;
     }
     let table = directory.table(&node.config);
     node.services.publish(directory);
+    synced.send_replace(true);
     loop {
         let attempt = table.clone();
         match tokio::task::spawn_blocking(move || attempt.apply()).await {

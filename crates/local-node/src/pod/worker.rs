@@ -257,6 +257,10 @@ async fn bind(ctx: &PodCtx) {
         match ctx.node.source.merge_patch(&ctx.key(), None, patch).await {
             Ok(_) => break,
             Err(SourceError::NotFound(_)) => return,
+            Err(error @ SourceError::Invalid(_)) => {
+                tracing::error!(pod = ctx.name, %error, "the API refuses to bind the pod; it runs unbound");
+                return;
+            }
             Err(error) => tracing::debug!(pod = ctx.name, %error, "cannot bind the pod yet"),
         }
         if ctx.wanted.borrow().gone {
@@ -536,6 +540,10 @@ async fn send_status(
             {
                 Ok(_) => (sent, resend) = (fresh, asked),
                 Err(SourceError::NotFound(_)) => {}
+                Err(error @ SourceError::Invalid(_)) => {
+                    tracing::error!(pod = ctx.name, %error, "the API refuses the pod's status");
+                    (sent, resend) = (fresh, asked);
+                }
                 Err(error) => {
                     tracing::debug!(pod = ctx.name, %error, "cannot send the status yet");
                     ctx.node.clock.sleep(RETRY).await;
