@@ -164,6 +164,7 @@ impl Runner {
     }
 
     async fn pump(&mut self, mut stream: Stream) -> End {
+        let outbox = self.outbox.clone();
         loop {
             tokio::select! {
                 command = self.inbox.recv() => {
@@ -173,15 +174,9 @@ impl Runner {
                         return End::Lost(Status::unavailable("stream closed"));
                     }
                 }
-                response = stream.responses.message() => match response {
-                    Ok(Some(response)) => {
-                        let update = self.state.receive(response);
-                        if self.outbox.send(update).await.is_err() {
-                            return End::Unwanted;
-                        }
-                    }
-                    Ok(None) => return End::Lost(Status::unavailable("stream ended by the server")),
-                    Err(status) => return End::Lost(status),
+                response = next_response(&outbox, &mut stream.responses) => match response {
+                    Ok((place, response)) => place.send(self.state.receive(response)),
+                    Err(end) => return end,
                 },
             }
         }
@@ -209,5 +204,18 @@ impl Runner {
             Command::Unsubscribe(type_url, names) => self.state.unsubscribe(&type_url, names),
             Command::Answer(id, verdict) => self.state.answer(&id, &verdict),
         }
+    }
+}
+
+/// Reads only when there is a place for the update, so that commands are obeyed while the proxy is busy.
+async fn next_response<'a>(
+    outbox: &'a mpsc::Sender<Update>,
+    responses: &mut Streaming<DeltaDiscoveryResponse>,
+) -> Result<(mpsc::Permit<'a, Update>, DeltaDiscoveryResponse), End> {
+    let place = outbox.reserve().await.map_err(|_closed| End::Unwanted)?;
+    match responses.message().await {
+        Ok(Some(response)) => Ok((place, response)),
+        Ok(None) => Err(End::Lost(Status::unavailable("stream ended by the server"))),
+        Err(status) => Err(End::Lost(status)),
     }
 }

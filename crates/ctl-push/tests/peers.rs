@@ -1,0 +1,270 @@
+//! Our own client at the other end: restarts, slow proxies, order of removal, proof of identity, shared translations.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ctl_push::{Access, Debounce, Identity, ProxyNode, PushServer, Resources, StreamAuth, World};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+use weft_proto::envoy::config::core::v3::Node;
+use weft_proto::type_url::{CLUSTER, LISTENER, ROUTE};
+use weft_rt::Clock;
+use weft_xds::{
+    Client, ClientOptions, Refusal, Resource, ResourceSet, Target, Update, Verdict, client, connect,
+};
+
+/// Clusters and routes by name; every namespace is a view of its own.
+#[derive(Default)]
+struct Words {
+    clusters: Vec<(&'static str, &'static str)>,
+    routes: Vec<(&'static str, &'static str)>,
+    translations: AtomicUsize,
+}
+
+impl World for Words {
+    type View = String;
+    fn view(&self, proxy: &ProxyNode) -> String {
+        proxy.namespace.clone()
+    }
+    fn resources(&self, _: &String) -> Resources {
+        self.translations.fetch_add(1, SeqCst);
+        let set = |items: &[(&'static str, &'static str)]| -> ResourceSet {
+            let resource = |body: &'static str| Resource::new(Bytes::from_static(body.as_bytes()));
+            items.iter().map(|(name, body)| ((*name).to_owned(), resource(body))).collect()
+        };
+        Resources::from([(CLUSTER, set(&self.clusters)), (ROUTE, set(&self.routes))])
+    }
+}
+
+fn words(
+    clusters: &[(&'static str, &'static str)],
+    routes: &[(&'static str, &'static str)],
+) -> Arc<Words> {
+    Arc::new(Words { clusters: clusters.to_vec(), routes: routes.to_vec(), ..Words::default() })
+}
+
+fn server() -> PushServer<Words> {
+    let debounce = Debounce { quiet: Duration::from_millis(2), max: Duration::from_millis(20) };
+    let (server, settle) = PushServer::new(debounce, Clock::real());
+    tokio::spawn(settle);
+    server
+}
+
+async fn serve(
+    server: &PushServer<Words>,
+    address: &str,
+    access: Access,
+) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let router = tonic::transport::Server::builder().add_service(server.service(access));
+    let serving = router.serve_with_incoming(TcpListenerStream::new(listener));
+    (address, tokio::spawn(async move { serving.await.unwrap() }))
+}
+
+struct Proxy {
+    client: Client,
+    updates: mpsc::Receiver<Update>,
+    running: JoinHandle<()>,
+}
+
+impl Proxy {
+    async fn start(address: &str, pod: &str) -> Self {
+        let target = Target::Plain(address.to_owned());
+        let options = ClientOptions {
+            node: Node {
+                id: format!("sidecar~10.0.0.1~{pod}.shop~shop.svc.cluster.local"),
+                ..Default::default()
+            },
+            connect: Arc::new(move || {
+                let target = target.clone();
+                Box::pin(async move { connect(&target, None).await })
+            }),
+            headers: Arc::new(|| {
+                let mut headers = MetadataMap::new();
+                headers.insert("authorization", "Bearer t".parse().unwrap());
+                Ok(headers)
+            }),
+            clock: Clock::real(),
+        };
+        let (client, updates, run) = client(options);
+        for type_url in [CLUSTER, LISTENER, ROUTE] {
+            client.subscribe_all(type_url).await;
+        }
+        Self { client, updates, running: tokio::spawn(run) }
+    }
+
+    async fn next(&mut self) -> Update {
+        let next = tokio::time::timeout(Duration::from_secs(10), self.updates.recv());
+        next.await.unwrap_or_else(|_| panic!("no update in time")).unwrap()
+    }
+
+    /// Accepts updates until one of `type_url` comes that carries something.
+    async fn accept_until(&mut self, type_url: &str) -> (Vec<String>, Vec<String>) {
+        loop {
+            let update = self.next().await;
+            self.client.answer(update.id.clone(), Verdict::Accept).await;
+            let names: Vec<_> = update.upserts.iter().map(|u| u.name.clone()).collect();
+            if update.type_url == type_url && !(names.is_empty() && update.removed.is_empty()) {
+                return (names, update.removed);
+            }
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+async fn acknowledged(server: &PushServer<Words>, revision: u64, proxies: usize) {
+    let mut changed = server.ledger().changed();
+    let wait = async {
+        while server.ledger().report().progress(revision).acknowledged < proxies {
+            changed.changed().await.unwrap();
+        }
+    };
+    let late = tokio::time::timeout(Duration::from_secs(10), wait).await;
+    late.unwrap_or_else(|_| panic!("{revision}: {:#?}", server.ledger().report()));
+}
+
+#[tokio::test]
+async fn a_restarted_server_sends_only_what_changed_meanwhile() {
+    // A runtime of its own, so that it can end at once with all its connections, as a killed process does.
+    let process = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let first = process.spawn(async { server() }).await.unwrap();
+    first.publish(words(&[("a", "1"), ("b", "1"), ("c", "1")], &[]));
+    let serving = first.clone();
+    let serving =
+        process.spawn(async move { serve(&serving, "127.0.0.1:0", Access::Anyone).await });
+    let (address, _serving) = serving.await.unwrap();
+    let mut proxy = Proxy::start(&address, "web-1").await;
+    assert_eq!(proxy.accept_until(CLUSTER).await.0, ["a", "b", "c"]);
+    acknowledge_rest(&mut proxy, &first, 1).await;
+    process.shutdown_background();
+
+    let mut connected = proxy.client.connected();
+    let lost = connected.wait_for(|connected| !connected);
+    drop(tokio::time::timeout(Duration::from_secs(10), lost).await.unwrap().unwrap());
+    let second = server();
+    second.publish(words(&[("a", "1"), ("b", "2")], &[]));
+    let _serving = serve(&second, &address, Access::Anyone).await;
+    let (upserts, mut removed) = proxy.accept_until(CLUSTER).await;
+    assert_eq!(upserts, ["b"]);
+    if removed.is_empty() {
+        removed = proxy.accept_until(CLUSTER).await.1;
+    }
+    assert_eq!(removed, ["c"]);
+}
+
+/// Answers whatever comes until the ledger says that all is acknowledged.
+async fn acknowledge_rest(proxy: &mut Proxy, server: &PushServer<Words>, revision: u64) {
+    tokio::select! {
+        () = acknowledged(server, revision, 1) => {}
+        () = async { loop { proxy.accept_until("none").await; } } => {}
+    }
+}
+
+#[tokio::test]
+async fn clusters_vanish_only_after_the_routes_that_used_them() {
+    let server = server();
+    server.publish(words(&[("old", "1")], &[("r", "to old")]));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", Access::Anyone).await;
+    let mut proxy = Proxy::start(&address, "web-1").await;
+    acknowledge_rest(&mut proxy, &server, 1).await;
+
+    server.publish(words(&[("new", "1")], &[("r", "to new")]));
+    let update = proxy.next().await;
+    assert_eq!((update.type_url.as_str(), update.upserts[0].name.as_str()), (CLUSTER, "new"));
+    assert!(update.removed.is_empty());
+    let route = proxy.next().await;
+    assert_eq!(route.type_url, ROUTE);
+    proxy.client.answer(update.id, Verdict::Accept).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), proxy.updates.recv()).await;
+    assert!(early.is_err(), "the route is not answered yet: {early:?}");
+    proxy.client.answer(route.id, Verdict::Accept).await;
+    assert_eq!(proxy.accept_until(CLUSTER).await, (vec![], vec!["old".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_slow_proxy_skips_revisions_and_equal_views_are_translated_once() {
+    let server = server();
+    server.publish(words(&[("a", "0")], &[]));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", Access::Anyone).await;
+    let mut slow = Proxy::start(&address, "slow").await;
+    let mut other = Proxy::start(&address, "other").await;
+    let held = slow.next().await;
+    acknowledge_rest(&mut other, &server, 1).await;
+    let bodies = ["1", "2", "3", "4"];
+    let mut last = None;
+    for body in bodies {
+        let world = words(&[("a", body)], &[]);
+        let revision = server.publish(world.clone());
+        acknowledge_rest(&mut other, &server, revision).await;
+        last = Some(world);
+    }
+    slow.client.answer(held.id, Verdict::Accept).await;
+    let mut seen = BTreeMap::new();
+    let upsert = loop {
+        let update = slow.next().await;
+        slow.client.answer(update.id, Verdict::Accept).await;
+        *seen.entry(update.type_url).or_insert(0) += 1;
+        if let Some(upsert) = update.upserts.into_iter().next() {
+            break upsert;
+        }
+    };
+    assert_eq!(upsert.body, "4", "1 to 3 were never sent");
+    acknowledged(&server, 5, 1).await;
+    assert_eq!(last.unwrap().translations.load(SeqCst), 1, "two proxies, one view");
+}
+
+#[tokio::test]
+async fn a_refusal_stands_in_the_ledger_until_it_is_healed() {
+    let server = server();
+    server.publish(words(&[("good", "1"), ("bad", "x")], &[]));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", Access::Anyone).await;
+    let mut proxy = Proxy::start(&address, "web-1").await;
+    let update = proxy.next().await;
+    let refusal = Refusal { resource: "bad".into(), why: "field x: no".into() };
+    proxy.client.answer(update.id, Verdict::Reject(vec![refusal])).await;
+    acknowledge_rest(&mut proxy, &server, 1).await;
+    let refused = server.ledger().report().progress(1).refused;
+    assert_eq!((refused[0].0.as_str(), refused[0].1.why.as_str()), ("web-1.shop", "field x: no"));
+    let revision = server.publish(words(&[("good", "1"), ("bad", "healed")], &[]));
+    acknowledge_rest(&mut proxy, &server, revision).await;
+    assert!(server.ledger().report().progress(revision).refused.is_empty());
+}
+
+struct ProvesOther;
+
+#[async_trait::async_trait]
+impl StreamAuth for ProvesOther {
+    async fn authenticate(&self, metadata: &MetadataMap) -> Result<Identity, Status> {
+        assert_eq!(metadata.get("authorization").unwrap(), "Bearer t");
+        let (namespace, service_account) = ("shop".to_owned(), "web".to_owned());
+        Ok(Identity { namespace, service_account, pod: Some("web-1".into()) })
+    }
+}
+
+#[tokio::test]
+async fn a_token_speaks_for_its_own_pod_only() {
+    let server = server();
+    server.publish(words(&[("a", "1")], &[]));
+    let access = Access::Proven(Arc::new(ProvesOther));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", access).await;
+    let mut own = Proxy::start(&address, "web-1").await;
+    let mut stranger = Proxy::start(&address, "web-2").await;
+    assert_eq!(own.accept_until(CLUSTER).await.0, ["a"]);
+    let refused = tokio::time::timeout(Duration::from_millis(300), stranger.updates.recv()).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(server.ledger().report().proxies.len(), 1);
+}
