@@ -63,11 +63,24 @@ async fn serve(
     address: &str,
     access: Access,
 ) -> (String, JoinHandle<()>) {
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = bind(address).await;
     let address = listener.local_addr().unwrap().to_string();
     let router = tonic::transport::Server::builder().add_service(server.service(access));
     let serving = router.serve_with_incoming(TcpListenerStream::new(listener));
     (address, tokio::spawn(async move { serving.await.unwrap() }))
+}
+
+/// A process that was ended just now may still hold its port for a moment.
+async fn bind(address: &str) -> TcpListener {
+    let free = async {
+        loop {
+            match TcpListener::bind(address).await {
+                Ok(listener) => return listener,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), free).await.unwrap()
 }
 
 struct Proxy {
