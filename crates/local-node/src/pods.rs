@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use crate::events::resource;
 use crate::node::Shared;
 use crate::pod::board::Board;
-use crate::pod::worker::{self, PodCtx, Wanted};
+use crate::pod::context::{PodCtx, Wanted};
+use crate::pod::worker;
 use crate::signal::reached;
 
 const RETRY: Duration = Duration::from_millis(300);

@@ -20,7 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
 use crate::node::Shared;
-use crate::pod::worker::PodCtx;
+use crate::pod::context::PodCtx;
 
 pub(crate) mod log;
 pub(crate) mod query;

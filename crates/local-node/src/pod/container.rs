@@ -18,9 +18,9 @@ use tokio::sync::watch;
 
 use crate::logs::LogWriter;
 use crate::pod::board::{Ended, Phase};
+use crate::pod::context::PodCtx;
 use crate::pod::env::{environment, expand, find};
 use crate::pod::hook::{kill_group, lifecycle};
-use crate::pod::worker::PodCtx;
 use crate::pod::{image, probe, volumes};
 use crate::pod_exec::Enter;
 use crate::reaper::{Exit, Started};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVar, EnvVarSource, Pod};
 use serde_json::Value;
 
-use crate::pod::worker::PodCtx;
+use crate::pod::context::PodCtx;
 
 /// Builds the environment, or says which reference is missing.
 pub(crate) async fn environment(

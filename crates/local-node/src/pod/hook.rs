@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 
+use crate::pod::context::PodCtx;
 use crate::pod::probe;
-use crate::pod::worker::PodCtx;
 use crate::pod_exec::Enter;
 use crate::reaper::Exit;
 

@@ -12,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Container, GRPCAction, HTTPGetAction, Probe};
 use tokio::net::TcpStream;
 
+use crate::pod::context::PodCtx;
 use crate::pod::hook::{port_of, run, target};
-use crate::pod::worker::PodCtx;
 
 const QUICK: Duration = Duration::from_millis(150);
 const QUICK_TRIES: u32 = 60;

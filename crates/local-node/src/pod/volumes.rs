@@ -16,8 +16,8 @@ use k8s_openapi::api::core::v1::{
     ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
 
+use crate::pod::context::PodCtx;
 use crate::pod::env::field_value;
-use crate::pod::worker::PodCtx;
 use crate::root::Bind;
 
 const ACCESS: &str = "kube-api-access";

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::logs;
 use crate::pod::board::{Phase, Seen};
-use crate::pod::worker::PodCtx;
+use crate::pod::context::PodCtx;
 use crate::socket::query::Query;
 use crate::socket::{Body, container_of, refuse, streamed};
 use crate::stamp;

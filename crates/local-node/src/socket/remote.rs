@@ -28,8 +28,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
+use crate::pod::context::PodCtx;
 use crate::pod::hook::{command_inside, kill_group};
-use crate::pod::worker::PodCtx;
 use crate::reaper::{Exit, Started};
 use crate::socket::query::Query;
 use crate::socket::{Body, container_of, full, refuse};
