@@ -293,6 +293,11 @@ fn record(ctx: &PodCtx, name: &str, exit: Exit, message: String) {
 /// Kills whatever is left in the pod's network namespace, however it detached itself.
 pub(crate) fn kill_stragglers(netns: &Path) {
     let Ok(wanted) = std::fs::metadata(netns) else { return };
+    let own = std::fs::read_link("/proc/self").ok();
+    if own.as_deref() != Some(Path::new(&std::process::id().to_string())) {
+        // The process list of another pid namespace: its numbers are not ours to signal.
+        return;
+    }
     for entry in std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok) {
         let pid: Option<i32> = entry.file_name().to_str().and_then(|name| name.parse().ok());
         let Some(pid) = pid.filter(|pid| *pid != 1) else { continue };
