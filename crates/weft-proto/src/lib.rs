@@ -12,7 +12,7 @@ mod grpc;
 pub mod json;
 pub mod type_url;
 
-pub use envoy_types::pb::envoy;
-pub use envoy_types::pb::google;
 /// For whoever implements one of the services.
 pub use async_trait::async_trait;
+pub use envoy_types::pb::envoy;
+pub use envoy_types::pb::google;
