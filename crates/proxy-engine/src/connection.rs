@@ -130,15 +130,17 @@ pub(crate) async fn serve(
         begun: now.0,
         begun_wall: now.1,
     };
-    let mut io: BoxIo = Box::new(stream);
+    let mut stream = stream;
     let mut first = BytesMut::new();
-    if !look(&worker, &listener, &mut facts, &mut io, &mut first).await {
+    if !look(&worker, &listener, &mut facts, &mut stream, &mut first).await {
         return;
     }
     let Some(bound) = Bound::find(&plan, &listener, &facts) else {
         tracing::debug!(listener = %listener.name, %remote, %local, "no filter chain for this connection");
+        proxy_listen::reset(stream);
         return;
     };
+    let io: BoxIo = Box::new(stream);
     let wire = match secure(&worker, &bound, &mut facts, io, first).await {
         Some(wire) => wire,
         None => return,
@@ -171,7 +173,7 @@ async fn look(
     worker: &Worker,
     listener: &Listener,
     facts: &mut Facts,
-    io: &mut BoxIo,
+    io: &mut TcpStream,
     first: &mut BytesMut,
 ) -> bool {
     let ask = listener.ask(facts.local.port());

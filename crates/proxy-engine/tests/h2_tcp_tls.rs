@@ -115,7 +115,10 @@ async fn two_proxies_speak_mutual_tls_and_tell_who_asks() {
 async fn strict_refuses_plain_text_and_a_wrong_server_name_is_refused() {
     let mesh = Mesh::new();
     let server = inbound(&mesh, mirror().await, false);
-    assert_eq!(raw(server.address("in"), GET).await, "");
+    let mut plain = TcpStream::connect(server.address("in")).await.unwrap();
+    plain.write_all(GET).await.unwrap();
+    let error = plain.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     let client = outbound(&mesh, server.address("in"), "somebody-else", Protocol::Http1);
     let answer = raw(client.address("out"), GET).await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");

@@ -14,4 +14,4 @@ pub use accept::{Peer, Secured, accept_tls};
 pub use exchange::{Exchange, H2Server};
 pub use prefixed::Prefixed;
 pub use sniff::{Hello, Sniffed, sniff};
-pub use socket::{bind, original_destination};
+pub use socket::{bind, original_destination, reset};

@@ -8,8 +8,8 @@ use std::future::poll_fn;
 use std::io;
 
 use bytes::BytesMut;
-use proxy_http::BoxIo;
 use proxy_http::wire::poll_read_into;
+use tokio::io::AsyncRead;
 use weft_identity::rustls::server::Acceptor;
 
 const MOST: usize = 64 * 1024;
@@ -53,7 +53,11 @@ pub struct Ask {
 ///
 /// # Errors
 /// As the stream.
-pub async fn sniff(io: &mut BoxIo, ask: Ask, first: &mut BytesMut) -> io::Result<Sniffed> {
+pub async fn sniff(
+    io: &mut (impl AsyncRead + Unpin + ?Sized),
+    ask: Ask,
+    first: &mut BytesMut,
+) -> io::Result<Sniffed> {
     loop {
         if let Some(answer) = judge(first, ask) {
             return Ok(answer);

@@ -38,6 +38,13 @@ pub fn original_destination(stream: &TcpStream) -> io::Result<SocketAddr> {
     Ok(original.ok().and_then(|address| address.as_socket()).unwrap_or(local))
 }
 
+/// Ends a connection with a reset instead of an orderly close, so that nobody takes silence for an answer.
+pub fn reset(stream: TcpStream) {
+    // A socket that is gone already needs no reset.
+    SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).ok();
+    drop(stream);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

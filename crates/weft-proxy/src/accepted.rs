@@ -13,7 +13,7 @@ use bytes::Bytes;
 use proxy_config::cluster::Discovery;
 use proxy_config::http::RouteSource;
 use proxy_config::listener::NetworkFilter;
-use proxy_config::{Listener, ProxyConfig};
+use proxy_config::{Endpoints, Listener, ProxyConfig};
 use proxy_lower::{lower_cluster, lower_endpoints, lower_listener, lower_routes};
 use weft_proto::type_url;
 use weft_xds::{Refusal, Update, Upsert};
@@ -97,8 +97,13 @@ impl Accepted {
         match type_url {
             type_url::LISTENER => drop(config.listeners.remove(name)),
             type_url::CLUSTER => drop(config.clusters.remove(name)),
-            type_url::ROUTE => drop(config.routes.remove(name)),
-            type_url::ENDPOINTS => drop(config.endpoints.remove(name)),
+            // While a cluster refers to them, no endpoints are known rather than none awaited.
+            type_url::ENDPOINTS => {
+                let none = Endpoints { name: name.into(), endpoints: Vec::new() };
+                config.endpoints.insert(name.into(), Arc::new(none));
+            }
+            // While a listener refers to them, the last routes serve on; `forget` drops what nobody wants.
+            type_url::ROUTE => {}
             _ => {}
         }
     }
@@ -118,8 +123,21 @@ impl Accepted {
         names.collect()
     }
 
+    /// Drops routes and endpoints that nothing refers to any more.
+    fn forget(&mut self) {
+        let (routes, endpoints) = (self.wanted_routes(), self.wanted_endpoints());
+        self.received.routes.retain(|name, _| routes.contains(name.as_ref()));
+        self.received.endpoints.retain(|name, _| endpoints.contains(name.as_ref()));
+        for (type_url, wanted) in [(type_url::ROUTE, &routes), (type_url::ENDPOINTS, &endpoints)] {
+            if let Some(bodies) = self.bodies.get_mut(type_url) {
+                bodies.retain(|name, _| wanted.contains(name));
+            }
+        }
+    }
+
     /// The configuration that can be served now.
     pub(crate) fn publish(&mut self) -> ProxyConfig {
+        self.forget();
         let received = &self.received;
         let mut next = received.clone();
         next.version = self.published.version + 1;
