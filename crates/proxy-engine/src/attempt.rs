@@ -220,6 +220,7 @@ impl<'a> Tries<'a> {
             Acquired::Broken(error) => return Err(failure_of(error, true)),
         };
         run.local = server.local();
+        run.server_principal = server.peer().map(Arc::clone);
         let stale = server.reused();
         loop {
             let next =

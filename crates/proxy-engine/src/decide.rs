@@ -18,7 +18,7 @@ use proxy_config::route::{
 };
 use proxy_http::{RequestHead, ResponseHead, Version};
 use proxy_route::{FormatFacts, Found, Routes, format_value, pick_cluster, redirect, rewrite_path};
-use proxy_upstream::{Dial, Protocol, Slot, Target};
+use proxy_upstream::{Dial, Keepalive, Protocol, Slot, Target};
 use smallvec::SmallVec;
 use weft_telemetry::{Flag, Workload};
 
@@ -297,6 +297,9 @@ pub(crate) struct Picked {
     pub(crate) active: Option<Slot>,
 }
 
+/// No bound; long enough, and safe to add to now.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// The mark of every socket that we open toward servers.
 pub(crate) const MARK: u32 = 1337;
 
@@ -308,7 +311,7 @@ pub(crate) fn pick(
     head: Option<&RequestHead>,
     avoid: &[SocketAddr],
 ) -> Option<Picked> {
-    let dial = Dial { mark: Some(MARK), bind: None, timeout: cluster.config.connect_timeout };
+    let dial = dial(cluster);
     let version = head.map(|head| head.version);
     let upgrades = head.is_some_and(|head| head.upgrade.is_some());
     let protocol = match cluster.config.protocol {
@@ -325,6 +328,22 @@ pub(crate) fn pick(
     let (tls, usable) = target_tls(&host.tls);
     let target = Target { address: host.endpoint.address, protocol, tls, dial };
     Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX) })
+}
+
+fn dial(cluster: &Cluster) -> Dial {
+    let config = &cluster.config;
+    Dial {
+        mark: Some(MARK),
+        bind: None,
+        timeout: config.connect_timeout,
+        keepalive: config.keepalive.map(|k| Keepalive {
+            probes: k.probes,
+            time: k.time,
+            interval: k.interval,
+        }),
+        max_requests: config.max_requests_per_connection,
+        idle_timeout: config.idle_timeout.unwrap_or(NEVER),
+    }
 }
 
 fn target_tls(tls: &Tls) -> (Option<proxy_upstream::TlsTarget>, bool) {

@@ -73,6 +73,7 @@ pub(crate) struct Run<'a> {
     pub(crate) host: Option<SocketAddr>,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) upstream_tls: bool,
+    pub(crate) server_principal: Option<Arc<str>>,
     pub(crate) failure: Option<String>,
     pub(crate) upload: Upload,
     download: Download,
@@ -113,6 +114,7 @@ impl<'a> Run<'a> {
             host: None,
             local: None,
             upstream_tls: false,
+            server_principal: None,
             failure: None,
             upload: Upload::new(head.body.is_empty()),
             download: Download::default(),
@@ -356,7 +358,7 @@ impl<'a> Run<'a> {
         let (source_principal, destination_principal) = if self.inbound() {
             (self.facts.principal(), own.filter(|_| mutual_tls))
         } else if self.upstream_tls {
-            (own, None)
+            (own, self.server_principal.as_deref())
         } else {
             (None, None)
         };

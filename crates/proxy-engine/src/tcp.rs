@@ -79,6 +79,7 @@ async fn connect(
         match dial(target, &worker.shared.clock).await {
             Ok(dialled) => {
                 told.local = dialled.local;
+                told.server_principal = dialled.peer;
                 return Ok((Wire::new(dialled.io), (slot, picked.active)));
             }
             Err(error) => {
@@ -121,6 +122,7 @@ struct Told<'a> {
     host: Option<std::net::SocketAddr>,
     local: Option<std::net::SocketAddr>,
     upstream_tls: bool,
+    server_principal: Option<Arc<str>>,
     failure: Option<String>,
     flag: Flag,
     details: Cow<'static, str>,
@@ -139,6 +141,7 @@ impl<'a> Told<'a> {
             host: None,
             local: None,
             upstream_tls: false,
+            server_principal: None,
             failure: None,
             flag: Flag::None,
             details: Cow::Borrowed(""),
@@ -155,7 +158,7 @@ impl<'a> Told<'a> {
         let (source_principal, destination_principal) = if inbound {
             (self.facts.principal(), own.filter(|_| self.facts.mutual_tls()))
         } else {
-            (own.filter(|_| self.upstream_tls), None)
+            (own.filter(|_| self.upstream_tls), self.server_principal.as_deref())
         };
         let cluster = self.cluster.as_deref();
         let service = cluster.map_or(&self.bound.plan.unknown_service, |c| &c.service);

@@ -24,7 +24,6 @@ use crate::peers::{PeerExchange, Peers};
 use crate::plan::{Listener, Plan};
 
 const SWEEP: Duration = Duration::from_secs(5);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Counts that all workers share, for drain and the admin port.
@@ -104,7 +103,7 @@ impl Worker {
                         // The engine is gone; connections end when the runtime is dropped.
                         Err(_) => return,
                     },
-                    () = self.shared.clock.sleep(SWEEP) => self.pools.sweep(IDLE_TIMEOUT),
+                    () = self.shared.clock.sleep(SWEEP) => self.pools.sweep(),
                 }
             }
         }

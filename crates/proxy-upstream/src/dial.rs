@@ -4,14 +4,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use proxy_http::BoxIo;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use weft_rt::Clock;
 
-use crate::Target;
+use crate::{Keepalive, Target};
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +46,8 @@ pub struct Dialled {
     pub io: BoxIo,
     /// Our end.
     pub local: Option<SocketAddr>,
-    /// What TLS agreed on.
-    pub alpn: Option<Vec<u8>>,
+    /// The server's verified identity.
+    pub peer: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Dialled {
@@ -72,15 +73,16 @@ async fn connect(target: &Target) -> Result<Dialled, ConnectError> {
     let stream = tcp(target).await.map_err(refused)?;
     let local = stream.local_addr().ok();
     let Some(tls) = &target.tls else {
-        return Ok(Dialled { io: Box::new(stream), local, alpn: None });
+        return Ok(Dialled { io: Box::new(stream), local, peer: None });
     };
     let connector = TlsConnector::from(tls.config.clone());
     let stream = connector
         .connect(tls.server_name.clone(), stream)
         .await
         .map_err(|error| ConnectError::Tls(error.to_string()))?;
-    let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-    Ok(Dialled { io: Box::new(stream), local, alpn })
+    let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let peer = leaf.and_then(|leaf| weft_identity::peer_uris(leaf).into_iter().next());
+    Ok(Dialled { io: Box::new(stream), local, peer: peer.map(Into::into) })
 }
 
 async fn tcp(target: &Target) -> io::Result<TcpStream> {
@@ -94,10 +96,27 @@ async fn tcp(target: &Target) -> io::Result<TcpStream> {
         // Without the privilege there are no capture rules either (tests, static mode on a host).
         tracing::debug!(%error, "cannot mark an upstream socket");
     }
+    if let Some(keepalive) = &target.dial.keepalive {
+        SockRef::from(&socket).set_tcp_keepalive(&probes(keepalive))?;
+    }
     if let Some(ip) = target.dial.bind.filter(|ip| ip.is_ipv4() == target.address.is_ipv4()) {
         socket.bind(SocketAddr::new(ip, 0))?;
     }
     let stream = socket.connect(target.address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+fn probes(wanted: &Keepalive) -> TcpKeepalive {
+    let mut settings = TcpKeepalive::new();
+    if let Some(time) = wanted.time {
+        settings = settings.with_time(time);
+    }
+    if let Some(interval) = wanted.interval {
+        settings = settings.with_interval(interval);
+    }
+    if let Some(probes) = wanted.probes {
+        settings = settings.with_retries(probes);
+    }
+    settings
 }

@@ -6,15 +6,15 @@
 
 use std::future::Future as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use h2::client::{ResponseFuture, SendRequest};
+use h2::client::ResponseFuture;
 use http::Method;
 use proxy_http::h2io::{self, Receiver, Sender};
 use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, StreamError, Wire};
 
-use crate::pool::{Home, Live};
+use crate::pool::{Home, Lane, Live};
 
 /// The server's end of one exchange.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub struct H2 {
     receiver: Option<Receiver>,
     sender: Sender,
     local: Option<SocketAddr>,
+    peer: Option<Arc<str>>,
     reused: bool,
 }
 
@@ -62,12 +63,8 @@ impl Exchange {
     }
 
     /// Starts a request on an h2 connection.
-    pub(crate) fn on_h2(
-        send: &mut SendRequest<Bytes>,
-        local: Option<SocketAddr>,
-        head: &RequestHead,
-        reused: bool,
-    ) -> Result<Self, StreamError> {
+    pub(crate) fn on_h2(lane: Lane, head: &RequestHead, reused: bool) -> Result<Self, StreamError> {
+        let Lane { mut send, local, peer } = lane;
         let mut request = h2io::request_of(head)?;
         let end = head.body.is_empty();
         if let BodyKind::Length(n) = head.body {
@@ -78,7 +75,7 @@ impl Exchange {
         if end {
             sender.set_ended();
         }
-        Ok(Self::H2(Box::new(H2 { response, receiver: None, sender, local, reused })))
+        Ok(Self::H2(Box::new(H2 { response, receiver: None, sender, local, peer, reused })))
     }
 
     /// The connection had served before: a failure without an answer may only mean that it had gone stale.
@@ -87,6 +84,15 @@ impl Exchange {
         match self {
             Self::H1(h1) => h1.reused,
             Self::H2(h2) => h2.reused,
+        }
+    }
+
+    /// The server's verified identity.
+    #[must_use]
+    pub const fn peer(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::H1(h1) => h1.live.peer.as_ref(),
+            Self::H2(h2) => h2.peer.as_ref(),
         }
     }
 

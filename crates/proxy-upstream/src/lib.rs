@@ -14,4 +14,4 @@ pub use dial::{ConnectError, dial};
 pub use exchange::Exchange;
 pub use load::{Limits, Load, Slot};
 pub use pool::{Acquired, Pools};
-pub use target::{Dial, Protocol, Target, TlsTarget};
+pub use target::{Dial, Keepalive, Protocol, Target, TlsTarget};

@@ -38,7 +38,8 @@ struct Key {
 pub struct Live {
     pub(crate) conn: Conn,
     pub(crate) local: Option<SocketAddr>,
-    used: u64,
+    pub(crate) peer: Option<Arc<str>>,
+    used: u32,
     _slot: Slot,
 }
 
@@ -53,7 +54,7 @@ impl Live {
 #[derive(Debug)]
 struct Idle {
     live: Live,
-    since: Instant,
+    until: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -65,9 +66,16 @@ struct Endpoint {
 
 #[derive(Debug)]
 struct SharedH2 {
-    send: SendRequest<Bytes>,
-    local: Option<SocketAddr>,
+    lane: Lane,
     alive: Weak<()>,
+}
+
+/// A way onto an h2 connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    pub(crate) send: SendRequest<Bytes>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) peer: Option<Arc<str>>,
 }
 
 /// The way back to the pool.
@@ -75,6 +83,8 @@ struct SharedH2 {
 pub struct Home {
     endpoint: Rc<Endpoint>,
     clock: Clock,
+    max_requests: u32,
+    idle_timeout: Duration,
 }
 
 impl Home {
@@ -82,8 +92,8 @@ impl Home {
         live.conn.wire.rest();
         live.used += 1;
         let mut idle = self.endpoint.idle.borrow_mut();
-        if idle.len() < MAX_IDLE {
-            idle.push(Idle { live, since: self.clock.now() });
+        if idle.len() < MAX_IDLE && live.used < self.max_requests {
+            idle.push(Idle { live, until: self.clock.now() + self.idle_timeout });
         }
     }
 }
@@ -167,7 +177,12 @@ impl Pools {
             Some(live) => live,
             None => self.connect_h1(target, budget).await?,
         };
-        let home = Home { endpoint, clock: self.clock.clone() };
+        let home = Home {
+            endpoint,
+            clock: self.clock.clone(),
+            max_requests: target.dial.max_requests.unwrap_or(u32::MAX),
+            idle_timeout: target.dial.idle_timeout,
+        };
         Ok(Exchange::on_h1(live, home, head, reused))
     }
 
@@ -175,7 +190,7 @@ impl Pools {
         let (slot, _pending) = slots(budget)?;
         let dialled = dial(target, &self.clock).await?;
         let conn = Conn::new(Wire::new(dialled.io));
-        Ok(Live { conn, local: dialled.local, used: 0, _slot: slot })
+        Ok(Live { conn, local: dialled.local, peer: dialled.peer, used: 0, _slot: slot })
     }
 
     async fn start_h2(
@@ -187,7 +202,7 @@ impl Pools {
     ) -> Result<Result<Exchange, StreamError>, ConnectError> {
         let mut reused = true;
         let shared = shared_h2(endpoint).filter(|_| !budget.fresh);
-        let (send, local) = match shared {
+        let lane = match shared {
             Some(found) => found,
             None => {
                 let _one_at_a_time = endpoint.connecting.lock().await;
@@ -200,8 +215,9 @@ impl Pools {
                 }
             }
         };
+        let Lane { send, local, peer } = lane;
         match send.ready().await {
-            Ok(mut send) => Ok(Exchange::on_h2(&mut send, local, head, reused)),
+            Ok(send) => Ok(Exchange::on_h2(Lane { send, local, peer }, head, reused)),
             Err(error) => {
                 endpoint.h2.borrow_mut().take();
                 Ok(Err(error.into()))
@@ -214,10 +230,10 @@ impl Pools {
         endpoint: &Rc<Endpoint>,
         target: &Target,
         budget: Budget<'_>,
-    ) -> Result<(SendRequest<Bytes>, Option<SocketAddr>), ConnectError> {
+    ) -> Result<Lane, ConnectError> {
         let (slot, _pending) = slots(budget)?;
         let dialled = dial(target, &self.clock).await?;
-        let local = dialled.local;
+        let (local, peer) = (dialled.local, dialled.peer);
         let (send, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -234,16 +250,17 @@ impl Pools {
             }
             drop((token, slot));
         });
-        *endpoint.h2.borrow_mut() = Some(SharedH2 { send: send.clone(), local, alive });
-        Ok((send, local))
+        let lane = Lane { send, local, peer };
+        *endpoint.h2.borrow_mut() = Some(SharedH2 { lane: lane.clone(), alive });
+        Ok(lane)
     }
 
-    /// Closes what was idle for longer than `idle_timeout` or was closed by the peer, and forgets empty endpoints.
-    pub fn sweep(&self, idle_timeout: Duration) {
+    /// Closes what was idle for too long or was closed by the peer, and forgets empty endpoints.
+    pub fn sweep(&self) {
         let now = self.clock.now();
         self.endpoints.borrow_mut().retain(|_, endpoint| {
             let mut idle = endpoint.idle.borrow_mut();
-            idle.retain_mut(|i| now - i.since < idle_timeout && i.live.conn.wire.is_quiet());
+            idle.retain_mut(|i| now < i.until && i.live.conn.wire.is_quiet());
             let mut h2 = endpoint.h2.borrow_mut();
             if h2.as_ref().is_some_and(|h2| h2.alive.strong_count() == 0) {
                 *h2 = None;
@@ -279,8 +296,8 @@ fn quiet(endpoint: &Endpoint) -> Option<Live> {
     None
 }
 
-fn shared_h2(endpoint: &Endpoint) -> Option<(SendRequest<Bytes>, Option<SocketAddr>)> {
+fn shared_h2(endpoint: &Endpoint) -> Option<Lane> {
     let shared = endpoint.h2.borrow();
     let shared = shared.as_ref().filter(|h2| h2.alive.strong_count() > 0)?;
-    Some((shared.send.clone(), shared.local))
+    Some(shared.lane.clone())
 }

@@ -25,6 +25,23 @@ pub struct Dial {
     pub bind: Option<IpAddr>,
     /// Limit for connecting, TLS included.
     pub timeout: Duration,
+    /// Probes of an idle TCP connection; `None` is the system's way.
+    pub keepalive: Option<Keepalive>,
+    /// Requests after which a connection is not used again.
+    pub max_requests: Option<u32>,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+}
+
+/// TCP keep-alive; what is `None` is the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Probes before giving up.
+    pub probes: Option<u32>,
+    /// Idle time before the first.
+    pub time: Option<Duration>,
+    /// Between probes.
+    pub interval: Option<Duration>,
 }
 
 /// TLS toward the server.
