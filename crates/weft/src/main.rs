@@ -1,2 +1,120 @@
-//! (to be written)
-fn main() {}
+//! Everything that people start: a mesh on this machine, and the commands to look into it.
+//!
+//! In: arguments, environment, files. Out: processes, objects, text.
+//! Holds: errors are one `error:` line and, where there is something to do, one `hint:` line; exit codes are not 0.
+//! Never: mesh logic.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this binary talks to people")]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+mod apply;
+mod control_plane;
+mod down;
+mod failure;
+mod files;
+mod hand_over;
+mod kubeconfig;
+mod node;
+mod ready;
+mod state;
+mod status;
+mod up;
+
+use failure::Failure;
+
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, about = "A service mesh on one machine and on a cluster")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a mesh on this machine, with the objects of files and folders in it.
+    Up(up::Options),
+    /// Stop the mesh, leaving nothing behind.
+    Down(state::Place),
+    /// Say what runs.
+    Status(state::Place),
+    /// Print the path of the kubeconfig, for `export KUBECONFIG=$(weft kubeconfig)`.
+    Kubeconfig(kubeconfig::Options),
+    /// Send requests at a fixed rate and say what came back.
+    Load(local_images::load::Flags),
+    /// Print the version.
+    Version,
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Run a program of the binary as a pod does.
+    #[command(hide = true)]
+    Image {
+        /// Its name.
+        name: String,
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    #[command(hide = true)]
+    NodeLaunch(node::Options),
+    #[command(hide = true)]
+    Node(node::Options),
+    #[command(hide = true)]
+    ControlPlane(control_plane::Options),
+    #[command(hide = true)]
+    PodExec {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        // Namespaces are entered before there is a second thread.
+        Command::NodeLaunch(options) => node::launch(&options),
+        Command::PodExec { arguments } => Ok(local_node::pod_exec::run(arguments)),
+        Command::Version => {
+            println!("weft {}", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completion { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        command => runtime()?.block_on(run_async(command)),
+    }
+}
+
+async fn run_async(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Up(options) => Box::pin(up::run(options)).await,
+        Command::Down(place) => down::run(&place).await,
+        Command::Status(place) => status::run(&place).await,
+        Command::Kubeconfig(options) => kubeconfig::run(&options),
+        Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
+        Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
+        Command::Node(options) => Box::pin(node::run(options)).await,
+        Command::ControlPlane(options) => control_plane::run(options).await,
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))
+}

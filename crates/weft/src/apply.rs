@@ -1,0 +1,110 @@
+//! Writes objects as `kubectl apply` does, so that both can be used on the same objects.
+//!
+//! In: objects from files. Out: created or patched objects. Holds: what others set stays; what the file no longer
+//! says is removed; the order is that in which things need each other.
+
+use ctl_source::{ObjectKey, Source, SourceError, kinds};
+use serde_json::{Map, Value, json};
+
+use crate::failure::Failure;
+use crate::files::Written;
+
+const LAST: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Kinds in the order of writing; all others come between the last two.
+const ORDER: &[&str] =
+    &["Namespace", "CustomResourceDefinition", "ServiceAccount", "Secret", "ConfigMap", "Service"];
+const WORKLOADS: &[&str] = &["Deployment", "ReplicaSet", "Job", "Pod"];
+
+/// Writes all; stops at the first that is refused.
+pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Result<(), Failure> {
+    objects.sort_by_key(|written| rank(written.object["kind"].as_str().unwrap_or_default()));
+    for written in objects {
+        let name = describe(&written.object);
+        one(source, written.object)
+            .await
+            .map_err(|error| Failure::new(format!("{}: {name}: {error}", written.file)))?;
+    }
+    Ok(())
+}
+
+fn rank(kind: &str) -> usize {
+    let late = || if WORKLOADS.contains(&kind) { ORDER.len() + 1 } else { ORDER.len() };
+    ORDER.iter().position(|known| *known == kind).unwrap_or_else(late)
+}
+
+fn describe(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+async fn one(source: &dyn Source, mut object: Value) -> Result<(), SourceError> {
+    let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+    let (group, version) = version.split_once('/').unwrap_or(("", &version));
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let info = kinds::find(group, kind).filter(|info| info.versions.contains(&version));
+    let Some(info) = info else {
+        return Err(SourceError::Invalid(format!(
+            "kind {kind} of {group}/{version} is not known here"
+        )));
+    };
+    let mut resource = info.resource();
+    version.clone_into(&mut resource.version);
+    if info.namespaced && object["metadata"]["namespace"].is_null() {
+        object["metadata"]["namespace"] = json!("default");
+    }
+    let said = object.to_string();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let key = ObjectKey {
+        namespace: text(&object["metadata"]["namespace"]).filter(|_| info.namespaced),
+        name: text(&object["metadata"]["name"]).unwrap_or_default(),
+        resource: resource.clone(),
+    };
+    object["metadata"]["annotations"][LAST] = json!(said);
+    match source.create(&resource, object.clone()).await {
+        Err(SourceError::AlreadyExists(_)) => {}
+        created => return created.map(drop),
+    }
+    let Some(live) = source.get(&key).await? else {
+        return Err(SourceError::Conflict("it was deleted meanwhile; try again".to_owned()));
+    };
+    let before = live["metadata"]["annotations"][LAST].as_str();
+    let before = before.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+    source.merge_patch(&key, None, patch(&before, object)).await.map(drop)
+}
+
+/// What makes the live object as the file says: all it says, and `null` for what it said before and no longer says.
+fn patch(before: &Value, now: Value) -> Value {
+    match (before, now) {
+        (Value::Object(before), Value::Object(now)) => {
+            let gone = before.keys().filter(|key| !now.contains_key(*key));
+            let mut merged: Map<String, Value> =
+                gone.map(|key| (key.clone(), Value::Null)).collect();
+            for (key, value) in now {
+                let inner = patch(before.get(&key).unwrap_or(&Value::Null), value);
+                merged.insert(key, inner);
+            }
+            Value::Object(merged)
+        }
+        (_, now) => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_no_longer_says_is_removed() {
+        let before = json!({"spec": {"a": 1, "b": {"c": 1}}});
+        let now = json!({"spec": {"b": {"d": 2}}});
+        assert_eq!(patch(&before, now), json!({"spec": {"a": null, "b": {"c": null, "d": 2}}}));
+    }
+
+    #[test]
+    fn namespaces_come_first_and_workloads_last() {
+        assert!(rank("Namespace") < rank("Service"));
+        assert!(rank("Service") < rank("VirtualService"));
+        assert!(rank("VirtualService") < rank("Deployment"));
+    }
+}

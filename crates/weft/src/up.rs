@@ -1,0 +1,221 @@
+//! `weft up`: a mesh on this machine.
+//!
+//! In: files, ports. Out: a running mesh, and what to do with it.
+//! Holds: files are read and ports are bound before anything starts; what fails changes nothing.
+
+use std::io::IsTerminal as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use ctl_source::Source as _;
+use ctl_source_kube::KubeSource;
+use weft_rt::Clock;
+
+use crate::failure::Failure;
+use crate::node::own_binary;
+use crate::state::{self, Place};
+use crate::{apply, down, files, hand_over, ready};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Files, folders or `-` with the objects to start with.
+    paths: Vec<PathBuf>,
+    /// Return when all is ready, and leave the mesh running.
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    place: Place,
+    /// What runs as sidecar and gateway: weft or envoy.
+    #[arg(long, default_value = "weft")]
+    dataplane: weft_control::Dataplane,
+    /// Port of the API server on localhost.
+    #[arg(long, default_value_t = 16443)]
+    api_port: u16,
+    /// Port on localhost that leads to port 80 of the ingress gateway.
+    #[arg(long, default_value_t = 8080)]
+    ingress_http_port: u16,
+    /// Port on localhost that leads to port 443 of the ingress gateway.
+    #[arg(long, default_value_t = 8443)]
+    ingress_https_port: u16,
+    /// How long to wait until all is ready.
+    #[arg(long, default_value = "60s", value_parser = local_images::load::parse_duration)]
+    wait: Duration,
+}
+
+const START: Duration = Duration::from_secs(20);
+
+/// Starts.
+pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
+    let clock = Clock::real();
+    let began = clock.now();
+    let objects = files::read(&options.paths)?;
+    let folder = options.place.folder()?;
+    state::create(&folder)?;
+    let Some(lock) = state::lock(&folder)? else {
+        return Err(Failure::new(format!(
+            "a mesh already runs with the state in {}",
+            folder.display()
+        ))
+        .hint("weft down ends it; --name or --state-dir starts another one beside it"));
+    };
+    let api = bind(options.api_port, "--api-port")?;
+    let http = bind(options.ingress_http_port, "--ingress-http-port")?;
+    let https = bind(options.ingress_https_port, "--ingress-https-port")?;
+    down::clear(&folder)?;
+    let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
+    let mut node = start(&options, &folder, theirs)?;
+    let files = [api.as_fd(), http.as_fd(), https.as_fd(), lock.as_fd()];
+    hand_over::send(&ours, files).map_err(|error| Failure::new(format!("hand over: {error}")))?;
+    let arrived = arrive(&options, &folder, objects, &mut node, &clock).await;
+    let (ready, all) = match arrived {
+        Ok(progress) => progress,
+        Err(failure) => {
+            if !options.detach {
+                end(&folder, &mut node);
+            }
+            return Err(failure);
+        }
+    };
+    let seconds = clock.now().saturating_duration_since(began).as_secs_f64();
+    println!("{ready} of {all} pods ready after {seconds:.1} s");
+    guide(&options, &folder);
+    drop((lock, ours));
+    if !options.detach {
+        stay(&folder, &mut node).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bind(port: u16, flag: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        Failure::new(format!("port {port} of localhost cannot be used ({flag}): {error}"))
+            .hint(format!("choose another one with {flag} PORT"))
+    })
+}
+
+fn start(options: &Options, folder: &Path, socket: UnixStream) -> Result<Child, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("cannot start the node: {error}"));
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log/node.log"));
+    let log = log.map_err(failed)?;
+    let mut command = Command::new(own_binary()?);
+    command.arg("node-launch").arg("--state-dir").arg(folder);
+    command.args(["--dataplane", &options.dataplane.to_string()]);
+    if !options.detach {
+        command.arg("--follow");
+    }
+    command.stdin(Stdio::from(OwnedFd::from(socket)));
+    command.stdout(log.try_clone().map_err(failed)?).stderr(log);
+    // Ctrl-C reaches us alone; the node is told by us.
+    command.process_group(0);
+    command.spawn().map_err(failed)
+}
+
+async fn arrive(
+    options: &Options,
+    folder: &Path,
+    objects: Vec<files::Written>,
+    node: &mut Child,
+    clock: &Clock,
+) -> Result<ready::Progress, Failure> {
+    let source = connect(folder, node, clock).await?;
+    apply::all(&source, objects).await?;
+    let bar = progress_bar();
+    let waited = ready::wait(&source, clock, options.wait, |(ready, all)| {
+        bar.set_length(all as u64);
+        bar.set_position(ready as u64);
+    });
+    let progress = waited.await;
+    bar.finish_and_clear();
+    progress
+}
+
+fn progress_bar() -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(0).with_message("pods ready");
+    match indicatif::ProgressStyle::with_template(
+        "{spinner} {pos}/{len} {msg} {wide_bar} {elapsed}",
+    ) {
+        Ok(style) => bar.with_style(style),
+        Err(_default) => bar,
+    }
+}
+
+/// Waits for an answering API server.
+async fn connect(folder: &Path, node: &mut Child, clock: &Clock) -> Result<KubeSource, Failure> {
+    let kubeconfig = folder.join("kubeconfig");
+    let deadline = clock.now() + START;
+    loop {
+        let ended = node.try_wait().map_err(|error| Failure::new(error.to_string()))?;
+        if let Some(status) = ended {
+            return Err(Failure::new(format!(
+                "the node ended at once ({status}): {}",
+                last_line(folder)
+            ))
+            .hint(format!("{} says more", folder.join("log/node.log").display())));
+        }
+        if kubeconfig.exists() {
+            let source = KubeSource::from_kubeconfig(&kubeconfig).await?;
+            let namespaces = ctl_source::kinds::find("", "Namespace").map(|k| k.resource());
+            let namespaces = namespaces.ok_or_else(|| Failure::new("no kind Namespace"))?;
+            if source.list(&namespaces, None).await.is_ok_and(|found| !found.is_empty()) {
+                return Ok(source);
+            }
+        }
+        if clock.now() > deadline {
+            return Err(Failure::new(format!("no API server after {} s", START.as_secs()))
+                .hint(format!("see the files in {}", folder.join("log").display())));
+        }
+        clock.sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn last_line(folder: &Path) -> String {
+    let log = std::fs::read_to_string(folder.join("log/node.log")).unwrap_or_default();
+    log.lines().next_back().unwrap_or("it said nothing").to_owned()
+}
+
+fn guide(options: &Options, folder: &Path) {
+    println!("page     http://localhost:{}/", options.ingress_http_port);
+    println!("kubectl  export KUBECONFIG={}", folder.join("kubeconfig").display());
+    println!();
+    println!("Try:");
+    println!("  kubectl get pods -A");
+    println!("  curl http://localhost:{}/", options.ingress_http_port);
+    println!("  weft status");
+}
+
+/// Waits for Ctrl-C or the node's end.
+async fn stay(folder: &Path, node: &mut Child) -> Result<(), Failure> {
+    println!("\nCtrl-C ends the mesh.");
+    let mut stop =
+        local_node::stop_on_signals().map_err(|error| Failure::new(error.to_string()))?;
+    let clock = Clock::real();
+    loop {
+        let waited = clock.timeout(Duration::from_millis(500), stop.wait_for(|stop| *stop)).await;
+        if waited.is_ok() {
+            end(folder, node);
+            return Ok(());
+        }
+        let ended = node.try_wait().map_err(|error| Failure::new(error.to_string()))?;
+        if let Some(status) = ended {
+            return Err(Failure::new(format!("the node ended ({status}): {}", last_line(folder))));
+        }
+    }
+}
+
+fn end(folder: &Path, node: &mut Child) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(node.id()).unwrap_or(0));
+    // Gone already is as good.
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).ok();
+    node.wait().ok();
+    down::clear(folder).ok();
+}
