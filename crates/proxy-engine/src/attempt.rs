@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use proxy_balance::OutlierVerdict;
 use proxy_config::route::{Retry, RetryOn};
 use proxy_http::{RequestHead, ResponseHead, StreamError};
 use proxy_listen::Exchange as Client;
@@ -129,6 +130,7 @@ impl<'a> Tries<'a> {
                 head.fields.set("x-envoy-attempt-count", (retries + 1).to_string().as_bytes());
             }
             let result = self.limited(run, head, client, fresh, deadline).await;
+            self.judge(run, &result);
             let policy = self.route.retry();
             let again = run.upload.repeatable()
                 && policy.is_some_and(|p| retries < p.num_retries)
@@ -163,6 +165,20 @@ impl<'a> Tries<'a> {
             let wait = backoff.next(&mut run.worker.rng.borrow_mut());
             clock.sleep(wait).await;
         }
+    }
+
+    /// Tells outlier detection how the try ended.
+    fn judge(&self, run: &Run<'_>, result: &Result<(Server, ResponseHead), Failure>) {
+        let (Some(outlier), Some(host)) = (&self.cluster.config.outlier, run.host) else { return };
+        let verdict = match result {
+            Ok((_, head)) => OutlierVerdict::Status(head.status),
+            Err(Failure::Client | Failure::NoEndpoint | Failure::Overflow) => return,
+            Err(failure) if failure.is_stale() => return,
+            Err(Failure::Timeout) => OutlierVerdict::Status(504),
+            Err(_) => OutlierVerdict::LocalOrigin,
+        };
+        let (hosts, now) = (self.cluster.hosts.len(), run.worker.shared.clock.now());
+        self.cluster.health.record(outlier, host, verdict, hosts, now);
     }
 
     async fn limited(

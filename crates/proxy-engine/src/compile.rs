@@ -20,6 +20,7 @@ use weft_identity::rustls::pki_types::ServerName;
 use weft_identity::{ClientTls, IdentityStore, SanMatch, ServerTls, client_config, server_config};
 use weft_telemetry::{Reporter, Service, Workload};
 
+use crate::health::Health;
 use crate::plan::{
     Action, Chain, Cluster, Host, HttpAction, Listener, Plan, ServerTlsPair, TcpAction, Tls,
 };
@@ -39,6 +40,7 @@ pub struct Living {
 struct ClusterLife {
     load: Arc<Load>,
     active: HashMap<SocketAddr, Arc<AtomicU32>>,
+    health: Arc<Health>,
 }
 
 type ClientKey = (Vec<SanMatch>, Vec<Arc<str>>, Arc<str>);
@@ -216,6 +218,8 @@ fn compile_cluster(
         Host { endpoint: endpoint.clone(), active: count, tls, workload }
     });
     let hosts = hosts.collect();
+    let addresses: Vec<_> = active.keys().copied().collect();
+    life.health.keep(&addresses);
     life.active = active;
     let limits = cluster.limits;
     Arc::new(Cluster {
@@ -233,6 +237,7 @@ fn compile_cluster(
         },
         service: service(cluster),
         endpoints,
+        health: Arc::clone(&life.health),
     })
 }
 

@@ -356,9 +356,13 @@ fn target_tls(tls: &Tls) -> (Option<proxy_upstream::TlsTarget>, bool) {
 
 fn choose<'a>(worker: &Worker, cluster: &'a Cluster, avoid: &[SocketAddr]) -> Option<&'a Host> {
     let endpoints = cluster.endpoints.as_ref()?;
+    let outlier = cluster.config.outlier.is_some();
+    let out = if outlier { cluster.health.ejected(worker.shared.clock.now()) } else { Vec::new() };
     let live = |index: usize| {
-        let active = cluster.hosts.get(index).map_or(0, |h| h.active.load(Ordering::Relaxed));
-        Live { active, ejected: false }
+        cluster.hosts.get(index).map_or_else(Live::default, |host| Live {
+            active: host.active.load(Ordering::Relaxed),
+            ejected: out.contains(&host.endpoint.address),
+        })
     };
     let at = |address: &SocketAddr| {
         cluster.hosts.iter().position(|host| host.endpoint.address == *address)

@@ -15,6 +15,7 @@ mod decide;
 mod engine;
 mod filter;
 mod forwarded;
+mod health;
 mod http1;
 mod http2;
 mod peers;

@@ -20,6 +20,7 @@ use weft_identity::rustls::ServerConfig;
 use weft_telemetry::{Reporter, Service, Workload};
 
 pub use crate::compile::Living;
+use crate::health::Health;
 
 /// What connections and requests are served by.
 #[derive(Debug, Default)]
@@ -149,6 +150,7 @@ pub struct Cluster {
     pub(crate) limits: Limits,
     pub(crate) service: Arc<Service>,
     pub(crate) endpoints: Option<Arc<proxy_config::Endpoints>>,
+    pub(crate) health: Arc<Health>,
 }
 
 /// TLS toward a host.

@@ -202,3 +202,40 @@ async fn an_upgrade_becomes_a_tunnel() {
     assert!(answer.contains("upgrade: websocket\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nhelloping"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_failing_host_is_ejected() {
+    let hits = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&hits);
+    let bad = server(move |_, mut stream| {
+        let count = Arc::clone(&count);
+        async move {
+            while read_head(&mut stream).await.is_some() {
+                count.fetch_add(1, Ordering::SeqCst);
+                let answer = b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let mut config = simple(&[]);
+    let mut cluster = support::cluster("c", &[bad, mirror().await]);
+    cluster.outlier = Some(proxy_config::cluster::Outlier {
+        consecutive_5xx: 2,
+        consecutive_gateway: 0,
+        split_local_origin: false,
+        consecutive_local_origin: 0,
+        interval: Duration::from_secs(10),
+        base_ejection: Duration::from_secs(60),
+        max_ejection: Duration::from_secs(60),
+        max_ejection_percent: 100,
+    });
+    config.clusters.insert("c".into(), Arc::new(cluster));
+    let proxy = Proxy::start(config);
+    let get = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut good = 0;
+    for _ in 0..20 {
+        good += usize::from(raw(proxy.address("in"), get).await.starts_with("HTTP/1.1 200"));
+    }
+    assert_eq!((hits.load(Ordering::SeqCst), good), (2, 18));
+}
