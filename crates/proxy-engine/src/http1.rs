@@ -11,6 +11,7 @@ use proxy_listen::Exchange;
 use weft_rt::DrainWatch;
 
 use crate::connection::{Bound, Facts};
+use crate::plan::Action;
 use crate::reply::Reply;
 use crate::request::{self, After};
 use crate::worker::Worker;
@@ -30,6 +31,7 @@ pub(crate) async fn serve(
             biased;
             next = poll_fn(|cx| conn.poll_request(cx, &mut head)) => next,
             () = removed(&watch, &worker) => break,
+            () = idle(&worker, &bound) => break,
         };
         match next {
             Ok(Next::Request) => {}
@@ -72,6 +74,16 @@ async fn removed(watch: &DrainWatch, worker: &Worker) {
     watch.begun().await;
     if worker.shared.drain.started() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// No request for longer than the connection manager allows.
+async fn idle(worker: &Worker, bound: &Bound) {
+    match &bound.chain.action {
+        Action::Http(http) if let Some(limit) = http.manager.idle_timeout => {
+            worker.shared.clock.sleep(limit).await;
+        }
+        _ => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proxy_http::Wire;
 use proxy_http::tunnel::{End, Tunnel};
@@ -49,7 +50,7 @@ pub(crate) async fn serve(
     match connect(&worker, &cluster, &facts, &mut told).await {
         Ok((server, _slot)) => {
             told.tell(TcpEvent::Opened);
-            run(client, server, &mut told).await;
+            run(client, server, action.proxy.idle_timeout, &mut told).await;
         }
         Err(flag) => told.flag = flag,
     }
@@ -95,9 +96,21 @@ async fn connect(
     Err(flag)
 }
 
-async fn run(client: Wire, server: Wire, told: &mut Told<'_>) {
+async fn run(client: Wire, server: Wire, idle: Option<Duration>, told: &mut Told<'_>) {
     let mut tunnel = Tunnel::new(client, server);
-    let result = poll_fn(|cx| tunnel.poll(cx)).await;
+    let mut last = tunnel.moved();
+    let result = loop {
+        let moving = poll_fn(|cx| tunnel.poll(cx));
+        let Some(limit) = idle else { break moving.await };
+        match told.worker.shared.clock.timeout(limit, moving).await {
+            Ok(result) => break result,
+            Err(_elapsed) if tunnel.moved() != last => last = tunnel.moved(),
+            Err(_elapsed) => {
+                told.flag = Flag::StreamIdle;
+                break Ok(());
+            }
+        }
+    };
     (told.received, told.sent) = tunnel.moved();
     if let Err((End::Client, _)) = result {
         told.flag = Flag::DownstreamClosed;
