@@ -18,7 +18,7 @@ run: build ## builds the release binaries and starts the sample shop
 build: ## builds the release binaries
 	cargo build --release -p weft -p weft-proxy
 
-test: peers check unit e2e ## formats, lints and runs every test
+test: peers check unit ## formats, lints and runs every test
 
 peers: ## installs the real peers that the tests need (kubectl, Envoy, pytest)
 	scripts/install-peers
