@@ -34,6 +34,12 @@ impl Mesh {
     }
 
     fn identity(&self, account: &str) -> IdentityStore {
+        let store = IdentityStore::new();
+        self.rotate(&store, account);
+        store
+    }
+
+    fn rotate(&self, store: &IdentityStore, account: &str) {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         let uri = format!("spiffe://cluster.local/ns/test/sa/{account}");
@@ -41,14 +47,16 @@ impl Mesh {
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         let credential =
             Credential::from_pem(&key.serialize_pem(), &leaf.pem(), &self.root.pem()).unwrap();
-        let store = IdentityStore::new();
         store.publish(Arc::new(credential));
-        store
     }
 }
 
 /// An inbound proxy in PERMISSIVE mode before `app`.
 fn inbound(mesh: &Mesh, app: std::net::SocketAddr, permissive: bool) -> Proxy {
+    inbound_as(mesh.identity("server"), app, permissive)
+}
+
+fn inbound_as(identity: IdentityStore, app: std::net::SocketAddr, permissive: bool) -> Proxy {
     let routes = routes(vec![route("/", forward("app"))]);
     let mut inbound = listener("in", manager(Vec::new()));
     inbound.direction = Direction::Inbound;
@@ -71,7 +79,7 @@ fn inbound(mesh: &Mesh, app: std::net::SocketAddr, permissive: bool) -> Proxy {
         inbound.filter_chains.push(Arc::new(chain("plain", Transport::RawBuffer, None)));
     }
     let config = config(vec![inbound], routes, vec![cluster("app", &[app])]);
-    Proxy::with_identity(config, mesh.identity("server"))
+    Proxy::with_identity(config, identity)
 }
 
 /// An outbound proxy that speaks mutual TLS with servers called `account`.
@@ -254,4 +262,35 @@ async fn tcp_passes_with_half_close() {
         .unwrap()
         .unwrap();
     assert_eq!(answer, "got 300000");
+}
+
+#[tokio::test]
+async fn rotation_and_new_plans_lose_no_request() {
+    let mesh = Mesh::new();
+    let own = mesh.identity("server");
+    let mut server = inbound_as(own.clone(), mirror().await, false);
+    let mut client = outbound(&mesh, server.address("in"), "server", Protocol::Http1);
+    let mut stream = TcpStream::connect(client.address("out")).await.unwrap();
+    for i in 0..300 {
+        if i % 10 == 0 {
+            mesh.rotate(&own, "server");
+            server.publish(|_| {});
+        }
+        if i % 7 == 0 {
+            let name = if i % 2 == 0 { "c" } else { "d" };
+            let mut other = proxy_config::Cluster::clone(&client.config.clusters["c"]);
+            other.name = "d".into();
+            client.publish(|config| {
+                config.clusters.insert("d".into(), Arc::new(other));
+                config.routes.insert("80".into(), routes(vec![route("/", forward(name))]));
+            });
+        }
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let head = support::read_head(&mut stream).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{i}: {head}");
+        let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).unwrap();
+        stream.read_exact(&mut vec![0; length.parse().unwrap()]).await.unwrap();
+    }
+    let told = client.told.lock().unwrap();
+    assert_eq!(told.iter().filter(|t| **t == (200, "-")).count(), 300);
 }

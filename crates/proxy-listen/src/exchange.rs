@@ -32,7 +32,6 @@ pub async fn h2_handshake(io: BoxIo) -> Result<H2Server, h2::Error> {
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST)
         .max_send_buffer_size(256 * 1024)
-        .enable_connect_protocol()
         .handshake(io)
         .await
 }
