@@ -24,6 +24,7 @@ use crate::health::Health;
 use crate::plan::{
     Action, Chain, Cluster, Host, HttpAction, Listener, Plan, ServerTlsPair, TcpAction, Tls,
 };
+use crate::unserved;
 
 /// The secret that holds the workload's own certificate.
 const OWN: &str = "default";
@@ -63,7 +64,7 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
     let own = living.identity.current();
     plan.principal = own.and_then(|own| own.spiffe_id().map(|id| id.to_string().into_boxed_str()));
     for (name, routes) in &config.routes {
-        plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes));
+        plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes, &mut problems));
     }
     for (name, cluster) in &config.clusters {
         let compiled =
@@ -85,10 +86,17 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
     (plan, problems)
 }
 
-fn table(last: Option<&Arc<Routes>>, config: &Arc<proxy_config::RouteConfig>) -> Arc<Routes> {
+fn table(
+    last: Option<&Arc<Routes>>,
+    config: &Arc<proxy_config::RouteConfig>,
+    problems: &mut Vec<String>,
+) -> Arc<Routes> {
     match last {
         Some(old) if Arc::ptr_eq(old.config(), config) => Arc::clone(old),
-        _ => Arc::new(Routes::compile(Arc::clone(config))),
+        _ => {
+            unserved::in_routes(config, problems);
+            Arc::new(Routes::compile(Arc::clone(config)))
+        }
     }
 }
 
@@ -97,7 +105,7 @@ fn compile_listener(
     living: &Living,
     problems: &mut Vec<String>,
 ) -> Listener {
-    let mut compile = |chain: &Arc<FilterChain>| match compile_chain(chain, living) {
+    let mut compile = |chain: &Arc<FilterChain>| match compile_chain(chain, living, problems) {
         Ok(chain) => Some(Arc::new(chain)),
         Err(why) => {
             problems.push(format!("listener {}, chain {:?}: {why}", config.name, chain.name));
@@ -123,7 +131,11 @@ fn compile_listener(
     }
 }
 
-fn compile_chain(config: &Arc<FilterChain>, living: &Living) -> Result<Chain, String> {
+fn compile_chain(
+    config: &Arc<FilterChain>,
+    living: &Living,
+    problems: &mut Vec<String>,
+) -> Result<Chain, String> {
     let tls = config.tls.as_ref().map(|tls| server_tls(tls, living)).transpose()?;
     let mut rbac = Vec::new();
     for filter in &config.filters {
@@ -133,8 +145,9 @@ fn compile_chain(config: &Arc<FilterChain>, living: &Living) -> Result<Chain, St
                 continue;
             }
             NetworkFilter::Http(manager) => {
+                unserved::in_manager(manager, problems);
                 let inline = match &manager.routes {
-                    RouteSource::Inline(routes) => Some(table(None, routes)),
+                    RouteSource::Inline(routes) => Some(table(None, routes, problems)),
                     RouteSource::Named(_) => None,
                 };
                 Action::Http(HttpAction { manager: Arc::clone(manager), rbac, inline })
@@ -205,6 +218,7 @@ fn compile_cluster(
     if let Some(old) = last.filter(same) {
         return Arc::clone(old);
     }
+    unserved::in_cluster(cluster, problems);
     let mut modes = Modes::new(cluster, living, problems);
     let list = endpoints.as_ref().map_or(&[][..], |e| &e.endpoints);
     let picks: Vec<_> = list.iter().map(|e| modes.of(&e.transport_labels)).collect();

@@ -24,6 +24,7 @@ mod pump;
 mod reply;
 mod request;
 mod tcp;
+mod unserved;
 mod worker;
 
 pub use engine::{BoundBoard, Engine, Options};
