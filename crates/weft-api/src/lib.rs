@@ -1,1 +1,22 @@
-//! (to be written)
+//! What a user writes: the kinds of Istio and Kubernetes that Weft reads, as types.
+//!
+//! In: JSON of an object, or text of a YAML file. Out: typed objects, and an [`Issue`] for each thing that cannot be read.
+//! Holds: a field that these types do not know is an issue, never dropped; every issue names its field.
+//! Never: rules that span fields or objects; those are `weft-model`'s.
+//! Why not a derive: it would stop at the first fault and could not say where that is.
+
+pub mod authorization_policy;
+pub mod core;
+pub mod destination_rule;
+pub mod gateway;
+mod leaf;
+pub mod meta;
+pub mod peer_authentication;
+mod read;
+pub mod reference;
+pub mod traffic_policy;
+pub mod virtual_service;
+pub mod yaml;
+
+pub use leaf::Span;
+pub use read::{Issue, Read, Reader, similar};

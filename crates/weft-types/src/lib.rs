@@ -5,6 +5,7 @@
 //! Never: I/O, async, clocks, mesh policy.
 //! Why here and not where they are used: both sides of the mesh must read a name in the same way.
 
+pub mod duration;
 mod spiffe;
 
 pub use spiffe::{SpiffeError, SpiffeId, TrustDomain};

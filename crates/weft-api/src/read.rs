@@ -1,0 +1,215 @@
+//! Reads JSON into types and collects every fault with its place.
+//!
+//! In: a JSON value. Out: a value of a type, and [`Issue`]s by JSON pointer.
+//! Holds: reading never stops at a fault; what cannot be read is left at its default.
+//! Never: gives a faulty object to anyone; callers look at the issues first.
+
+use serde_json::{Map, Value};
+
+/// One thing that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// JSON pointer from the object down, e.g. `/spec/http/0/timeout`.
+    pub pointer: String,
+    /// True when the field is not one that the kind has.
+    pub unknown: bool,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// A type that reads itself.
+pub trait Read: Sized + Default {
+    /// Reads; on a fault it notes an issue and returns the default.
+    fn read(value: &Value, reader: &mut Reader) -> Self;
+}
+
+/// Where we are, and what was wrong so far.
+#[derive(Debug, Default)]
+pub struct Reader {
+    pointer: String,
+    issues: Vec<Issue>,
+}
+
+impl Reader {
+    /// Starts at the place that `pointer` names, `""` for the whole object.
+    #[must_use]
+    pub fn at(pointer: &str) -> Self {
+        Self { pointer: pointer.to_owned(), issues: Vec::new() }
+    }
+
+    /// Everything that was wrong.
+    #[must_use]
+    pub fn into_issues(self) -> Vec<Issue> {
+        self.issues
+    }
+
+    /// Notes a fault of the value that is read now.
+    pub fn fault(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        let pointer = self.pointer.clone();
+        self.issues.push(Issue { pointer, unknown: false, what: what.into(), fix: fix.into() });
+    }
+
+    /// Notes that the value has another type than `wanted`.
+    pub fn mismatch(&mut self, value: &Value, wanted: &str) {
+        self.fault(format!("is {}, not {wanted}", named(value)), format!("write {wanted}"));
+    }
+
+    /// Goes one level down for the time of `read`.
+    pub fn within<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        let found = read(self);
+        self.pointer.truncate(length);
+        found
+    }
+
+    /// The object's fields, after noting those that are not `known`.
+    pub fn object<'a>(
+        &mut self,
+        value: &'a Value,
+        known: &[&str],
+    ) -> Option<&'a Map<String, Value>> {
+        let Some(object) = value.as_object() else {
+            self.mismatch(value, "a map of fields");
+            return None;
+        };
+        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.within(key, |reader| reader.unknown(key, known));
+        }
+        Some(object)
+    }
+
+    /// Reads one field; the default when it is absent or null.
+    pub fn field<T: Read>(&mut self, object: &Map<String, Value>, name: &str) -> T {
+        match object.get(name) {
+            None | Some(Value::Null) => T::default(),
+            Some(value) => self.within(name, |reader| T::read(value, reader)),
+        }
+    }
+
+    fn unknown(&mut self, key: &str, known: &[&str]) {
+        let fix = match similar(key, known) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("remove it; known fields are {}", known.join(", ")),
+        };
+        let pointer = self.pointer.clone();
+        self.issues.push(Issue { pointer, unknown: true, what: "unknown field".into(), fix });
+    }
+}
+
+fn named(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".into(),
+        Value::Bool(_) => "true or false".into(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text {:?}", clip(text)),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "a map".into(),
+    }
+}
+
+fn clip(text: &str) -> String {
+    if text.chars().count() <= 60 {
+        return text.to_owned();
+    }
+    text.chars().take(57).chain("...".chars()).collect()
+}
+
+/// The name that was probably meant: the nearest one, when it is near enough.
+#[must_use]
+pub fn similar<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
+    let wanted = plain(text);
+    let distances = names.iter().map(|name| (distance(&wanted, &plain(name)), *name));
+    let (steps, name) = distances.min_by_key(|(steps, _)| *steps)?;
+    (steps <= 1 + wanted.chars().count() / 4).then_some(name)
+}
+
+/// Levenshtein's distance.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut previous = row.clone();
+        std::mem::swap(&mut row, &mut previous);
+        row.clear();
+        row.push(i + 1);
+        for (j, b) in right.iter().enumerate() {
+            let diagonal = previous.get(j).copied().unwrap_or(0) + usize::from(a != *b);
+            let above = previous.get(j + 1).copied().unwrap_or(0) + 1;
+            let left = row.last().copied().unwrap_or(0) + 1;
+            row.push(diagonal.min(above).min(left));
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Defines a struct that reads itself, with its JSON field names.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $json:literal $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $name {
+            $($(#[$field_meta])* #[doc = concat!("`", $json, "`")] pub $field: $type,)*
+        }
+        impl $crate::Read for $name {
+            fn read(value: &serde_json::Value, reader: &mut $crate::Reader) -> Self {
+                let Some(object) = reader.object(value, &[$($json),*]) else {
+                    return Self::default();
+                };
+                Self { $($field: reader.field(object, $json)),* }
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Defines an enum of words; the first one is the default.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $first:ident = $first_word:literal $(, $variant:ident = $word:literal)* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            #[default]
+            #[doc = concat!("`", $first_word, "`")]
+            $first,
+            $(#[doc = concat!("`", $word, "`")] $variant,)*
+        }
+        impl $name {
+            /// The word as users write it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { Self::$first => $first_word, $(Self::$variant => $word,)* }
+            }
+        }
+        impl $crate::Read for $name {
+            fn read(value: &serde_json::Value, reader: &mut $crate::Reader) -> Self {
+                match value.as_str() {
+                    Some($first_word) => Self::$first,
+                    $(Some($word) => Self::$variant,)*
+                    _ => {
+                        $crate::leaf::not_a_word(value, &[$first_word $(, $word)*], reader);
+                        Self::default()
+                    }
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let names = ["perTryTimeout", "attempts", "retryOn"];
+        assert_eq!(similar("pertrytimeout", &names), Some("perTryTimeout"));
+        assert_eq!(similar("attemps", &names), Some("attempts"));
+        assert_eq!(similar("weight", &names), None);
+    }
+}
