@@ -390,7 +390,10 @@ impl<'a> Run<'a> {
             return LogFields::default();
         }
         LogFields {
-            enabled: true,
+            enabled: self.http.manager.access_logs.iter().any(|log| {
+                let flag = self.flag.name();
+                log.only_flags.is_empty() || log.only_flags.iter().any(|only| only.as_ref() == flag)
+            }),
             method: head.method.as_str(),
             path: &self.path,
             authority: &head.authority,
