@@ -47,7 +47,7 @@ impl ControlPlane {
             let server_name = SERVER_NAME.to_owned();
             Target::Tls { address: self.address.clone(), server_name, roots_pem }
         };
-        connect(&target, MARK).await
+        connect(&target, usable_mark()).await
     }
 
     /// Istio's port for discovery without TLS.
@@ -73,6 +73,14 @@ impl ControlPlane {
         map.insert("clusterid", tonic::metadata::MetadataValue::from_static("Kubernetes"));
         Ok(map)
     }
+}
+
+/// The mark, if this process may set it: without the privilege there are no capture rules to escape either.
+fn usable_mark() -> Option<u32> {
+    use socket2::{Domain, Socket, Type};
+    let mark = MARK?;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+    socket.set_mark(mark).is_ok().then_some(mark)
 }
 
 /// A signer that asks the control plane.
