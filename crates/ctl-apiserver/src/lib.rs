@@ -1,1 +1,28 @@
-//! (to be written)
+//! The Kubernetes REST protocol over the embedded store, for the real `kubectl`.
+//!
+//! In: HTTP requests, and calls of the process itself. Out: objects of the store, watches, tables; pods' logs and terminals
+//! by way of the node.
+//! Holds: [`Registry`] is the one walk to the store; REST adds only protocol and authentication.
+//! Never: the meaning of mesh objects (that comes through [`Admission`]) or running anything.
+
+pub mod admission;
+mod defaults;
+mod fault;
+mod moment;
+mod patch;
+pub mod pki;
+mod protobuf;
+mod registry;
+mod select;
+mod serve;
+mod strict;
+mod table;
+pub mod tokens;
+
+pub use admission::{
+    Admission, AdmissionContext, AdmitAll, Denied, FieldValidation, Operation, Warning,
+};
+pub use fault::Fault;
+pub use pki::{Credential, Pki, PkiError};
+pub use registry::{DeleteOptions, Part, Propagation, Registry, WriteOptions, Written};
+pub use serve::Server;

@@ -1,0 +1,152 @@
+//! Why a request failed, as Kubernetes clients read it.
+//!
+//! In: what went wrong. Out: an HTTP code, a machine-readable reason and one sentence, and the `Status` object of them.
+//! Why one type for REST and for callers in the process: both take the same walk, so both get the same answer.
+
+use ctl_source::SourceError;
+use ctl_source::kinds::KindInfo;
+use ctl_store::StoreError;
+use serde_json::{Value, json};
+
+/// A refused or failed request.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// HTTP code.
+    pub code: u16,
+    /// Kubernetes' word for it, e.g. `NotFound`.
+    pub reason: &'static str,
+    /// What is wrong and, where possible, what to do.
+    pub message: String,
+    /// Kind and name of what it is about.
+    pub details: Value,
+}
+
+/// `deployments.apps`, or `pods` for the core group.
+pub(crate) fn qualified(kind: &KindInfo) -> String {
+    if kind.group.is_empty() {
+        kind.plural.to_owned()
+    } else {
+        format!("{}.{}", kind.plural, kind.group)
+    }
+}
+
+impl Fault {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), details: Value::Null }
+    }
+
+    fn about(mut self, kind: &KindInfo, name: &str) -> Self {
+        self.details = json!({ "name": name, "group": kind.group, "kind": kind.plural });
+        self
+    }
+
+    pub(crate) fn not_found(kind: &KindInfo, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", qualified(kind));
+        Self::new(404, "NotFound", message).about(kind, name)
+    }
+
+    pub(crate) fn no_path(path: &str) -> Self {
+        Self::new(404, "NotFound", format!("this server has nothing at {path}"))
+    }
+
+    pub(crate) fn exists(kind: &KindInfo, name: &str) -> Self {
+        let message = format!("{} \"{name}\" already exists", qualified(kind));
+        Self::new(409, "AlreadyExists", message).about(kind, name)
+    }
+
+    pub(crate) fn conflict(kind: &KindInfo, name: &str) -> Self {
+        let message = format!(
+            "{} \"{name}\" was changed since you read it; read it again and repeat your change",
+            qualified(kind)
+        );
+        Self::new(409, "Conflict", message).about(kind, name)
+    }
+
+    /// The object itself is wrong: each problem is `(path, what)`.
+    pub(crate) fn invalid(kind: &KindInfo, name: &str, problems: &[(String, String)]) -> Self {
+        let texts: Vec<_> = problems.iter().map(|(path, what)| format!("{path}: {what}")).collect();
+        let causes: Vec<_> = problems
+            .iter()
+            .map(|(path, what)| json!({ "reason": "FieldValueInvalid", "field": path, "message": what }))
+            .collect();
+        let message = format!("{} \"{name}\" is invalid: {}", kind.kind, texts.join("; "));
+        let mut fault = Self::new(422, "Invalid", message);
+        fault.details =
+            json!({ "name": name, "group": kind.group, "kind": kind.kind, "causes": causes });
+        fault
+    }
+
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "Forbidden", message)
+    }
+
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(401, "Unauthorized", message)
+    }
+
+    pub(crate) fn method(method: &http::Method, path: &str) -> Self {
+        Self::new(405, "MethodNotAllowed", format!("{method} is not possible on {path}"))
+    }
+
+    pub(crate) fn media(what: &str) -> Self {
+        Self::new(415, "UnsupportedMediaType", format!("bodies of type {what} are not understood"))
+    }
+
+    pub(crate) fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message)
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let message = format!("the body is over the limit of {limit} bytes");
+        Self::new(413, "RequestEntityTooLarge", message)
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message)
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, "InternalError", message)
+    }
+
+    pub(crate) fn store(error: &StoreError, kind: &KindInfo, name: &str) -> Self {
+        match error {
+            StoreError::Exists => Self::exists(kind, name),
+            StoreError::Missing => Self::not_found(kind, name),
+            StoreError::Changed => Self::conflict(kind, name),
+            StoreError::Open { .. } | StoreError::Disk(_) => Self::internal(error.to_string()),
+        }
+    }
+
+    /// The `Status` object of this fault.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let mut status = json!({
+            "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+            "message": self.message, "reason": self.reason, "code": self.code,
+        });
+        if !self.details.is_null() {
+            status["details"] = self.details.clone();
+        }
+        status
+    }
+}
+
+impl From<Fault> for SourceError {
+    fn from(fault: Fault) -> Self {
+        match (fault.code, fault.reason) {
+            (404, _) => Self::NotFound(fault.message.trim_end_matches(" not found").to_owned()),
+            (409, "AlreadyExists") => {
+                Self::AlreadyExists(fault.message.trim_end_matches(" already exists").to_owned())
+            }
+            (409, _) => Self::Conflict(fault.message),
+            (400..=499, _) => Self::Invalid(fault.message),
+            _ => Self::Unavailable(fault.message),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The three kinds of patches.
+//!
+//! In: the object as it is, a patch. Out: the object as it should be.
+//! Holds: pure; a patch that cannot be applied changes nothing.
+
+mod strategic;
+
+use serde_json::Value;
+
+use crate::fault::Fault;
+
+/// A patch as it came.
+#[derive(Debug, Clone)]
+pub(crate) enum Patch {
+    /// RFC 6902.
+    Json(json_patch::Patch),
+    /// RFC 7386.
+    Merge(Value),
+    /// Kubernetes' own, which knows the keys of lists.
+    Strategic(Value),
+}
+
+impl Patch {
+    /// Reads a patch by its content type.
+    pub(crate) fn parse(content_type: &str, body: &[u8]) -> Result<Self, Fault> {
+        let unreadable = |e: serde_json::Error| Fault::bad(format!("unreadable patch: {e}"));
+        let value = || serde_json::from_slice::<Value>(body).map_err(unreadable);
+        match content_type {
+            "application/json-patch+json" => {
+                Ok(Self::Json(serde_json::from_slice(body).map_err(unreadable)?))
+            }
+            "application/merge-patch+json" => Ok(Self::Merge(object(value()?)?)),
+            "application/strategic-merge-patch+json" => Ok(Self::Strategic(object(value()?)?)),
+            "application/apply-patch+yaml" | "application/apply-patch+cbor" => Err(Fault::media(
+                "server-side apply; this version of Weft does not have it, use `kubectl apply` without --server-side: such",
+            )),
+            other => Err(Fault::media(other)),
+        }
+    }
+
+    pub(crate) fn apply(&self, mut current: Value) -> Result<Value, Fault> {
+        match self {
+            Self::Json(patch) => json_patch::patch(&mut current, patch)
+                .map_err(|e| Fault::bad(format!("the patch does not fit the object: {e}")))?,
+            Self::Merge(patch) => json_patch::merge(&mut current, patch),
+            Self::Strategic(patch) => {
+                strategic::merge(&mut current, patch).map_err(Fault::bad)?;
+            }
+        }
+        Ok(current)
+    }
+}
+
+fn object(value: Value) -> Result<Value, Fault> {
+    if value.is_object() { Ok(value) } else { Err(Fault::bad("a patch must be a JSON object")) }
+}

@@ -1,0 +1,245 @@
+//! What happens by itself: dependents follow their owners, namespaces empty, the first objects appear.
+//!
+//! In: the store's events, as a hint to look. Out: deletions.
+//! Holds: level-triggered: each pass looks at the whole store, so that a missed event or a restart loses nothing.
+//! Never: a pass when nothing could have changed for it.
+
+use std::collections::{HashMap, HashSet};
+
+use ctl_source::Object;
+use ctl_source::kinds::{self, KindInfo};
+use ctl_store::{Event, EventKind, Key};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::delete::FOREGROUND;
+use super::{DeleteOptions, Part, Registry, WriteOptions, kind_of, text};
+use crate::fault::Fault;
+
+const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "istio-system"];
+
+impl Registry {
+    /// Makes what must be there from the start: namespaces, the `kubernetes` Service, definitions of custom kinds.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn bootstrap(&self) -> Result<(), Fault> {
+        for name in FIRST_NAMESPACES {
+            self.ensure("", "Namespace", "", json!({ "metadata": { "name": name } })).await?;
+            self.default_account(name).await?;
+        }
+        let service = json!({ "metadata": { "name": "kubernetes",
+            "labels": { "component": "apiserver", "provider": "kubernetes" } },
+            "spec": { "clusterIP": "10.96.0.1", "ports": [
+                { "name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443 }] } });
+        self.ensure("", "Service", "default", service).await?;
+        let slice = json!({ "metadata": { "name": "kubernetes",
+            "labels": { "kubernetes.io/service-name": "kubernetes" } },
+            "addressType": "IPv4", "endpoints": [{ "addresses": ["10.244.0.1"], "conditions": { "ready": true } }],
+            "ports": [{ "name": "https", "port": 6443, "protocol": "TCP" }] });
+        self.ensure("discovery.k8s.io", "EndpointSlice", "default", slice).await?;
+        for kind in kinds::ALL.iter().filter(|kind| kind.custom) {
+            self.ensure("apiextensions.k8s.io", "CustomResourceDefinition", "", definition(kind))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The account that pods of a namespace run as when they name none.
+    pub(super) async fn default_account(&self, namespace: &str) -> Result<(), Fault> {
+        self.ensure("", "ServiceAccount", namespace, json!({ "metadata": { "name": "default" } }))
+            .await
+    }
+
+    async fn ensure(
+        &self,
+        group: &str,
+        kind: &str,
+        namespace: &str,
+        object: Value,
+    ) -> Result<(), Fault> {
+        let kind =
+            kinds::find(group, kind).ok_or_else(|| Fault::internal(format!("no kind {kind}")))?;
+        // The walk of creation awaits the default account of a namespace, which comes here: box to end the recursion.
+        let created =
+            Box::pin(self.create_object(kind, namespace, object, WriteOptions::default()));
+        match created.await {
+            Err(fault) if fault.reason != "AlreadyExists" => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs until `stop` fires.
+    pub async fn keep_house(&self, stop: CancellationToken) {
+        let mut revisions = self.inner.store.revisions();
+        let mut seen = 0;
+        loop {
+            let dirty = match self.inner.store.since(seen) {
+                Ok((events, to)) => {
+                    seen = to;
+                    events.iter().any(matters)
+                }
+                Err(_compacted) => {
+                    seen = self.inner.store.revision();
+                    true
+                }
+            };
+            if dirty {
+                self.pass().await;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = revisions.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn pass(&self) {
+        let world = World::new(self.inner.store.everything());
+        for (key, object) in &world.objects {
+            let Some(kind) = kind_of(key) else { continue };
+            if let Err(fault) = self.tend(&world, kind, key, object).await
+                && !matches!(fault.code, 404 | 409)
+            {
+                tracing::warn!(%fault, object = %key, "housekeeping could not finish; it tries again at the next change");
+            }
+        }
+    }
+
+    async fn tend(
+        &self,
+        world: &World,
+        kind: &'static KindInfo,
+        key: &Key,
+        object: &Object,
+    ) -> Result<(), Fault> {
+        let marked = text(object, "/metadata/deletionTimestamp").is_some();
+        if marked && kind.kind == "Namespace" {
+            return if world.is_empty(&key.name) {
+                self.remove(kind, "", object).await.map(drop)
+            } else {
+                Ok(())
+            };
+        }
+        if marked && has_finalizer(object) && !world.dependents_block(object) {
+            return self.release(kind, key).await;
+        }
+        let background = DeleteOptions::default();
+        if !marked && (world.is_orphaned(object) || world.namespace_ends(key)) {
+            self.delete_object(kind, &key.namespace, &key.name, &background).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, kind: &'static KindInfo, key: &Key) -> Result<(), Fault> {
+        let options = WriteOptions::default();
+        let change =
+            self.change(kind, &key.namespace, &key.name, Part::Main, options, |mut object| {
+                if let Some(list) = object["metadata"]["finalizers"].as_array_mut() {
+                    list.retain(|f| f != FOREGROUND);
+                }
+                Ok(object)
+            });
+        change.await.map(drop)
+    }
+
+    /// Takes the owner's name out of everything that it owns.
+    pub(super) async fn orphan(&self, owner: &Object) -> Result<(), Fault> {
+        let uid = owner["metadata"]["uid"].clone();
+        for (key, object) in self.inner.store.everything() {
+            let Some(kind) = kind_of(&key).filter(|_| owners(&object).any(|o| o["uid"] == uid))
+            else {
+                continue;
+            };
+            let strip = |mut object: Value| {
+                if let Some(list) = object["metadata"]["ownerReferences"].as_array_mut() {
+                    list.retain(|o| o["uid"] != uid);
+                }
+                Ok(object)
+            };
+            let (options, part) = (WriteOptions::default(), Part::Main);
+            self.change(kind, &key.namespace, &key.name, part, options, strip).await?;
+        }
+        Ok(())
+    }
+}
+
+fn matters(event: &Event) -> bool {
+    event.kind == EventKind::Deleted
+        || text(&event.object, "/metadata/deletionTimestamp").is_some()
+        || (event.kind == EventKind::Added && owners(&event.object).next().is_some())
+}
+
+fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
+}
+
+fn has_finalizer(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|f| f.iter().any(|f| f == FOREGROUND))
+}
+
+/// One look at everything.
+struct World {
+    objects: Vec<(Key, Object)>,
+    /// Living objects by uid; true when the object waits for its dependents.
+    uids: HashMap<String, bool>,
+    filled: HashSet<String>,
+    ending: HashSet<String>,
+    blocked: HashSet<String>,
+}
+
+impl World {
+    fn new(objects: Vec<(Key, Object)>) -> Self {
+        let uid = |object: &Value| text(object, "/metadata/uid").unwrap_or_default().to_owned();
+        let marked = |object: &Value| text(object, "/metadata/deletionTimestamp").is_some();
+        let uids = objects.iter().map(|(_, o)| (uid(o), marked(o) && has_finalizer(o))).collect();
+        let filled = objects.iter().map(|(key, _)| key.namespace.clone()).collect();
+        let namespaces = objects.iter().filter(|(key, _)| key.collection.plural == "namespaces");
+        let ending =
+            namespaces.filter(|(_, o)| marked(o)).map(|(key, _)| key.name.clone()).collect();
+        let references = objects.iter().flat_map(|(_, object)| owners(object));
+        let blocked = references.filter_map(|o| o["uid"].as_str()).map(str::to_owned).collect();
+        Self { objects, uids, filled, ending, blocked }
+    }
+
+    fn is_empty(&self, namespace: &str) -> bool {
+        !self.filled.contains(namespace)
+    }
+
+    fn namespace_ends(&self, key: &Key) -> bool {
+        self.ending.contains(&key.namespace)
+    }
+
+    fn dependents_block(&self, owner: &Value) -> bool {
+        text(owner, "/metadata/uid").is_some_and(|uid| self.blocked.contains(uid))
+    }
+
+    /// It has owners, and all of them are gone or wait for it to go.
+    fn is_orphaned(&self, object: &Value) -> bool {
+        let mut owners = owners(object).peekable();
+        let gone = |owner: &Value| {
+            owner["uid"].as_str().is_some_and(|uid| self.uids.get(uid).copied().unwrap_or(true))
+        };
+        owners.peek().is_some() && owners.all(gone)
+    }
+}
+
+fn definition(kind: &KindInfo) -> Value {
+    let version = |(at, name): (usize, &&str)| {
+        json!({ "name": name, "served": true, "storage": at == 0,
+            "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
+            "subresources": { "status": {} } })
+    };
+    let names = json!({ "kind": kind.kind, "listKind": format!("{}List", kind.kind),
+        "plural": kind.plural, "singular": kind.singular, "shortNames": kind.short });
+    let condition = |name: &str| {
+        json!({ "type": name, "status": "True", "reason": "BuiltIn",
+        "message": "served by the embedded API server", "lastTransitionTime": "2026-01-01T00:00:00Z" })
+    };
+    json!({ "metadata": { "name": format!("{}.{}", kind.plural, kind.group) },
+        "spec": { "group": kind.group, "names": names,
+            "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
+            "versions": kind.versions.iter().enumerate().map(version).collect::<Vec<_>>() },
+        "status": { "acceptedNames": names, "storedVersions": [kind.versions[0]],
+            "conditions": [condition("NamesAccepted"), condition("Established")] } })
+}

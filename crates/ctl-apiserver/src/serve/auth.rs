@@ -1,0 +1,79 @@
+//! Who is asking, and what they may do.
+//!
+//! In: a client certificate that TLS has verified, or a bearer token. Out: a user.
+//! Holds: without either there is no user; a service account only reads, and never secrets.
+
+use http::{HeaderMap, Method, header};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::route::Target;
+use crate::fault::Fault;
+use crate::tokens::DEFAULT_AUDIENCE;
+use crate::{Registry, tokens::Claims};
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) groups: Vec<String>,
+}
+
+impl User {
+    fn is_account(&self) -> bool {
+        self.name.starts_with("system:serviceaccount:")
+    }
+
+    pub(crate) fn of_claims(claims: &Claims) -> Self {
+        let Claims { namespace, service_account, .. } = claims;
+        Self {
+            name: format!("system:serviceaccount:{namespace}:{service_account}"),
+            groups: vec![
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{namespace}"),
+                "system:authenticated".to_owned(),
+            ],
+        }
+    }
+}
+
+/// The user that a verified client certificate names.
+pub(crate) fn of_certificate(der: &[u8]) -> Option<User> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let subject = certificate.subject();
+    let name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
+    let own = subject.iter_organization().filter_map(|o| o.as_str().ok()).map(str::to_owned);
+    let groups = own.chain(["system:authenticated".to_owned()]).collect();
+    Some(User { name, groups })
+}
+
+/// The user of a request: of its certificate, else of its token.
+pub(crate) fn user(
+    registry: &Registry,
+    certified: Option<User>,
+    headers: &HeaderMap,
+) -> Result<User, Fault> {
+    if let Some(user) = certified {
+        return Ok(user);
+    }
+    let none = "no credentials: use the kubeconfig that `weft kubeconfig` prints, or a service-account token";
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| Fault::unauthorized(none))?;
+    let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer "));
+    let token = token.ok_or_else(|| Fault::unauthorized(none))?;
+    let claims = registry
+        .verify_token(token.trim(), DEFAULT_AUDIENCE)
+        .map_err(|why| Fault::unauthorized(why.to_string()))?;
+    Ok(User::of_claims(&claims))
+}
+
+/// May this user do this? The admin and the node may do everything.
+pub(crate) fn allow(user: &User, method: &Method, target: &Target) -> Result<(), Fault> {
+    if !user.is_account() {
+        return Ok(());
+    }
+    let harmless = target.subresource.as_deref().is_none_or(|s| matches!(s, "status" | "scale"));
+    if method == Method::GET && harmless && target.kind.kind != "Secret" {
+        return Ok(());
+    }
+    let what = format!("{method} on {}", target.kind.plural);
+    Err(Fault::forbidden(format!("{} may only read, and no secrets: {what} is refused", user.name)))
+}

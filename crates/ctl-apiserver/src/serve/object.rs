@@ -1,0 +1,217 @@
+//! Requests on one object and its sub-resources.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::answer::{self, Answer};
+use super::route::{Ask, Target, parse};
+use crate::fault::Fault;
+use crate::patch::Patch;
+use crate::registry::{self, DeleteOptions, Part, Propagation, Written};
+use crate::table::{self, Format};
+
+/// `apps/v1`.
+pub(crate) fn api_version(target: &Target) -> String {
+    match target.kind.group {
+        "" => target.version.clone(),
+        group => format!("{group}/{}", target.version),
+    }
+}
+
+/// The object in the version that was asked for.
+pub(crate) fn versioned(target: &Target, object: &Value) -> Value {
+    let mut object = object.clone();
+    object["apiVersion"] = json!(api_version(target));
+    object
+}
+
+/// The object as the client wants to see it.
+pub(crate) fn shown(ask: &Ask, target: &Target, object: &ctl_source::Object) -> Value {
+    let Some(format) = Format::of(&ask.accept) else { return versioned(target, object) };
+    let (include, now) = (ask.query.get("includeObject"), ask.shared.registry.clock().wall());
+    let objects = std::slice::from_ref(object);
+    let mut table = table::of(target.kind, &target.version, objects, include, now, format);
+    table["metadata"] = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
+    table
+}
+
+/// Answers a request on one object.
+pub(crate) async fn answer(
+    ask: &Ask,
+    target: &Target,
+    name: &str,
+    raw: &[u8],
+) -> Result<Answer, Fault> {
+    let part = match target.subresource.as_deref() {
+        None => Part::Main,
+        Some("status") => Part::Status,
+        Some("scale") => return scale(ask, target, name, raw).await,
+        Some("token") => return token(ask, target, name, raw),
+        Some("ephemeralcontainers" | "eviction" | "binding" | "resize" | "finalize" | "proxy")
+        | Some(_) => {
+            return Err(Fault::no_path(&ask.path));
+        }
+    };
+    let registry = &ask.shared.registry;
+    match ask.method {
+        Method::GET => {
+            let object = registry.read(target.kind, target.space(), name)?;
+            Ok(answer::json(&shown(ask, target, &object)))
+        }
+        Method::PUT => {
+            let options = ask.query.write_options()?;
+            let body = parse(raw, &ask.content_type)?;
+            let written = registry
+                .update_object(target.kind, target.space(), name, part, body, options)
+                .await?;
+            Ok(done(ask, target, &written))
+        }
+        Method::PATCH => patch(ask, target, name, part, raw).await,
+        Method::DELETE if part == Part::Main => delete(ask, target, name, raw).await,
+        _ => Err(Fault::method(&ask.method, &ask.path)),
+    }
+}
+
+fn done(ask: &Ask, target: &Target, written: &Written) -> Answer {
+    answer::warn(answer::json(&shown(ask, target, &written.object)), &written.warnings)
+}
+
+fn read_patch(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Patch, Fault> {
+    let content_type = ask.content_type.split(';').next().unwrap_or_default().trim();
+    let patch = Patch::parse(content_type, raw)?;
+    if matches!(patch, Patch::Strategic(_)) && target.kind.custom {
+        return Err(Fault::media(
+            "strategic-merge-patch for a custom kind; use --type=merge: such",
+        ));
+    }
+    Ok(patch)
+}
+
+async fn patch(
+    ask: &Ask,
+    target: &Target,
+    name: &str,
+    part: Part,
+    raw: &[u8],
+) -> Result<Answer, Fault> {
+    let options = ask.query.write_options()?;
+    let patch = read_patch(ask, target, raw)?;
+    let edit = |object: Value| {
+        let mut object = patch.apply(versioned(target, &object))?;
+        if let Some(root) = object.as_object_mut() {
+            root.remove("$setElementOrder");
+        }
+        Ok(object)
+    };
+    let registry = &ask.shared.registry;
+    let written = registry.change(target.kind, target.space(), name, part, options, edit).await?;
+    Ok(done(ask, target, &written))
+}
+
+async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
+    let body = parse(raw, &ask.content_type)?;
+    let options = delete_options(ask, &body)?;
+    let registry = &ask.shared.registry;
+    let (object, gone) =
+        registry.delete_object(target.kind, target.space(), name, &options).await?;
+    if !gone {
+        return Ok(answer::json(&shown(ask, target, &object)));
+    }
+    let details = json!({ "name": name, "group": target.kind.group, "kind": target.kind.plural,
+        "uid": object["metadata"]["uid"] });
+    Ok(answer::json(&json!({ "apiVersion": "v1", "kind": "Status", "metadata": {},
+        "status": "Success", "details": details })))
+}
+
+/// Options of a deletion, of its body and its query.
+pub(crate) fn delete_options(ask: &Ask, body: &Value) -> Result<DeleteOptions, Fault> {
+    ask.query.write_options()?;
+    if body["dryRun"].as_array().is_some_and(|d| !d.is_empty()) {
+        return Err(Fault::bad("this version of Weft has no server-side dry run"));
+    }
+    let query_grace = ask.query.number("gracePeriodSeconds")?.and_then(|g| i64::try_from(g).ok());
+    let policy = body["propagationPolicy"].as_str().or(ask.query.get("propagationPolicy"));
+    let propagation = match policy {
+        None | Some("Background" | "") if body["orphanDependents"] == true => Propagation::Orphan,
+        None | Some("Background" | "") => Propagation::Background,
+        Some("Foreground") => Propagation::Foreground,
+        Some("Orphan") => Propagation::Orphan,
+        Some(other) => {
+            return Err(Fault::bad(format!("propagationPolicy: unknown value {other:?}")));
+        }
+    };
+    let precondition = |field: &str| body["preconditions"][field].as_str().map(str::to_owned);
+    Ok(DeleteOptions {
+        grace_seconds: body["gracePeriodSeconds"].as_i64().or(query_grace),
+        propagation,
+        uid: precondition("uid"),
+        resource_version: precondition("resourceVersion"),
+    })
+}
+
+fn token(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
+    if target.kind.kind != "ServiceAccount" || ask.method != Method::POST {
+        return Err(Fault::method(&ask.method, &ask.path));
+    }
+    ask.query.write_options()?;
+    let body = parse(raw, &ask.content_type)?;
+    let issued = ask.shared.registry.issue_token(target.space(), name, body)?;
+    Ok(answer::coded(StatusCode::CREATED, &issued))
+}
+
+async fn scale(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
+    if !matches!(target.kind.kind, "Deployment" | "ReplicaSet") {
+        return Err(Fault::no_path(&ask.path));
+    }
+    let registry = &ask.shared.registry;
+    let object = match ask.method {
+        Method::GET => registry.read(target.kind, target.space(), name)?,
+        Method::PUT | Method::PATCH => {
+            let options = ask.query.write_options()?;
+            let edit = |object: Value| rescale(ask, raw, object);
+            let change =
+                registry.change(target.kind, target.space(), name, Part::Main, options, edit);
+            change.await?.object
+        }
+        _ => return Err(Fault::method(&ask.method, &ask.path)),
+    };
+    Ok(answer::json(&scale_of(&object)))
+}
+
+fn rescale(ask: &Ask, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
+    let mut now = scale_of(&object);
+    if let Some(metadata) = now["metadata"].as_object_mut() {
+        metadata.remove("resourceVersion");
+    }
+    let next = if ask.method == Method::PUT {
+        parse(raw, &ask.content_type)?
+    } else {
+        let content_type = ask.content_type.split(';').next().unwrap_or_default().trim();
+        Patch::parse(content_type, raw)?.apply(now)?
+    };
+    let replicas = next["spec"]["replicas"].as_u64();
+    let replicas = replicas.ok_or_else(|| Fault::bad("spec.replicas must be a number from 0"))?;
+    object["spec"]["replicas"] = json!(replicas);
+    if let Some(version) =
+        registry::text(&next, "/metadata/resourceVersion").filter(|v| !v.is_empty())
+    {
+        object["metadata"]["resourceVersion"] = json!(version);
+    }
+    Ok(object)
+}
+
+fn scale_of(object: &Value) -> Value {
+    let meta = &object["metadata"];
+    let labels = object["spec"]["selector"]["matchLabels"].as_object();
+    let selector: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
+        .collect();
+    json!({ "apiVersion": "autoscaling/v1", "kind": "Scale",
+        "metadata": { "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"],
+            "resourceVersion": meta["resourceVersion"], "creationTimestamp": meta["creationTimestamp"] },
+        "spec": { "replicas": object["spec"]["replicas"].as_u64().unwrap_or(0) },
+        "status": { "replicas": object["status"]["replicas"].as_u64().unwrap_or(0),
+            "selector": selector.join(",") } })
+}

@@ -1,0 +1,78 @@
+//! The query of a URL.
+
+use crate::fault::Fault;
+use crate::select::Selector;
+use crate::{FieldValidation, WriteOptions};
+
+/// Decoded pairs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn parse(text: &str) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        Self(
+            pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .map(|(k, v)| (decode(k), decode(v)))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `true` and `1` switch on.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        matches!(self.get(name), Some("true" | "1" | "True"))
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Fault> {
+        let text = self.get(name).filter(|t| !t.is_empty());
+        let parsed = text.map(str::parse::<u64>).transpose();
+        parsed.map_err(|e| Fault::bad(format!("query parameter {name}: {e}")))
+    }
+
+    pub(crate) fn selector(&self) -> Result<Selector, Fault> {
+        let text = |name| self.get(name).unwrap_or_default();
+        Selector::parse(text("labelSelector"), text("fieldSelector")).map_err(Fault::bad)
+    }
+
+    /// The options of a write; what is not supported is refused, not ignored.
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
+        if self.get("dryRun").is_some_and(|d| !d.is_empty()) {
+            return Err(Fault::bad(
+                "this version of Weft has no server-side dry run: use --dry-run=client",
+            ));
+        }
+        let field_validation = match self.get("fieldValidation") {
+            None | Some("" | "Warn") => FieldValidation::Warn,
+            Some("Ignore") => FieldValidation::Ignore,
+            Some("Strict") => FieldValidation::Strict,
+            Some(other) => {
+                return Err(Fault::bad(format!("fieldValidation: unknown value {other:?}")));
+            }
+        };
+        Ok(WriteOptions { field_validation })
+    }
+}
+
+pub(crate) fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = text.get(at + 1..at + 3).and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (bytes[at], hex) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                at += 2;
+            }
+            (b'+', _) => decoded.push(b' '),
+            (byte, _) => decoded.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}

@@ -1,0 +1,188 @@
+//! From a request to its handler.
+//!
+//! In: method, path, query. Out: the answer of one handler.
+//! Holds: authentication comes first, even for paths that do not exist.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ctl_source::kinds::{self, KindInfo};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use super::answer::{self, Answer};
+use super::auth::{self, User};
+use super::query::{Query, decode};
+use super::{Shared, collection, discovery, node, object, openapi, review};
+use crate::fault::Fault;
+
+/// The largest body that is read.
+const MOST_BYTES: usize = 8 << 20;
+
+/// What a path names.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) kind: &'static KindInfo,
+    pub(crate) version: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: Option<String>,
+}
+
+impl Target {
+    /// The namespace, or empty.
+    pub(crate) fn space(&self) -> &str {
+        self.namespace.as_deref().unwrap_or_default()
+    }
+}
+
+/// Everything that a handler needs.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) user: User,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Query,
+    pub(crate) accept: String,
+    pub(crate) content_type: String,
+}
+
+/// Answers one request.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    certified: Option<User>,
+    request: Request<Incoming>,
+) -> Answer {
+    handle(shared, certified, request).await.unwrap_or_else(|fault| answer::fault(&fault))
+}
+
+async fn handle(
+    shared: Arc<Shared>,
+    certified: Option<User>,
+    request: Request<Incoming>,
+) -> Result<Answer, Fault> {
+    let path = request.uri().path().to_owned();
+    if matches!(path.as_str(), "/healthz" | "/livez" | "/readyz") {
+        return Ok(answer::bytes(StatusCode::OK, "text/plain", "ok"));
+    }
+    let user = auth::user(&shared.registry, certified, request.headers())?;
+    let header = |name| {
+        request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let ask = Ask {
+        shared,
+        user,
+        method: request.method().clone(),
+        query: Query::parse(request.uri().query().unwrap_or_default()),
+        accept: header(http::header::ACCEPT),
+        content_type: header(http::header::CONTENT_TYPE),
+        path,
+    };
+    let parts: Vec<String> =
+        ask.path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let Some(found) = discovery::answer(&ask, &parts) {
+        return Ok(found);
+    }
+    if parts.first() == Some(&"openapi") {
+        return openapi::answer(&ask, &parts);
+    }
+    if review::knows(&parts) {
+        let body = body(request, &ask.content_type).await?;
+        return review::answer(&ask, &parts, body);
+    }
+    let target = target(&parts).ok_or_else(|| Fault::no_path(&ask.path))?;
+    auth::allow(&ask.user, &ask.method, &target)?;
+    dispatch(ask, target, request).await
+}
+
+async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Result<Answer, Fault> {
+    let streams =
+        matches!(target.subresource.as_deref(), Some("log" | "exec" | "attach" | "portforward"));
+    if streams && target.kind.kind == "Pod" {
+        return node::pass_on(&ask, &target, request).await;
+    }
+    match (&target.name, ask.method.clone()) {
+        (None, Method::GET) if ask.query.is_on("watch") => super::watch::collection(ask, target),
+        (None, Method::GET) => collection::list(&ask, &target),
+        (None, Method::POST) => {
+            let body = body(request, &ask.content_type).await?;
+            collection::create(&ask, &target, body).await
+        }
+        (None, Method::DELETE) => {
+            let body = body(request, &ask.content_type).await?;
+            collection::delete(&ask, &target, &body).await
+        }
+        (Some(_), Method::GET) if ask.query.is_on("watch") => super::watch::collection(ask, target),
+        (Some(name), _) => {
+            let name = name.clone();
+            let raw = raw(request).await?;
+            object::answer(&ask, &target, &name, &raw).await
+        }
+        (None, method) => Err(Fault::method(&method, &ask.path)),
+    }
+}
+
+fn target(parts: &[&str]) -> Option<Target> {
+    let (group, version, rest) = match parts {
+        ["api", version, rest @ ..] => ("", *version, rest),
+        ["apis", group, version, rest @ ..] => (*group, *version, rest),
+        _ => return None,
+    };
+    let (namespace, rest) = match rest {
+        ["namespaces", _, "status" | "finalize"] => (None, rest),
+        ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
+        _ => (None, rest),
+    };
+    let (plural, name, subresource) = match rest {
+        [plural] => (plural, None, None),
+        [plural, name] => (plural, Some(*name), None),
+        [plural, name, subresource] => (plural, Some(*name), Some(*subresource)),
+        _ => return None,
+    };
+    let kind = kinds::find_plural(group, plural)?;
+    let fits = kind.versions.contains(&version) && (kind.namespaced || namespace.is_none());
+    let scoped = !kind.namespaced || namespace.is_some() || name.is_none();
+    (fits && scoped).then(|| Target {
+        kind,
+        version: version.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: name.map(str::to_owned),
+        subresource: subresource.map(str::to_owned),
+    })
+}
+
+/// The body's bytes, up to the limit.
+pub(crate) async fn raw(request: Request<Incoming>) -> Result<Bytes, Fault> {
+    let limited = Limited::new(request.into_body(), MOST_BYTES).collect().await;
+    limited.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Fault::too_large(MOST_BYTES)
+        } else {
+            Fault::bad(format!("the body could not be read: {error}"))
+        }
+    })
+}
+
+/// The body as JSON; null when there is none.
+pub(crate) async fn body(request: Request<Incoming>, content_type: &str) -> Result<Value, Fault> {
+    parse(&raw(request).await?, content_type)
+}
+
+/// Reads a body by its content type.
+pub(crate) fn parse(raw: &[u8], content_type: &str) -> Result<Value, Fault> {
+    if raw.is_empty() {
+        return Ok(Value::Null);
+    }
+    match content_type.split(';').next().unwrap_or_default().trim() {
+        "" | "application/json" => serde_json::from_slice(raw)
+            .map_err(|e| Fault::bad(format!("the body is not JSON: {e}"))),
+        "application/yaml" => serde_yaml_ng::from_slice(raw)
+            .map_err(|e| Fault::bad(format!("the body is not YAML: {e}"))),
+        "application/vnd.kubernetes.protobuf" => crate::protobuf::decode(raw),
+        other => Err(Fault::media(other)),
+    }
+}

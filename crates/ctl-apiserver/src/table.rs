@@ -1,0 +1,137 @@
+//! Tables: the columns that `kubectl get` shows.
+//!
+//! In: objects. Out: a `meta.k8s.io/v1` Table.
+//! Holds: pure; ages are taken from the `now` that is passed in.
+
+mod core;
+mod mesh;
+mod pod;
+mod workload;
+
+use std::time::SystemTime;
+
+use ctl_source::Object;
+use ctl_source::kinds::KindInfo;
+use serde_json::{Value, json};
+
+use crate::moment;
+
+/// The version of the Table that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format(&'static str);
+
+impl Format {
+    /// What the `Accept` header asks for, if it is a table and before plain JSON.
+    pub(crate) fn of(accept: &str) -> Option<Self> {
+        for offer in accept.split(',').map(str::trim) {
+            let has = |part: &str| offer.split(';').any(|p| p.trim() == part);
+            if has("as=Table") && has("g=meta.k8s.io") {
+                return Some(Self(if has("v=v1beta1") { "v1beta1" } else { "v1" }));
+            }
+            if matches!(offer.split(';').next(), Some("application/json")) {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// A column: name, JSON type, and whether only `-o wide` shows it.
+pub(crate) type Column = (&'static str, &'static str, bool);
+
+const AGE: Column = ("Age", "string", false);
+const NAME: Column = ("Name", "string", false);
+
+/// Columns of one kind, and how to fill a row of them.
+type Shape = (&'static [Column], fn(&Value, SystemTime) -> Vec<Value>);
+
+fn shape(kind: &KindInfo) -> Shape {
+    match (kind.group, kind.kind) {
+        ("", "Pod") => (pod::COLUMNS, pod::cells),
+        ("", "Service") => (core::SERVICE, core::service),
+        ("", "Namespace") => (core::NAMESPACE, core::namespace),
+        ("", "Node") => (core::NODE, core::node),
+        ("", "Secret") => (core::SECRET, core::secret),
+        ("", "ConfigMap") => (core::CONFIG_MAP, core::config_map),
+        ("", "Event") => (core::EVENT, core::event),
+        ("apps", "Deployment") => (workload::DEPLOYMENT, workload::deployment),
+        ("apps", "ReplicaSet") => (workload::REPLICA_SET, workload::replica_set),
+        ("batch", "Job") => (workload::JOB, workload::job),
+        ("discovery.k8s.io", "EndpointSlice") => (core::SLICE, core::slice),
+        ("apiextensions.k8s.io", _) => (core::DEFINITION, core::definition),
+        ("networking.istio.io", "VirtualService") => (mesh::VIRTUAL_SERVICE, mesh::virtual_service),
+        ("networking.istio.io", "DestinationRule") => {
+            (mesh::DESTINATION_RULE, mesh::destination_rule)
+        }
+        ("security.istio.io", "PeerAuthentication") => (mesh::PEER, mesh::peer),
+        ("security.istio.io", "AuthorizationPolicy") => (mesh::POLICY, mesh::policy),
+        _ => (&[NAME, AGE], |object, now| vec![name(object), age(object, now)]),
+    }
+}
+
+/// The table of some objects; `include` says how much of each object its row carries.
+pub(crate) fn of(
+    kind: &KindInfo,
+    version: &str,
+    objects: &[Object],
+    include: Option<&str>,
+    now: SystemTime,
+    format: Format,
+) -> Value {
+    let (columns, cells) = shape(kind);
+    let row = |object: &Object| json!({ "cells": cells(object, now), "object": carried(kind, version, object, include) });
+    let rows: Vec<Value> = objects.iter().map(row).collect();
+    let columns: Vec<Value> = columns.iter().map(column).collect();
+    json!({ "kind": "Table", "apiVersion": format!("meta.k8s.io/{}", format.0), "metadata": {},
+        "columnDefinitions": columns, "rows": rows })
+}
+
+fn column((name, kind, wide): &Column) -> Value {
+    let format = if *name == "Name" { "name" } else { "" };
+    json!({ "name": name, "type": kind, "format": format, "description": name,
+        "priority": i32::from(*wide) })
+}
+
+fn carried(kind: &KindInfo, version: &str, object: &Object, include: Option<&str>) -> Value {
+    match include {
+        Some("None") => Value::Null,
+        Some("Object") => {
+            let mut object = object.as_ref().clone();
+            object["apiVersion"] = json!(match kind.group {
+                "" => version.to_owned(),
+                group => format!("{group}/{version}"),
+            });
+            object
+        }
+        _ => json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+            "metadata": object["metadata"] }),
+    }
+}
+
+fn name(object: &Value) -> Value {
+    object["metadata"]["name"].clone()
+}
+
+fn age(object: &Value, now: SystemTime) -> Value {
+    json!(moment::age(object["metadata"]["creationTimestamp"].as_str(), now))
+}
+
+/// A text, or a placeholder when it is missing or empty.
+fn or<'a>(value: &'a Value, placeholder: &'a str) -> &'a str {
+    value.as_str().filter(|text| !text.is_empty()).unwrap_or(placeholder)
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn count(value: &Value) -> i64 {
+    value.as_i64().unwrap_or(0)
+}
+
+/// `a=b,c=d`, or `<none>`.
+fn pairs(value: &Value) -> String {
+    let pairs = value.as_object().into_iter().flatten();
+    let shown: Vec<String> = pairs.map(|(k, v)| format!("{k}={}", or(v, ""))).collect();
+    if shown.is_empty() { "<none>".to_owned() } else { shown.join(",") }
+}

@@ -1,0 +1,12 @@
+//! The real kubectl against a server in this process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails panics"
+)]
+
+mod harness;
+mod objects;
+mod writes;

@@ -1,0 +1,39 @@
+//! Objects come, are shown and go.
+
+use crate::harness::{Cluster, has};
+
+const POD: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: { name: web, labels: { app: web } }
+spec:
+  containers: [{ name: main, image: weft/echo, ports: [{ containerPort: 80 }] }]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_applied_shown_and_deleted() {
+    let cluster = Cluster::start().await;
+    has(&cluster.ok_with("apply -f -", POD).await, "pod/web created");
+    has(&cluster.ok_with("apply -f -", POD).await, "pod/web unchanged");
+    let table = cluster.ok("get pods -o wide").await;
+    has(&table, "NOMINATED NODE");
+    has(&table, "0/1     Pending");
+    has(&cluster.ok("get pod web -o yaml").await, "restartPolicy: Always");
+    has(&cluster.ok("get pod web -o jsonpath={.spec.containers[0].image}").await, "weft/echo");
+    has(&cluster.ok("get pods -A -l app=web -o name").await, "pod/web");
+    has(&cluster.ok("describe pod web").await, "Image:        weft/echo");
+    has(&cluster.ok("get all").await, "service/kubernetes");
+    has(&cluster.ok("delete pod web").await, "deleted");
+    has(&cluster.fails("get pod web", "").await, "(NotFound)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_are_listed() {
+    let cluster = Cluster::start().await;
+    let listed = cluster.ok("api-resources").await;
+    has(&listed, "virtualservices");
+    has(&listed, "deployments");
+    has(&cluster.ok("version").await, "Server Version: v1.37");
+    has(&cluster.ok("get ns").await, "istio-system");
+    has(&cluster.ok("get crd").await, "virtualservices.networking.istio.io");
+}
