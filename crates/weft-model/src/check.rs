@@ -1,0 +1,142 @@
+//! Checks one object by itself.
+//!
+//! In: JSON. Out: the object as its type, unless it has an error; and every problem.
+//! Holds: the rules are Istio's, so that what its admission refuses is refused here too; a field that Weft reads and does
+//! not honour yet is a warning.
+//! Why a broken security policy still gives an object: leaving it out would open what it was to close.
+
+mod authorization_policy;
+mod cors;
+mod destination_rule;
+mod findings;
+mod gateway;
+mod http_route;
+mod names;
+mod peer_authentication;
+mod retry;
+mod traffic_policy;
+mod values;
+mod virtual_service;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use weft_api::meta::Metadata;
+use weft_api::{Read, Reader, authorization_policy as ap, core, destination_rule as dr};
+use weft_api::{gateway as gw, peer_authentication as pa, virtual_service as vs};
+
+use crate::Problem;
+use crate::model::Object;
+use crate::problem::{ObjectRef, Severity};
+
+pub(crate) use findings::{Findings, code};
+
+/// An object that passed.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each variant is the kind of its name")]
+pub enum Checked {
+    Service(Arc<Object<core::Service>>),
+    EndpointSlice(Arc<Object<core::EndpointSlice>>),
+    Pod(Arc<Object<core::Pod>>),
+    Namespace(Arc<Object<()>>),
+    ServiceAccount(Arc<Object<()>>),
+    VirtualService(Arc<Object<vs::VirtualService>>),
+    DestinationRule(Arc<Object<dr::DestinationRule>>),
+    Gateway(Arc<Object<gw::Gateway>>),
+    PeerAuthentication(Arc<Object<pa::PeerAuthentication>>),
+    AuthorizationPolicy(Arc<Object<ap::AuthorizationPolicy>>),
+}
+
+/// Checks one object; a kind that the mesh does not read gives neither an object nor problems.
+#[must_use]
+pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
+    let group = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let group = group.split_once('/').map_or("", |(group, _)| group);
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    match (group, kind) {
+        ("", "Service") => plain(object, core::Service::of, Checked::Service),
+        ("discovery.k8s.io", "EndpointSlice") => {
+            plain(object, core::EndpointSlice::of, Checked::EndpointSlice)
+        }
+        ("", "Pod") => plain(object, core::Pod::of, Checked::Pod),
+        ("", "Namespace") => plain(object, |_| (), Checked::Namespace),
+        ("", "ServiceAccount") => plain(object, |_| (), Checked::ServiceAccount),
+        ("networking.istio.io", "VirtualService") => {
+            mesh(object, virtual_service::check, Checked::VirtualService)
+        }
+        ("networking.istio.io", "DestinationRule") => {
+            mesh(object, destination_rule::check, Checked::DestinationRule)
+        }
+        ("networking.istio.io", "Gateway") => mesh(object, gateway::check, Checked::Gateway),
+        ("security.istio.io", "PeerAuthentication") => closed(
+            object,
+            peer_authentication::check,
+            peer_authentication::denying,
+            Checked::PeerAuthentication,
+        ),
+        ("security.istio.io", "AuthorizationPolicy") => closed(
+            object,
+            authorization_policy::check,
+            authorization_policy::denying,
+            Checked::AuthorizationPolicy,
+        ),
+        _ => (None, Vec::new()),
+    }
+}
+
+type Answer = (Option<Checked>, Vec<Problem>);
+type Wrap<T> = fn(Arc<Object<T>>) -> Checked;
+type Check<T> = fn(&Metadata, &T, &mut Findings);
+
+fn plain<T>(object: &Value, read: impl Fn(&Value) -> T, wrap: Wrap<T>) -> Answer {
+    let found = Object { meta: Metadata::of(object), spec: read(object) };
+    (Some(wrap(Arc::new(found))), Vec::new())
+}
+
+/// Reads and checks; errors refuse the object.
+fn mesh<T: Read>(object: &Value, check: Check<T>, wrap: Wrap<T>) -> Answer {
+    let (found, problems) = examine(object, check);
+    let refused = problems.iter().any(Problem::is_error);
+    ((!refused).then(|| wrap(Arc::new(found))), problems)
+}
+
+/// Reads and checks; errors turn the object into one that denies.
+fn closed<T: Read>(
+    object: &Value,
+    check: Check<T>,
+    denying: fn(&Value) -> T,
+    wrap: Wrap<T>,
+) -> Answer {
+    let (mut found, mut problems) = examine(object, check);
+    if problems.iter().any(Problem::is_error) {
+        found.spec = denying(object.get("spec").unwrap_or(&Value::Null));
+        problems.push(Problem {
+            severity: Severity::Warning,
+            code: code::DENIES,
+            object: ObjectRef::of(object),
+            field: crate::problem::Field::default(),
+            place: None,
+            what: "until it can be read, this policy denies all that it could apply to".into(),
+            fix: "correct the errors of this object".into(),
+        });
+    }
+    (Some(wrap(Arc::new(found))), problems)
+}
+
+fn examine<T: Read>(object: &Value, check: Check<T>) -> (Object<T>, Vec<Problem>) {
+    let meta = Metadata::of(object);
+    let mut findings = Findings::new(ObjectRef::of(object));
+    let mut reader = Reader::at("/spec");
+    let spec = match object.get("spec") {
+        None | Some(Value::Null) => T::default(),
+        Some(spec) => T::read(spec, &mut reader),
+    };
+    let issues = reader.into_issues();
+    let unreadable = !issues.is_empty();
+    findings.unreadable(issues);
+    names::check(object, &mut findings);
+    findings.within("spec", |findings| check(&meta, &spec, findings));
+    // What could not be read stands at its default; do not complain about that a second time.
+    let problems = findings.into_problems(unreadable);
+    (Object { meta, spec }, problems)
+}

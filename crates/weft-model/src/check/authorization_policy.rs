@@ -1,0 +1,328 @@
+//! Rules of `AuthorizationPolicy`.
+
+use serde_json::Value;
+use weft_api::authorization_policy::{
+    Action, AuthorizationPolicy, Condition, From, Operation, Rule, Source, To,
+};
+use weft_api::meta::Metadata;
+use weft_api::reference::TargetRef;
+use weft_api::{Read as _, Reader};
+
+use super::findings::code;
+use super::{Findings, values};
+
+const DRY_RUN: &str = "istio.io/dry-run";
+
+pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut Findings) {
+    let AuthorizationPolicy { selector, target_ref, target_refs, action, provider, rules } = spec;
+    values::selector(selector.as_ref(), findings);
+    targets(selector.is_some(), target_ref.as_ref(), target_refs, findings);
+    dry_run(meta, *action, findings);
+    match (action, provider) {
+        (Action::Custom, Some(provider)) if !provider.name.is_empty() => {}
+        (Action::Custom, _) => {
+            findings.error_in("provider", "has no name", "name the provider of CUSTOM");
+        }
+        (action, Some(_)) => findings.error_in(
+            "provider",
+            format!("does not go with action {}", action.as_str()),
+            "remove it, or use action CUSTOM",
+        ),
+        _ => {}
+    }
+    if *action == Action::Deny && rules.as_ref().is_none_or(Vec::is_empty) {
+        findings.error_in(
+            "rules",
+            "DENY without rules never denies",
+            "add a rule; an empty one, `{}`, matches every request",
+        );
+    }
+    let rules = rules.as_deref().unwrap_or_default();
+    findings.each("rules", rules, |rule, findings| self::rule(rule, *action, findings));
+    findings.not_honoured("action", *action == Action::Audit);
+    if *action == Action::Custom {
+        findings.warning_in(
+            "action",
+            code::NOT_HONOURED,
+            "external authorization is not honoured yet by this version of Weft",
+            "until then, requests that the rules match are denied",
+        );
+    }
+}
+
+/// Stands for a policy that cannot be read: denies all that it could mean.
+pub(crate) fn denying(spec: &Value) -> AuthorizationPolicy {
+    let mut reader = Reader::default();
+    let selector = spec.get("selector").map(|value| <_>::read(value, &mut reader));
+    let readable = reader.into_issues().is_empty();
+    AuthorizationPolicy {
+        selector: selector.filter(|_| readable),
+        action: Action::Deny,
+        rules: Some(vec![Rule::default()]),
+        ..AuthorizationPolicy::default()
+    }
+}
+
+fn dry_run(meta: &Metadata, action: Action, findings: &mut Findings) {
+    let Some(value) = meta.annotations.get(DRY_RUN) else { return };
+    let truth = ["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"];
+    findings_in_metadata(findings, |findings| {
+        if !truth.contains(&value.as_str()) {
+            findings.error(format!("{value:?} is neither true nor false"), "write true or false");
+        } else if !matches!(action, Action::Allow | Action::Deny) {
+            let what = format!("does not go with action {}", action.as_str());
+            findings.error(what, "use it with ALLOW or DENY only");
+        }
+    });
+}
+
+fn findings_in_metadata(findings: &mut Findings, check: impl FnOnce(&mut Findings)) {
+    findings.at_root(|findings| {
+        findings.within("metadata", |findings| {
+            findings.within("annotations", |findings| findings.within(DRY_RUN, check));
+        });
+    });
+}
+
+fn targets(selects: bool, one: Option<&TargetRef>, many: &[TargetRef], findings: &mut Findings) {
+    let kinds = usize::from(selects) + usize::from(one.is_some()) + usize::from(!many.is_empty());
+    if kinds > 1 {
+        findings.error("has both a selector and target references", "keep one of them");
+    }
+    findings.given("targetRef", one, target);
+    findings.each("targetRefs", many, target);
+    let set = one.is_some() || !many.is_empty();
+    findings.not_honoured(if one.is_some() { "targetRef" } else { "targetRefs" }, set);
+}
+
+fn target(target: &TargetRef, findings: &mut Findings) {
+    let TargetRef { group, kind, name, namespace } = target;
+    if name.is_empty() {
+        findings.error_in("name", "is missing", "name the target");
+    }
+    if !namespace.is_empty() {
+        findings.error_in("namespace", "must not be set", "targets are of the same namespace");
+    }
+    let known = matches!(
+        (group.as_str(), kind.as_str()),
+        ("" | "core", "Service")
+            | ("networking.istio.io", "ServiceEntry")
+            | ("gateway.networking.k8s.io", "Gateway" | "GatewayClass")
+    );
+    if !known {
+        findings.error_in(
+            "kind",
+            format!("{group}/{kind} cannot be a target"),
+            "use Service, ServiceEntry, or Gateway and GatewayClass of the Gateway API",
+        );
+    }
+}
+
+fn rule(rule: &Rule, action: Action, findings: &mut Findings) {
+    let Rule { from, to, when } = rule;
+    findings.each("from", from.as_deref().unwrap_or_default(), |From { source }, findings| {
+        match source {
+            None => findings.error("has no source", "add `source`, or remove the entry"),
+            Some(source) => findings.within("source", |f| self::source(source, action, f)),
+        }
+    });
+    findings.each("to", to.as_deref().unwrap_or_default(), |To { operation }, findings| {
+        match operation {
+            None => findings.error("has no operation", "add `operation`, or remove the entry"),
+            Some(operation) => findings.within("operation", |f| self::operation(operation, f)),
+        }
+    });
+    findings.each("when", when, |condition, f| self::condition(condition, action, f));
+}
+
+fn source(source: &Source, action: Action, findings: &mut Findings) {
+    let lists = [
+        ("principals", &source.principals),
+        ("notPrincipals", &source.not_principals),
+        ("requestPrincipals", &source.request_principals),
+        ("notRequestPrincipals", &source.not_request_principals),
+        ("namespaces", &source.namespaces),
+        ("notNamespaces", &source.not_namespaces),
+        ("serviceAccounts", &source.service_accounts),
+        ("notServiceAccounts", &source.not_service_accounts),
+        ("trustDomains", &source.trust_domains),
+        ("notTrustDomains", &source.not_trust_domains),
+        ("ipBlocks", &source.ip_blocks),
+        ("notIpBlocks", &source.not_ip_blocks),
+        ("remoteIpBlocks", &source.remote_ip_blocks),
+        ("notRemoteIpBlocks", &source.not_remote_ip_blocks),
+    ];
+    if lists.iter().all(|(_, list)| list.is_empty()) {
+        findings.error("is empty", "set a field of it, or remove the entry");
+    }
+    let accounts = !source.service_accounts.is_empty() || !source.not_service_accounts.is_empty();
+    let named =
+        |names: &[&str]| lists.iter().any(|(name, list)| names.contains(name) && !list.is_empty());
+    if accounts && named(&["principals", "notPrincipals", "namespaces", "notNamespaces"]) {
+        findings.error(
+            "serviceAccounts do not go with principals or namespaces",
+            "keep serviceAccounts, or the others",
+        );
+    }
+    for (name, list) in lists {
+        findings.each(name, list, |value, findings| {
+            filled(value, findings);
+            if name.ends_with("pBlocks") && !values::is_ip_block(value) {
+                findings.error(format!("{value:?} is no address range"), "write 10.0.0.0/8");
+            }
+            if name.ends_with("erviceAccounts") {
+                service_account(value, findings);
+            }
+        });
+        let peer = matches!(
+            name,
+            "namespaces"
+                | "notNamespaces"
+                | "principals"
+                | "notPrincipals"
+                | "serviceAccounts"
+                | "notServiceAccounts"
+        );
+        if action == Action::Custom && peer && !list.is_empty() {
+            findings.error_in(name, "does not go with action CUSTOM", "use other fields");
+        }
+    }
+    unauthenticated("requestPrincipals", &source.request_principals, findings);
+    unauthenticated("notRequestPrincipals", &source.not_request_principals, findings);
+}
+
+/// Until tokens of users are checked, no request has a request principal.
+fn unauthenticated(field: &str, values: &[String], findings: &mut Findings) {
+    if !values.is_empty() {
+        findings.warning_in(
+            field,
+            code::NOT_HONOURED,
+            "this version of Weft does not check user tokens yet, so no request has a request principal",
+            "expect rules that ask for one never to match",
+        );
+    }
+}
+
+fn service_account(value: &str, findings: &mut Findings) {
+    let parts: Vec<&str> = value.split('/').collect();
+    let plain = parts.iter().all(|part| !part.is_empty() && !part.contains('*'));
+    if !value.is_empty() && (parts.len() > 2 || !plain) {
+        let what = format!("{value:?} is no service account");
+        findings.error(what, "write NAME or NAMESPACE/NAME, without wildcards");
+    }
+}
+
+fn filled(value: &str, findings: &mut Findings) {
+    if value.is_empty() {
+        findings.error("is empty", "write a value, or remove it");
+    }
+}
+
+fn operation(operation: &Operation, findings: &mut Findings) {
+    let lists = [
+        ("hosts", &operation.hosts),
+        ("notHosts", &operation.not_hosts),
+        ("ports", &operation.ports),
+        ("notPorts", &operation.not_ports),
+        ("methods", &operation.methods),
+        ("notMethods", &operation.not_methods),
+        ("paths", &operation.paths),
+        ("notPaths", &operation.not_paths),
+    ];
+    if lists.iter().all(|(_, list)| list.is_empty()) {
+        findings.error("is empty", "set a field of it, or remove the entry");
+    }
+    for (name, list) in lists {
+        findings.each(name, list, |value, findings| {
+            filled(value, findings);
+            match name {
+                "ports" | "notPorts" => port(value, findings),
+                "paths" | "notPaths" => template(value, findings),
+                _ => {}
+            }
+        });
+    }
+}
+
+fn port(value: &str, findings: &mut Findings) {
+    if !value.parse::<u16>().is_ok_and(|port| port > 0) {
+        findings.error(format!("{value:?} is no port"), "use 1 to 65535");
+    }
+}
+
+/// `{*}` stands for one segment, `{**}` for any number; each must be a whole segment.
+fn template(value: &str, findings: &mut Findings) {
+    if !value.contains("{*}") && !value.contains("{**}") {
+        return;
+    }
+    let mut rest = false;
+    for segment in value.split('/') {
+        let wild = matches!(segment, "{*}" | "{**}");
+        let bad = !wild && segment.contains(['{', '}', '*']);
+        if bad || rest && segment == "{**}" {
+            findings.error(
+                format!("{value:?} is no path template"),
+                "use {*} and one {**}, each as a whole segment",
+            );
+            return;
+        }
+        rest |= segment == "{**}";
+    }
+}
+
+fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
+    let Condition { key, values, not_values } = condition;
+    if key.is_empty() {
+        findings.error_in("key", "is missing", "name an attribute, such as source.namespace");
+        return;
+    }
+    if values.is_empty() && not_values.is_empty() {
+        findings.error(format!("{key} has nothing to compare with"), "add values or notValues");
+    }
+    if !is_attribute(key) {
+        findings.error_in(
+            "key",
+            format!("{key:?} is no attribute"),
+            "see Istio's list of conditions",
+        );
+        return;
+    }
+    for (name, list) in [("values", values), ("notValues", not_values)] {
+        findings.each(name, list, |value, findings| match key.as_str() {
+            "source.ip" | "remote.ip" | "destination.ip" if !values::is_ip_block(value) => {
+                findings.error(format!("{value:?} is no address range"), "write 10.0.0.0/8");
+            }
+            "destination.port" => port(value, findings),
+            "source.serviceAccount" => service_account(value, findings),
+            _ => filled(value, findings),
+        });
+    }
+    let peer =
+        matches!(key.as_str(), "source.namespace" | "source.principal" | "source.serviceAccount");
+    if action == Action::Custom && peer {
+        findings.error_in("key", "does not go with action CUSTOM", "use another attribute");
+    }
+    if key.starts_with("request.auth.") {
+        unauthenticated("key", std::slice::from_ref(key), findings);
+    }
+    findings.not_honoured("key", key.starts_with("experimental."));
+}
+
+fn is_attribute(key: &str) -> bool {
+    let plain = [
+        "source.ip",
+        "remote.ip",
+        "source.namespace",
+        "source.serviceAccount",
+        "source.principal",
+        "source.trustDomain",
+        "request.auth.principal",
+        "request.auth.audiences",
+        "request.auth.presenter",
+        "destination.ip",
+        "destination.port",
+        "connection.sni",
+    ];
+    let keyed = ["request.headers[", "request.auth.claims[", "experimental.envoy.filters."];
+    plain.contains(&key) || keyed.iter().any(|start| key.starts_with(start) && key.ends_with(']'))
+}

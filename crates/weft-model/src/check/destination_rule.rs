@@ -1,0 +1,41 @@
+//! Rules of `DestinationRule`.
+
+use weft_api::destination_rule::{DestinationRule, Subset};
+use weft_api::meta::Metadata;
+
+use super::{Findings, traffic_policy, values};
+
+pub(crate) fn check(meta: &Metadata, spec: &DestinationRule, findings: &mut Findings) {
+    let DestinationRule { host, traffic_policy, subsets, export_to, workload_selector } = spec;
+    if let Err(why) = values::wildcard_domain(host) {
+        findings.error_in("host", why, "write the name of a service");
+    }
+    findings.given("trafficPolicy", traffic_policy.as_ref(), traffic_policy::check);
+    findings.each("subsets", subsets, |subset, findings| {
+        let Subset { name, labels, traffic_policy } = subset;
+        if name.is_empty() {
+            findings.error_in("name", "is missing", "name the subset");
+        } else if !values::is_label(name) {
+            findings.error_in("name", format!("{name:?} is no subset name"), "use a-z, 0-9, -");
+        }
+        if subsets.iter().filter(|other| other.name == *name).count() > 1 && !name.is_empty() {
+            let fix = "give every subset a name of its own";
+            findings.error_in("name", format!("{name:?} stands here twice"), fix);
+        }
+        values::labels("labels", labels, findings);
+        findings.given("trafficPolicy", traffic_policy.as_ref(), traffic_policy::check);
+    });
+    values::export_to(export_to, &meta.namespace, findings);
+    if workload_selector.is_some() {
+        let own = |entry: &String| entry == "." || *entry == meta.namespace;
+        if export_to.len() > 1 || !export_to.iter().all(own) {
+            findings.error_in(
+                "exportTo",
+                "does not go beyond the namespace when workloadSelector is set",
+                "remove it",
+            );
+        }
+        values::selector(workload_selector.as_ref(), findings);
+    }
+    findings.not_honoured("workloadSelector", workload_selector.is_some());
+}

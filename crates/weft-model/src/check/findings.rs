@@ -1,0 +1,178 @@
+//! Collects problems and knows the field that is looked at.
+
+use weft_api::Issue;
+
+use crate::problem::{Field, ObjectRef, Problem, Severity};
+
+/// Codes of problems. They are part of what users script against: never change one.
+pub(crate) mod code {
+    /// A field that the kind does not have.
+    pub(crate) const UNKNOWN_FIELD: &str = "WEFT0001";
+    /// Read, valid, and not honoured yet.
+    pub(crate) const NOT_HONOURED: &str = "WEFT0002";
+    /// Weights of several destinations whose sum is not 100.
+    pub(crate) const WEIGHTS: &str = "WEFT0003";
+    /// A security policy with an error denies.
+    pub(crate) const DENIES: &str = "WEFT0004";
+    /// A value that the kind does not allow.
+    pub(crate) const INVALID: &str = "IST0106";
+    /// A value that is allowed and probably not meant.
+    pub(crate) const SUSPICIOUS: &str = "IST0133";
+    /// Something else that does not exist.
+    pub(crate) const NOT_FOUND: &str = "IST0101";
+    /// Two VirtualServices for one host.
+    pub(crate) const SAME_HOST: &str = "IST0109";
+    /// A destination needs a port.
+    pub(crate) const PORT_NEEDED: &str = "IST0112";
+    /// A DestinationRule for no service.
+    pub(crate) const NO_SUCH_HOST: &str = "IST0174";
+    /// A host that the gateway does not serve.
+    pub(crate) const NOT_IN_GATEWAY: &str = "IST0132";
+    /// A rule that no request reaches.
+    pub(crate) const UNREACHABLE: &str = "IST0130";
+    /// A deprecated field.
+    pub(crate) const DEPRECATED: &str = "IST0002";
+}
+
+/// Problems of one object, found so far.
+pub(crate) struct Findings {
+    object: ObjectRef,
+    pointer: String,
+    problems: Vec<Problem>,
+}
+
+impl Findings {
+    pub(crate) fn new(object: ObjectRef) -> Self {
+        Self { object, pointer: String::new(), problems: Vec::new() }
+    }
+
+    /// Takes over what the reader found.
+    pub(crate) fn unreadable(&mut self, issues: Vec<Issue>) {
+        for issue in issues {
+            let code = if issue.unknown { code::UNKNOWN_FIELD } else { code::INVALID };
+            self.pointer = issue.pointer;
+            self.add(Severity::Error, code, issue.what, issue.fix);
+        }
+        self.pointer.clear();
+    }
+
+    /// Looks at a field for the time of `check`.
+    pub(crate) fn within(&mut self, field: &str, check: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&field.replace('~', "~0").replace('/', "~1"));
+        check(self);
+        self.pointer.truncate(length);
+    }
+
+    /// Looks at a field of the whole object.
+    pub(crate) fn at_root(&mut self, check: impl FnOnce(&mut Self)) {
+        let pointer = std::mem::take(&mut self.pointer);
+        check(self);
+        self.pointer = pointer;
+    }
+
+    /// Looks at each item of a list.
+    pub(crate) fn each<T>(
+        &mut self,
+        field: &str,
+        items: &[T],
+        mut check: impl FnMut(&T, &mut Self),
+    ) {
+        self.within(field, |findings| {
+            for (index, item) in items.iter().enumerate() {
+                findings.within(&index.to_string(), |findings| check(item, findings));
+            }
+        });
+    }
+
+    /// Looks at a field that may be absent.
+    pub(crate) fn given<T>(
+        &mut self,
+        field: &str,
+        item: Option<&T>,
+        check: impl FnOnce(&T, &mut Self),
+    ) {
+        if let Some(item) = item {
+            self.within(field, |findings| check(item, findings));
+        }
+    }
+
+    /// The value that is looked at is not allowed.
+    pub(crate) fn error(&mut self, what: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Error, code::INVALID, what, fix);
+    }
+
+    /// An error of a field below.
+    pub(crate) fn error_in(
+        &mut self,
+        field: &str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.within(field, |findings| findings.error(what, fix));
+    }
+
+    /// A warning of a field below.
+    pub(crate) fn warning_in(
+        &mut self,
+        field: &str,
+        code: &'static str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.within(field, |findings| findings.add(Severity::Warning, code, what, fix));
+    }
+
+    /// A field below that is valid, and that Weft does not honour yet.
+    pub(crate) fn not_honoured(&mut self, field: &str, set: bool) {
+        if set {
+            self.warning_in(
+                field,
+                code::NOT_HONOURED,
+                "is valid but not honoured yet by this version of Weft; it has no effect",
+                "remove it, or do not rely on it",
+            );
+        }
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.problems.push(Problem {
+            severity,
+            code,
+            object: self.object.clone(),
+            field: Field(self.pointer.clone()),
+            place: None,
+            what: what.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// All problems; with `unreadable`, a field (or what is around or below it) that could not be read is told of once.
+    pub(crate) fn into_problems(self, unreadable: bool) -> Vec<Problem> {
+        let mut kept: Vec<Problem> = Vec::with_capacity(self.problems.len());
+        for problem in self.problems {
+            let told = kept.iter().any(|other| {
+                let (inner, outer) = (&problem.field.0, &other.field.0);
+                other.is_error() && (inner == outer || unreadable && related(inner, outer))
+            });
+            if !(kept.contains(&problem) || unreadable && told) {
+                kept.push(problem);
+            }
+        }
+        kept
+    }
+}
+
+fn related(one: &str, other: &str) -> bool {
+    let below = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below(one, other) || below(other, one)
+}

@@ -1,0 +1,177 @@
+//! Checks of single values: hosts, labels, ports, durations, patterns.
+//!
+//! Out: the reason when a value is not allowed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use weft_api::Span;
+use weft_api::reference::{StringMatch, WorkloadSelector};
+
+use super::Findings;
+
+/// A label of a DNS name.
+pub(crate) fn is_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|b| inner(*b))
+        && edge(bytes.first())
+        && edge(bytes.last())
+}
+
+/// A full or short DNS name.
+pub(crate) fn fqdn(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("is empty, and must be a host name".into());
+    }
+    if text.len() > 255 {
+        return Err("is longer than 255 characters".into());
+    }
+    let text = text.strip_suffix('.').unwrap_or(text);
+    match text.split('.').find(|label| !is_label(label)) {
+        Some(label) => Err(format!("{text:?} is no host name: {label:?} is no label of one")),
+        None => Ok(()),
+    }
+}
+
+/// A DNS name whose first label may be or begin with `*`.
+pub(crate) fn wildcard_domain(text: &str) -> Result<(), String> {
+    let Some(rest) = text.strip_prefix('*') else { return fqdn(text) };
+    match rest.strip_prefix('.') {
+        Some(parent) => fqdn(parent),
+        None if rest.is_empty() => Ok(()),
+        None => fqdn(rest.strip_prefix('-').unwrap_or(rest)),
+    }
+}
+
+pub(crate) fn is_ip(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// An address or a range of them.
+pub(crate) fn is_ip_block(text: &str) -> bool {
+    is_ip(text) || text.parse::<ipnet::IpNet>().is_ok()
+}
+
+pub(crate) fn port(number: u32, findings: &mut Findings) {
+    if !(1..=65535).contains(&number) {
+        findings.error(format!("{number} is no port"), "use 1 to 65535");
+    }
+}
+
+/// Durations of the API are at least one millisecond, in whole ones.
+pub(crate) fn duration(span: Span, findings: &mut Findings) {
+    if span.0 < Duration::from_millis(1) {
+        findings.error("is shorter than 1ms", "use 1ms or more");
+    } else if !span.0.subsec_nanos().is_multiple_of(1_000_000) {
+        findings.error("is finer than a millisecond", "use whole milliseconds");
+    }
+}
+
+/// Compiles a pattern as proxies will.
+pub(crate) fn regex(pattern: &str, findings: &mut Findings) {
+    if let Err(error) = regex::Regex::new(pattern) {
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        findings.error(
+            format!("{pattern:?} is no RE2 pattern: {why}"),
+            "see https://github.com/google/re2/wiki/Syntax",
+        );
+    }
+}
+
+/// A string match whose set form must not be empty.
+pub(crate) fn string_match(matcher: &StringMatch, findings: &mut Findings) {
+    let StringMatch { exact, prefix, regex: pattern } = matcher;
+    let set = [exact.is_some(), prefix.is_some(), pattern.is_some()];
+    if set.iter().filter(|set| **set).count() > 1 {
+        findings.error("has more than one form", "keep one of exact, prefix, regex");
+    }
+    if prefix.as_deref() == Some("") {
+        findings.error_in("prefix", "is empty", "write a prefix, or remove the condition");
+    }
+    if let Some(pattern) = pattern {
+        if pattern.is_empty() {
+            findings.error_in("regex", "is empty", "write a pattern, or remove the condition");
+        } else {
+            findings.within("regex", |findings| regex(pattern, findings));
+        }
+    }
+}
+
+/// A selector of workloads: plain labels, no wildcards.
+pub(crate) fn selector(selector: Option<&WorkloadSelector>, findings: &mut Findings) {
+    findings.given("selector", selector, |selector, findings| {
+        findings.within("matchLabels", |findings| {
+            for (key, value) in &selector.match_labels {
+                if key.is_empty() {
+                    findings.error("has a label without a key", "name the label");
+                }
+                if key.contains('*') || value.contains('*') {
+                    let what = format!("{key}={value}: selectors know no wildcards");
+                    findings.error(what, "write the label out");
+                }
+            }
+        });
+    });
+}
+
+/// Labels as Kubernetes allows them.
+pub(crate) fn labels(field: &str, labels: &BTreeMap<String, String>, findings: &mut Findings) {
+    let plain = |text: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let edge = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphanumeric);
+        let bytes = text.as_bytes();
+        bytes.len() <= 63
+            && bytes.iter().all(|b| inner(*b))
+            && edge(bytes.first())
+            && edge(bytes.last())
+    };
+    findings.within(field, |findings| {
+        for (key, value) in labels {
+            let (prefix, name) = key.rsplit_once('/').unwrap_or(("", key));
+            let prefixed = prefix.is_empty() || fqdn(prefix).is_ok();
+            if name.is_empty() || !plain(name) || !prefixed {
+                findings.error(format!("{key:?} is no label key"), "use letters, digits, - _ .");
+            }
+            if !plain(value) {
+                findings.error_in(
+                    key,
+                    format!("{value:?} is no label value"),
+                    "use at most 63 letters, digits, - _ .",
+                );
+            }
+        }
+    });
+}
+
+/// Who may see an object.
+pub(crate) fn export_to(entries: &[String], namespace: &str, findings: &mut Findings) {
+    let full = |entry: &str| if entry == "." { namespace.to_owned() } else { entry.to_owned() };
+    let count = |entry: &str| entries.iter().filter(|other| full(other) == full(entry)).count();
+    let public = count("*") > 0;
+    findings.each("exportTo", entries, |entry, findings| {
+        if entry == "~" {
+            findings.error("`~` (nobody) is not allowed here", "use `.`, `*` or a namespace");
+        } else if !matches!(entry.as_str(), "." | "*") && !is_namespace(entry) {
+            findings.error(format!("{entry:?} is no namespace"), "use `.`, `*` or a namespace");
+        } else if count(entry) > 1 {
+            findings.error(format!("{entry:?} stands here twice"), "keep one of them");
+        } else if public && entry != "*" {
+            findings.error("`*` and others exclude each other", "keep `*`, or remove it");
+        }
+    });
+}
+
+fn is_namespace(text: &str) -> bool {
+    is_label(text) && !text.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+/// Percent as Istio counts them: 0, or 0.0001 to 100.
+pub(crate) fn percent(value: f64, findings: &mut Findings) {
+    if !(value == 0.0 || (0.0001..=100.0).contains(&value)) {
+        findings.error(format!("{value} is no share"), "use 0, or 0.0001 to 100");
+    }
+}

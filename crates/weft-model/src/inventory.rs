@@ -1,0 +1,129 @@
+//! All objects, each validated once when it arrives.
+//!
+//! In: objects as they come and go. Out: the model of what is there now, and all its problems.
+//! Why kept: a change of one endpoint must not validate the whole mesh again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::check::Checked;
+use crate::model::{MeshModel, Object};
+use crate::problem::ObjectRef;
+use crate::{Problem, cross, validate_object};
+
+/// What a change touches, so that the rest need not be built again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touched {
+    /// Nothing that the mesh reads.
+    Nothing,
+    /// Endpoints and pods only.
+    Endpoints,
+    /// Services or configuration.
+    Config,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    checked: Option<Checked>,
+    problems: Vec<Problem>,
+}
+
+/// The objects of the mesh.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    entries: BTreeMap<ObjectRef, Entry>,
+}
+
+impl Inventory {
+    /// Adds or replaces an object.
+    pub fn apply(&mut self, object: &Value) -> Touched {
+        let key = ObjectRef::of(object);
+        let (checked, problems) = validate_object(object);
+        let previous = self.entries.get(&key);
+        if previous.is_some_and(|old| old.checked == checked && old.problems == problems) {
+            return Touched::Nothing;
+        }
+        let touched = touched(&key.kind);
+        self.entries.insert(key, Entry { checked, problems });
+        touched
+    }
+
+    /// Takes an object away.
+    pub fn remove(&mut self, object: &Value) -> Touched {
+        let key = ObjectRef::of(object);
+        match self.entries.remove(&key) {
+            Some(_) => touched(&key.kind),
+            None => Touched::Nothing,
+        }
+    }
+
+    /// Takes away every object of a kind that `keep` does not name; for a fresh list of a collection.
+    pub fn retain(&mut self, kind: &str, keep: impl Fn(&ObjectRef) -> bool) -> Touched {
+        let before = self.entries.len();
+        self.entries.retain(|key, _| key.kind != kind || keep(key));
+        if before == self.entries.len() { Touched::Nothing } else { touched(kind) }
+    }
+
+    /// The mesh as it is now.
+    #[must_use]
+    pub fn model(&self) -> (MeshModel, Vec<Problem>) {
+        let mut model = MeshModel::default();
+        let mut problems = Vec::new();
+        for entry in self.entries.values() {
+            problems.extend(entry.problems.iter().cloned());
+            if let Some(checked) = &entry.checked {
+                add(&mut model, checked);
+            }
+        }
+        in_precedence(&mut model);
+        problems.extend(cross::check(&model));
+        (model, problems)
+    }
+}
+
+fn touched(kind: &str) -> Touched {
+    match kind {
+        "EndpointSlice" | "Pod" => Touched::Endpoints,
+        "Service"
+        | "Namespace"
+        | "VirtualService"
+        | "DestinationRule"
+        | "Gateway"
+        | "PeerAuthentication"
+        | "AuthorizationPolicy" => Touched::Config,
+        _ => Touched::Nothing,
+    }
+}
+
+fn add(model: &mut MeshModel, checked: &Checked) {
+    match checked {
+        Checked::Service(object) => model.services.push(Arc::clone(object)),
+        Checked::EndpointSlice(object) => model.slices.push(Arc::clone(object)),
+        Checked::Pod(object) => model.pods.push(Arc::clone(object)),
+        Checked::Namespace(object) => model.namespaces.push(Arc::clone(object)),
+        Checked::ServiceAccount(object) => model.accounts.push(Arc::clone(object)),
+        Checked::VirtualService(object) => model.virtual_services.push(Arc::clone(object)),
+        Checked::DestinationRule(object) => model.destination_rules.push(Arc::clone(object)),
+        Checked::Gateway(object) => model.gateways.push(Arc::clone(object)),
+        Checked::PeerAuthentication(object) => {
+            model.peer_authentications.push(Arc::clone(object));
+        }
+        Checked::AuthorizationPolicy(object) => {
+            model.authorization_policies.push(Arc::clone(object));
+        }
+    }
+}
+
+fn in_precedence(model: &mut MeshModel) {
+    fn sort<T>(objects: &mut [Arc<Object<T>>]) {
+        objects.sort_by(|a, b| a.precedence(b));
+    }
+    sort(&mut model.services);
+    sort(&mut model.virtual_services);
+    sort(&mut model.destination_rules);
+    sort(&mut model.gateways);
+    sort(&mut model.peer_authentications);
+    sort(&mut model.authorization_policies);
+}

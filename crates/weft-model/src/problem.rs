@@ -1,0 +1,176 @@
+//! What is wrong with an object, as data.
+//!
+//! In: findings of the checks. Out: one clear sentence each. Holds: the code of a kind of problem never changes.
+
+use std::fmt;
+
+use serde_json::Value;
+use weft_api::meta::Metadata;
+use weft_api::yaml::Document;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The object, or the named part of it, is not in force.
+    Error,
+    /// It is in force, but does something that will surprise.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// Which object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// `kind`
+    pub kind: String,
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// Names an object.
+    #[must_use]
+    pub fn of(object: &Value) -> Self {
+        let meta = Metadata::of(object);
+        let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+        Self { kind: kind.to_owned(), namespace: meta.namespace, name: meta.name }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// Where in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// File name as the user gave it.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A field of an object, as a JSON pointer; shown as `spec.http[0].timeout`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Field(pub String);
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.split('/').skip(1).enumerate() {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            if step.bytes().all(|b| b.is_ascii_digit()) {
+                write!(f, "[{step}]")?;
+            } else if step.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+                write!(f, "[{step:?}]")?;
+            } else if index == 0 {
+                write!(f, "{step}")?;
+            } else {
+                write!(f, ".{step}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One problem of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// Which kind of problem: Istio's analyzer code where it has one, else ours (`WEFT...`).
+    pub code: &'static str,
+    /// Of which object.
+    pub object: ObjectRef,
+    /// In which field; empty for the object as a whole.
+    pub field: Field,
+    /// In which file, once [`Problem::located`].
+    pub place: Option<Place>,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl Problem {
+    /// The same problem, with its place in the file that the object came from.
+    #[must_use]
+    pub fn located(mut self, document: &Document) -> Self {
+        let position = document.position(&self.field.0);
+        let (line, column) = (position.line, position.column);
+        self.place = Some(Place { file: document.file.clone(), line, column });
+        self
+    }
+
+    /// True when the object is refused because of it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}: {}: ", self.severity, self.object)?;
+        if !self.field.0.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.what)?;
+        if !self.fix.is_empty() {
+            write!(f, "; {}", self.fix)?;
+        }
+        write!(f, " [{}]", self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_reads_as_one_sentence_with_its_place() {
+        let problem = Problem {
+            severity: Severity::Error,
+            code: "WEFT0001",
+            object: ObjectRef {
+                kind: "VirtualService".into(),
+                namespace: "payments".into(),
+                name: "p".into(),
+            },
+            field: Field("/spec/http/0/match/0/headers/x-a.b/exat".into()),
+            place: Some(Place { file: "a.yaml".into(), line: 3, column: 5 }),
+            what: "unknown field".into(),
+            fix: "did you mean `exact`?".into(),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "a.yaml:3:5: error: VirtualService payments/p: spec.http[0].match[0].headers[\"x-a.b\"].exat: \
+             unknown field; did you mean `exact`? [WEFT0001]"
+        );
+    }
+}
