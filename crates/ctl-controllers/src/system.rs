@@ -14,13 +14,12 @@ pub const NODE_ADDRESS: &str = "10.244.0.1";
 pub fn objects() -> Vec<Value> {
     let mut all: Vec<Value> =
         ["default", "kube-system", "kube-public", "istio-system"].map(namespace).into();
-    all.extend(service_at("default", "kubernetes", Some("10.96.0.1"), &[("https", 443, 6443)]));
     let control = [
         ("grpc-xds", 15010, 15010),
         ("https-dns", 15012, 15012),
         ("http-monitoring", 15014, 15014),
     ];
-    all.extend(service_at("istio-system", "istiod", None, &control));
+    all.extend(service_at("istio-system", "istiod", &control));
     all.extend(dns());
     all.extend(ingress());
     all
@@ -56,12 +55,7 @@ fn namespace(name: &str) -> Value {
 }
 
 /// A Service without selector whose one endpoint is the node.
-fn service_at(
-    namespace: &str,
-    name: &str,
-    ip: Option<&str>,
-    ports: &[(&str, u16, u16)],
-) -> [Value; 2] {
+fn service_at(namespace: &str, name: &str, ports: &[(&str, u16, u16)]) -> [Value; 2] {
     let service_ports: Vec<Value> = ports
         .iter()
         .map(|(name, port, target)| json!({"name": name, "port": port, "targetPort": target, "protocol": "TCP"}))
@@ -70,12 +64,9 @@ fn service_at(
         .iter()
         .map(|(name, _, target)| json!({"name": name, "port": target, "protocol": "TCP"}))
         .collect();
-    let mut service = json!({"apiVersion": "v1", "kind": "Service",
+    let service = json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
         "spec": {"ports": service_ports}});
-    if let Some(ip) = ip {
-        service["spec"]["clusterIP"] = json!(ip);
-    }
     let slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4", "ports": slice_ports,

@@ -1,14 +1,26 @@
-//! The control plane of `weft up`: API server, store, controllers, xDS and CA in one process.
+//! The control plane of `weft up`: API server, store, controllers, discovery and certificates in one process.
 //!
 //! In: a state folder, the inherited host socket, the address of the node in the mesh namespace.
 //! Out: nothing; runs until `shutdown` fires or a part fails for good.
+//! Holds: what was acknowledged before an end, also a forced one, is there after the next start.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
+use ctl_admission::MeshSettings;
+use ctl_apiserver::tokens::TokenKey;
+use ctl_apiserver::{Registry, Server};
+use ctl_ca::Ca;
+use ctl_source::Source;
+use ctl_store::Store;
 use tokio_util::sync::CancellationToken;
+use weft_rt::Clock;
 
-use crate::Dataplane;
+use crate::admission::MeshAdmission;
+use crate::tokens::Tokens;
+use crate::{Dataplane, pipeline, serve};
 
 /// What the embedded control plane is started with.
 #[derive(Debug)]
@@ -17,7 +29,7 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Loopback socket of the host, bound before the namespaces were unshared.
     pub api_listener: TcpListener,
-    /// Address of the node in the mesh namespace; API, xDS, CA and metrics listen on it.
+    /// Address of the node in the mesh namespace; API, discovery, certificates and metrics listen on it.
     pub mesh_bind: IpAddr,
     /// Default data plane of injected pods.
     pub dataplane: Dataplane,
@@ -25,11 +37,73 @@ pub struct Options {
     pub shutdown: CancellationToken,
 }
 
+const API_PORT: u16 = 6443;
+
 /// Runs until shutdown.
 ///
 /// # Errors
 /// When the store, a certificate or a socket cannot be opened: the message says which and why.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    options.shutdown.cancelled().await;
+    let Options { state_dir, api_listener, mesh_bind, dataplane, shutdown } = options;
+    let clock = Clock::real();
+    let store = Store::open(state_dir.join("store.redb")).context("store.redb")?;
+    let settings = MeshSettings {
+        dataplane: match dataplane {
+            Dataplane::Weft => ctl_admission::Dataplane::Weft,
+            Dataplane::Envoy => ctl_admission::Dataplane::Envoy,
+        },
+        ..MeshSettings::default()
+    };
+    let tokens = TokenKey::open(&state_dir).context("token key")?;
+    let registry =
+        Registry::new(store, Box::new(MeshAdmission { settings }), tokens, clock.clone());
+    registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
+    let source: Arc<dyn Source> = Arc::new(registry.clone());
+    ctl_controllers::system::ensure(&*source).await.context("the system's objects")?;
+    let server =
+        Server::new(&state_dir, registry.clone(), state_dir.join("node.sock"), shutdown.clone())
+            .context("certificates of the API server")?;
+    let host = api_listener.local_addr().context("the API server's socket")?;
+    api_listener.set_nonblocking(true).context("the API server's socket")?;
+    let host_socket = tokio::net::TcpListener::from_std(api_listener)?;
+    let inside = SocketAddr::new(mesh_bind, API_PORT);
+    let mesh_socket = tokio::net::TcpListener::bind(inside)
+        .await
+        .with_context(|| format!("API server on {inside}"))?;
+    let ca = Arc::new(
+        Ca::open_or_create(&state_dir.join("ca"), clock.clone())
+            .context("certificate authority")?,
+    );
+    let config = ctl_controllers::Config {
+        mesh_root_pem: ca.root_pem().to_owned(),
+        api_ca_pem: server.pki().ca_pem().to_owned(),
+    };
+    let push = pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone()).await?;
+    let services = serve::Services {
+        push,
+        ca,
+        tokens: Tokens(registry.clone()),
+        clock: clock.clone(),
+        stop: shutdown.clone(),
+    };
+    serve::start(services, mesh_bind).await?;
+    let keeper = registry.clone();
+    let stop = shutdown.clone();
+    let house = tokio::spawn(async move { keeper.keep_house(stop).await });
+    let controllers = tokio::spawn(ctl_controllers::run(source, config, clock, shutdown.clone()));
+    // Credentials appear last: whoever waits for them finds everything served.
+    let served = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(vec![host_socket, mesh_socket]).await }
+    });
+    server.write_node_kubeconfig(&state_dir.join("apiserver/node.kubeconfig"), inside)?;
+    server.write_admin_kubeconfig(&state_dir.join("kubeconfig"), host)?;
+    tracing::info!(api = %host, %mesh_bind, "the control plane serves");
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        ended = controllers => ended?.context("the controllers ended")?,
+    }
+    served.await?.context("the API server")?;
+    house.await?;
     Ok(())
 }

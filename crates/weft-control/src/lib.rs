@@ -4,7 +4,13 @@
 //! Holds: `pipeline.rs` reads from top to bottom as the configuration walk.
 //! Never: a rule of the mesh; those live in the rooms that are wired here.
 
+mod admission;
+mod debug;
 pub mod embedded;
+mod pipeline;
+mod serve;
+mod tokens;
+mod world;
 
 /// Which program runs as sidecar and gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -72,6 +72,8 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let mut node = start(&options, &folder, theirs)?;
     let files = [api.as_fd(), http.as_fd(), https.as_fd(), lock.as_fd()];
     hand_over::send(&ours, files).map_err(|error| Failure::new(format!("hand over: {error}")))?;
+    // Dropping it would unlock it for the node too, which now holds the same open file.
+    std::mem::forget(lock);
     let arrived = arrive(&options, &folder, objects, &mut node, &clock).await;
     let (ready, all) = match arrived {
         Ok(progress) => progress,
@@ -85,7 +87,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let seconds = clock.now().saturating_duration_since(began).as_secs_f64();
     println!("{ready} of {all} pods ready after {seconds:.1} s");
     guide(&options, &folder);
-    drop((lock, ours));
+    drop(ours);
     if !options.detach {
         stay(&folder, &mut node).await?;
     }

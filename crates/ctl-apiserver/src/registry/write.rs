@@ -46,7 +46,7 @@ impl Registry {
         options: WriteOptions,
     ) -> Result<Written, Fault> {
         metadata::stamp_kind(kind, &mut object)?;
-        let mut warnings = strict::check(kind, &object, options.field_validation)?;
+        let mut warnings = strict::check(kind, &mut object, options.field_validation)?;
         let name = metadata::settle_name(kind, namespace, &mut object, &random_tail)?;
         let labels = self.open_namespace(kind, namespace)?;
         let meta = metadata::of(&mut object)?;
@@ -78,6 +78,10 @@ impl Registry {
         name: &str,
         mut object: Value,
     ) -> Result<Object, Fault> {
+        // Said first: an existing Service would else be told that its own address is taken.
+        if self.inner.store.get(&key(kind, namespace, name)).is_some() {
+            return Err(Fault::exists(kind, name));
+        }
         let _guard = self.give_address(kind, name, &mut object, None).await?;
         let write =
             Write { key: key(kind, namespace, name), expect: Expect::Absent, object: Some(object) };
@@ -150,7 +154,7 @@ impl Registry {
             next = now.as_ref().clone();
             next["status"] = status;
         } else {
-            warnings = strict::check(kind, &next, options.field_validation)?;
+            warnings = strict::check(kind, &mut next, options.field_validation)?;
             metadata::keep_stable(kind, &mut next, now)?;
             keep_status(kind, &mut next, now);
             defaults::apply(kind, &mut next);

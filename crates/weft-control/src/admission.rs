@@ -1,0 +1,38 @@
+//! What the mesh has to say before an object is stored: pods get their proxy, wrong objects are refused.
+//! In: an object about to be stored. Out: the object as it is stored, warnings, or a refusal.
+
+use ctl_admission::{MeshSettings, inject};
+use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Operation, Warning};
+use serde_json::Value;
+
+/// Admission of the mesh.
+#[derive(Debug)]
+pub(crate) struct MeshAdmission {
+    pub(crate) settings: MeshSettings,
+}
+
+impl Admission for MeshAdmission {
+    fn mutate(&self, context: &AdmissionContext<'_>, object: &mut Value) -> Result<(), Denied> {
+        let pod = context.kind.group.is_empty() && context.kind.kind == "Pod";
+        if !pod || context.operation != Operation::Create {
+            return Ok(());
+        }
+        let namespace = context.namespace.unwrap_or_default();
+        match inject(object, namespace, context.namespace_labels, &self.settings) {
+            Ok(decision) => {
+                tracing::debug!(namespace, ?decision, "injection");
+                Ok(())
+            }
+            Err(refused) => Err(Denied { field: refused.field, why: refused.why }),
+        }
+    }
+
+    fn validate(
+        &self,
+        _context: &AdmissionContext<'_>,
+        _object: &Value,
+        _old: Option<&Value>,
+    ) -> Result<Vec<Warning>, Denied> {
+        Ok(Vec::new())
+    }
+}

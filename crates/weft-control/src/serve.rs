@@ -1,0 +1,89 @@
+//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery and certificates over TLS), 15014 (debug).
+//! In: an address, the services. Out: servers until told to stop. Holds: 15010 answers the node alone.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ctl_ca::{Ca, CaService, ServerIdentity, tls_incoming};
+use ctl_push::{Access, PushServer, World};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use weft_proto::ca::CertificateServer;
+use weft_rt::Clock;
+use weft_types::TrustDomain;
+
+use crate::tokens::Tokens;
+
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Names under which proxies know the control plane.
+const NAMES: &[&str] = &[
+    "istiod.istio-system.svc",
+    "istiod.istio-system.svc.cluster.local",
+    "istiod.istio-system",
+    "istiod",
+];
+
+/// What the ports serve.
+pub(crate) struct Services<W: World> {
+    pub(crate) push: PushServer<W>,
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) tokens: Tokens,
+    pub(crate) clock: Clock,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Binds all ports first, then serves them in the background.
+///
+/// # Errors
+/// When a port is taken or the server's certificate cannot be made.
+pub(crate) async fn start<W: World>(services: Services<W>, address: IpAddr) -> anyhow::Result<()> {
+    let Services { push, ca, tokens, clock, stop } = services;
+    let bind = async |port: u16| {
+        let at = SocketAddr::new(address, port);
+        TcpListener::bind(at).await.with_context(|| format!("control plane port {at}"))
+    };
+    let (plain, secure, debug) = (bind(15010).await?, bind(15012).await?, bind(15014).await?);
+    let identity =
+        ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
+    let incoming = tls_incoming(secure, identity.server_config()?, clock.clone());
+    tokio::spawn(until(stop.clone(), identity.keep(clock)));
+    let domain: TrustDomain = "cluster.local".parse().context("trust domain")?;
+    let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
+    let tls = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_service(push.service(Access::Proven(Arc::new(tokens))))
+        .add_service(CertificateServer::new(Arc::clone(&authority)))
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let local: fn(SocketAddr) -> bool =
+        |peer| peer.ip().is_loopback() || peer.ip().to_string() == "10.244.0.1";
+    let open = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_service(push.service(Access::From(local)))
+        .serve_with_incoming_shutdown(
+            tokio_stream::wrappers::TcpListenerStream::new(plain),
+            stop.clone().cancelled_owned(),
+        );
+    tokio::spawn(told("15012", tls));
+    tokio::spawn(told("15010", open));
+    tokio::spawn(crate::debug::serve(debug, push, authority, stop));
+    Ok(())
+}
+
+async fn told(
+    port: &'static str,
+    server: impl Future<Output = Result<(), tonic::transport::Error>>,
+) {
+    if let Err(error) = server.await {
+        tracing::error!(port, %error, "the port is not served any more");
+    }
+}
+
+async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = task => {}
+    }
+}

@@ -1,0 +1,48 @@
+//! Service-account tokens, judged by whoever issued them.
+//! In: a token. Out: who holds it, in the words of the certificate authority and of the push server.
+
+use ctl_apiserver::Registry;
+use ctl_apiserver::tokens::Claims;
+use ctl_ca::{AUDIENCE, Caller, TokenError, TokenVerifier, bearer};
+use ctl_push::{Identity, StreamAuth};
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+/// Asks the embedded API server.
+#[derive(Debug, Clone)]
+pub(crate) struct Tokens(pub(crate) Registry);
+
+impl Tokens {
+    fn claims(&self, token: &str, audience: &str) -> Result<Claims, String> {
+        self.0.verify_token(token, audience).map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenVerifier for Tokens {
+    async fn verify(&self, token: &str, audience: &str) -> Result<Caller, TokenError> {
+        let claims = self.claims(token, audience).map_err(TokenError::Invalid)?;
+        Ok(Caller {
+            namespace: claims.namespace,
+            service_account: claims.service_account,
+            pod: claims.pod.map(|pod| pod.name),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl StreamAuth for Tokens {
+    async fn authenticate(&self, metadata: &MetadataMap) -> Result<Identity, Status> {
+        let token = bearer(metadata).ok_or_else(|| {
+            Status::unauthenticated(
+                "port 15012 wants a service-account token: authorization: Bearer …",
+            )
+        })?;
+        let claims = self.claims(token, AUDIENCE).map_err(Status::unauthenticated)?;
+        Ok(Identity {
+            namespace: claims.namespace,
+            service_account: claims.service_account,
+            pod: claims.pod.map(|pod| pod.name),
+        })
+    }
+}
