@@ -1,1 +1,97 @@
-//! (to be written)
+//! One immutable version of the mesh, indexed for translation.
+//!
+//! In: a validated [`MeshModel`]. Out: [`MeshSnapshot`], cheap to clone, never changed after it is built.
+//! Holds: configuration and endpoints are separate, so that a change of endpoints shares the rest.
+//! Never: protobuf, I/O, locks.
+
+mod authn;
+mod config;
+mod rules;
+mod service;
+mod visibility;
+mod workloads;
+
+use std::sync::Arc;
+
+pub use authn::Mtls;
+pub use config::Config;
+pub use rules::{Policy, Rule, Subset};
+pub use service::{Port, Service};
+pub use visibility::Visibility;
+use weft_model::MeshModel;
+pub use workloads::{Endpoint, Workloads};
+
+/// Facts of the whole mesh that no object says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeshSettings {
+    /// Where mesh-wide policies stand.
+    pub root_namespace: String,
+    /// Trust domain of every identity.
+    pub trust_domain: String,
+    /// Domain of service names.
+    pub domain: String,
+    /// Where proxies write their access log, such as `/dev/stdout`; `None` for no log.
+    pub access_log: Option<String>,
+}
+
+impl Default for MeshSettings {
+    fn default() -> Self {
+        Self {
+            root_namespace: "istio-system".to_owned(),
+            trust_domain: "cluster.local".to_owned(),
+            domain: "cluster.local".to_owned(),
+            access_log: None,
+        }
+    }
+}
+
+/// One version of the mesh.
+#[derive(Debug, Clone)]
+pub struct MeshSnapshot {
+    version: u64,
+    settings: Arc<MeshSettings>,
+    config: Arc<Config>,
+    workloads: Arc<Workloads>,
+}
+
+impl MeshSnapshot {
+    /// Indexes a model.
+    #[must_use]
+    pub fn build(version: u64, settings: Arc<MeshSettings>, model: &MeshModel) -> Self {
+        let config = Arc::new(Config::build(&settings, model));
+        let workloads = Arc::new(Workloads::build(&settings, &config, model));
+        Self { version, settings, config, workloads }
+    }
+
+    /// The same configuration with the endpoints and pods of a newer model; for changes that touch nothing else.
+    #[must_use]
+    pub fn with_endpoints(&self, version: u64, model: &MeshModel) -> Self {
+        let workloads = Arc::new(Workloads::build(&self.settings, &self.config, model));
+        let (settings, config) = (Arc::clone(&self.settings), Arc::clone(&self.config));
+        Self { version, settings, config, workloads }
+    }
+
+    /// Counts up with every change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Facts of the whole mesh.
+    #[must_use]
+    pub fn settings(&self) -> &MeshSettings {
+        &self.settings
+    }
+
+    /// Services and what users configured.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Pods and endpoints.
+    #[must_use]
+    pub fn workloads(&self) -> &Arc<Workloads> {
+        &self.workloads
+    }
+}

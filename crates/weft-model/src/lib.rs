@@ -21,6 +21,8 @@ pub use problem::{Field, ObjectRef, Place, Problem, Severity};
 pub use protocol::Protocol;
 
 use serde_json::Value;
+/// What users write; a checked object keeps those words.
+pub use weft_api as api;
 
 /// Validates a whole set of objects: each by itself, then how they point at each other.
 pub fn validate<'a>(raw: impl IntoIterator<Item = &'a Value>) -> (MeshModel, Vec<Problem>) {

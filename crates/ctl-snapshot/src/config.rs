@@ -1,0 +1,147 @@
+//! Services and configuration, indexed by who asks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use weft_model::api::authorization_policy::AuthorizationPolicy;
+use weft_model::api::gateway::Gateway;
+use weft_model::api::peer_authentication::PeerAuthentication;
+use weft_model::api::virtual_service::VirtualService;
+use weft_model::{Host, MeshModel, Object, Objects};
+
+use crate::authn::{self, Mtls};
+use crate::rules::{Rule, Rules};
+use crate::{MeshSettings, Service, Visibility};
+
+/// Everything that users wrote and that is no endpoint.
+#[derive(Debug)]
+pub struct Config {
+    root: String,
+    services: BTreeMap<Host, Arc<Service>>,
+    virtual_services: Vec<(Visibility, Arc<Object<VirtualService>>)>,
+    rules: Rules,
+    gateways: Objects<Gateway>,
+    peer_authentications: Objects<PeerAuthentication>,
+    policies: HashMap<String, Objects<AuthorizationPolicy>>,
+    selector_keys: BTreeSet<String>,
+    source_keys: BTreeSet<String>,
+}
+
+impl Config {
+    pub(crate) fn build(settings: &MeshSettings, model: &MeshModel) -> Self {
+        let services = model.services.iter().filter_map(|object| {
+            let service = Service::of(object, settings)?;
+            Some((service.host.clone(), Arc::new(service)))
+        });
+        let virtual_services = model.virtual_services.iter().map(|object| {
+            let entries = object.spec.export_to.iter().map(String::as_str);
+            (Visibility::new(entries, &object.meta.namespace), Arc::clone(object))
+        });
+        let mut policies: HashMap<String, Objects<AuthorizationPolicy>> = HashMap::new();
+        for object in &model.authorization_policies {
+            policies.entry(object.meta.namespace.clone()).or_default().push(Arc::clone(object));
+        }
+        Self {
+            root: settings.root_namespace.clone(),
+            services: services.collect(),
+            virtual_services: virtual_services.collect(),
+            rules: Rules::build(settings, &model.destination_rules),
+            gateways: model.gateways.clone(),
+            peer_authentications: model.peer_authentications.clone(),
+            policies,
+            selector_keys: selector_keys(model),
+            source_keys: source_keys(model),
+        }
+    }
+
+    /// Every service, by host.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.services.values()
+    }
+
+    /// The services that proxies of a namespace see, by host.
+    pub fn services_for<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Service>> + 'a {
+        self.services.values().filter(move |service| service.visibility.includes(namespace))
+    }
+
+    /// A service by its full name.
+    #[must_use]
+    pub fn service(&self, host: &Host) -> Option<&Arc<Service>> {
+        self.services.get(host)
+    }
+
+    /// The VirtualServices that proxies of a namespace see, oldest first.
+    pub fn virtual_services_for<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Object<VirtualService>>> + 'a {
+        let visible = self.virtual_services.iter().filter(move |(to, _)| to.includes(namespace));
+        visible.map(|(_, object)| object)
+    }
+
+    /// The rule that a client of a namespace uses for a service.
+    #[must_use]
+    pub fn rule(&self, client: &str, service: &Service) -> Option<&Arc<Rule>> {
+        self.rules.find(client, &service.host, &service.namespace, &self.root)
+    }
+
+    /// The Gateways that gateway pods with these labels serve, oldest first.
+    pub fn gateways_for<'a>(
+        &'a self,
+        labels: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Object<Gateway>>> + 'a {
+        self.gateways.iter().filter(move |object| {
+            object.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        })
+    }
+
+    /// What a port of a workload accepts.
+    #[must_use]
+    pub fn mtls(&self, namespace: &str, labels: &BTreeMap<String, String>, port: u16) -> Mtls {
+        authn::mode(&self.peer_authentications, &self.root, namespace, labels, port)
+    }
+
+    /// The policies that apply to a workload: the mesh's, then its namespace's.
+    #[must_use]
+    pub fn policies(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Vec<&Arc<Object<AuthorizationPolicy>>> {
+        let mut places = vec![self.root.as_str()];
+        if namespace != self.root {
+            places.push(namespace);
+        }
+        let found = places.into_iter().filter_map(|place| self.policies.get(place)).flatten();
+        found.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
+    }
+
+    /// Labels that some selector looks at; others make no difference to a workload's configuration.
+    #[must_use]
+    pub fn selector_keys(&self) -> &BTreeSet<String> {
+        &self.selector_keys
+    }
+
+    /// Labels that some VirtualService looks at in clients.
+    #[must_use]
+    pub fn source_keys(&self) -> &BTreeSet<String> {
+        &self.source_keys
+    }
+}
+
+fn selector_keys(model: &MeshModel) -> BTreeSet<String> {
+    let peers = model.peer_authentications.iter().filter_map(|o| o.spec.selector.as_ref());
+    let policies = model.authorization_policies.iter().filter_map(|o| o.spec.selector.as_ref());
+    let workloads = peers.chain(policies).flat_map(|selector| selector.match_labels.keys());
+    let gateways = model.gateways.iter().flat_map(|gateway| gateway.spec.selector.keys());
+    workloads.chain(gateways).cloned().collect()
+}
+
+fn source_keys(model: &MeshModel) -> BTreeSet<String> {
+    let routes = model.virtual_services.iter().flat_map(|object| &object.spec.http);
+    let matches = routes.flat_map(|route| &route.matches);
+    matches.flat_map(|found| found.source_labels.keys()).cloned().collect()
+}

@@ -1,0 +1,40 @@
+//! Who may see an object.
+
+use std::collections::BTreeSet;
+
+/// Namespaces that an object is exported to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody.
+    All,
+    /// These only; none at all for `~`.
+    Namespaces(BTreeSet<String>),
+}
+
+impl Visibility {
+    /// Reads `exportTo`; an empty one means everybody.
+    #[must_use]
+    pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>, own: &str) -> Self {
+        let mut any = false;
+        let mut namespaces = BTreeSet::new();
+        for entry in entries {
+            any = true;
+            match entry {
+                "*" => return Self::All,
+                "." => drop(namespaces.insert(own.to_owned())),
+                "~" => {}
+                namespace => drop(namespaces.insert(namespace.to_owned())),
+            }
+        }
+        if any { Self::Namespaces(namespaces) } else { Self::All }
+    }
+
+    /// Whether proxies of a namespace see it.
+    #[must_use]
+    pub fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespaces(namespaces) => namespaces.contains(namespace),
+        }
+    }
+}
