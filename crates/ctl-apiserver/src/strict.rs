@@ -1,19 +1,179 @@
-//! Fields that nobody knows.
+//! Fields that nobody knows, and values of the wrong type.
 //!
-//! In: an object of a built-in kind as the user wrote it. Out: the paths that are unknown, or of the wrong type.
+//! In: an object of a built-in kind as the user wrote it. Out: the same without unknown fields, and what was found.
 //! How: the object is read into Kubernetes' own type and written again; what is lost on the way is unknown.
+//! Never: the mesh kinds; their schema comes through [`crate::Admission`].
 
 use ctl_source::kinds::KindInfo;
-use serde_json::Value;
+use k8s_openapi::api::{apps, batch, core, discovery};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::admission::{FieldValidation, Warning};
 use crate::fault::Fault;
 
-/// Holds the object against its schema, where there is one.
+/// Reads into the type and writes again.
+type Round = fn(&Value) -> Result<Value, serde_json::Error>;
+
+fn round<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(T::deserialize(object)?)
+}
+
+fn type_of(kind: &KindInfo) -> Option<Round> {
+    Some(match (kind.group, kind.kind) {
+        ("", "Namespace") => round::<core::v1::Namespace>,
+        ("", "Node") => round::<core::v1::Node>,
+        ("", "Pod") => round::<core::v1::Pod>,
+        ("", "Service") => round::<core::v1::Service>,
+        ("", "ServiceAccount") => round::<core::v1::ServiceAccount>,
+        ("", "Secret") => round::<core::v1::Secret>,
+        ("", "ConfigMap") => round::<core::v1::ConfigMap>,
+        ("", "Event") => round::<core::v1::Event>,
+        ("apps", "Deployment") => round::<apps::v1::Deployment>,
+        ("apps", "ReplicaSet") => round::<apps::v1::ReplicaSet>,
+        ("batch", "Job") => round::<batch::v1::Job>,
+        ("discovery.k8s.io", "EndpointSlice") => round::<discovery::v1::EndpointSlice>,
+        _ => return None,
+    })
+}
+
+/// Holds the object against its schema, where there is one, and removes what is unknown.
 pub(crate) fn check(
-    _kind: &KindInfo,
-    _object: &Value,
-    _level: FieldValidation,
+    kind: &KindInfo,
+    object: &mut Value,
+    level: FieldValidation,
 ) -> Result<Vec<Warning>, Fault> {
-    Ok(Vec::new())
+    let Some(round) = type_of(kind) else { return Ok(Vec::new()) };
+    quantities(object);
+    let known = round(object).map_err(|e| mistyped(round, object, &e))?;
+    let mut unknown = Vec::new();
+    prune(object, &known, "", &mut unknown);
+    let told = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+    match level {
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Warn => Ok(told.collect()),
+        FieldValidation::Strict if unknown.is_empty() => Ok(Vec::new()),
+        FieldValidation::Strict => {
+            let told: Vec<_> = told.collect();
+            Err(Fault::bad(format!(
+                "{} in version \"{}\" is refused: {}; correct or remove it",
+                kind.kind,
+                kind.versions[0],
+                told.join(", ")
+            )))
+        }
+    }
+}
+
+/// Quantities may be written as numbers; they are kept as texts.
+fn quantities(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(quantities),
+        Value::Object(map) => {
+            for (name, inner) in map {
+                match (name.as_str(), &mut *inner) {
+                    (
+                        "limits" | "requests" | "capacity" | "allocatable",
+                        Value::Object(amounts),
+                    ) => {
+                        amounts
+                            .values_mut()
+                            .filter(|a| a.is_number())
+                            .for_each(|a| *a = json!(a.to_string()));
+                    }
+                    _ => quantities(inner),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn prune(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>) {
+    match (value, known) {
+        (Value::Object(value), Value::Object(known)) => value.retain(|name, inner| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match known.get(name) {
+                Some(known) => prune(inner, known, &path, unknown),
+                None if inner.is_null() => {}
+                None => {
+                    unknown.push(path);
+                    return false;
+                }
+            }
+            true
+        }),
+        (Value::Array(value), Value::Array(known)) => {
+            for (at, (inner, known)) in value.iter_mut().zip(known).enumerate() {
+                prune(inner, known, &format!("{path}[{at}]"), unknown);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Names the field that cannot be read: the first one without which the object could be.
+fn mistyped(round: Round, object: &Value, error: &serde_json::Error) -> Fault {
+    let mut leaves = Vec::new();
+    collect(object, String::new(), &mut leaves);
+    let culprit = leaves.into_iter().find(|pointer| {
+        let mut without = object.clone();
+        if let Some(slot) = without.pointer_mut(pointer) {
+            *slot = Value::Null;
+        }
+        round(&without).is_ok()
+    });
+    let path = culprit.map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
+    let path = path.unwrap_or_else(|| "the object".to_owned());
+    Fault::bad(format!("{path} cannot be read: {error}"))
+}
+
+fn collect(value: &Value, pointer: String, leaves: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                collect(inner, format!("{pointer}/{name}"), leaves);
+            }
+        }
+        Value::Array(items) => {
+            for (at, inner) in items.iter().enumerate() {
+                collect(inner, format!("{pointer}/{at}"), leaves);
+            }
+        }
+        _ => {}
+    }
+    if !pointer.is_empty() {
+        leaves.push(pointer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::admission::FieldValidation::{Strict, Warn};
+    use ctl_source::kinds;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_fields_are_named_by_path() {
+        let pod = kinds::find("", "Pod").unwrap();
+        let written = json!({ "metadata": { "name": "a" }, "spec": { "containers": [
+            { "name": "a", "imagge": "x", "resources": { "limits": { "cpu": 1 } } }] } });
+        let refused = check(pod, &mut written.clone(), Strict).unwrap_err();
+        assert!(refused.message.contains("spec.containers[0].imagge"), "{refused}");
+        let mut pruned = written;
+        assert_eq!(check(pod, &mut pruned, Warn).unwrap().len(), 1);
+        let container = &pruned["spec"]["containers"][0];
+        assert_eq!(*container, json!({ "name": "a", "resources": { "limits": { "cpu": "1" } } }));
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_by_path() {
+        let deployment = kinds::find("apps", "Deployment").unwrap();
+        let mut written = json!({ "metadata": { "name": "a" }, "spec": { "replicas": "many" } });
+        let refused = check(deployment, &mut written, Warn).unwrap_err();
+        assert!(refused.message.starts_with("spec.replicas cannot be read"), "{refused}");
+    }
 }

@@ -162,6 +162,7 @@ fn workload(object: &Value, found: &mut Problems) {
     let labels = &spec["template"]["metadata"]["labels"];
     for (name, value) in spec["selector"]["matchLabels"].as_object().into_iter().flatten() {
         if labels.get(name) != Some(value) {
+            let value = value.as_str().unwrap_or_default();
             let why = format!("must carry {name}={value}, which the selector asks for");
             found.push(("spec.template.metadata.labels".into(), why));
         }

@@ -1,7 +1,7 @@
 //! A server on a port of its own in a state folder of its own, and kubectl pointed at it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,12 @@ use std::time::Duration;
 use ctl_apiserver::tokens::TokenKey;
 use ctl_apiserver::{Admission, AdmitAll, Registry, Server};
 use ctl_store::Store;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
@@ -71,22 +74,7 @@ impl Cluster {
 
     /// A request by hand, over TLS but without a client certificate; the whole answer as text.
     pub(crate) async fn raw(&self, method: &str, path: &str, headers: &str) -> String {
-        use rustls::pki_types::pem::PemObject as _;
-        use rustls::pki_types::{CertificateDer, ServerName};
-        use tokio::io::AsyncReadExt as _;
-        let ca = self.state.path().join("apiserver/ca.crt");
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = connector.connect(name, stream).await.unwrap();
+        let mut stream = self.dial(None).await;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n"
         );
@@ -95,6 +83,50 @@ impl Cluster {
         // A server may close without a last word; what came before counts.
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Upgrades a connection as the admin, sends `word` and returns what comes back.
+    pub(crate) async fn upgraded(&self, path: &str, word: &[u8]) -> String {
+        let mut stream = self.dial(Some(&self.state.path().join("kubeconfig"))).await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = tokio::time::timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
+            head.push(byte);
+        }
+        has(&String::from_utf8_lossy(&head), "101 Switching Protocols");
+        stream.write_all(word).await.unwrap();
+        let mut back = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut back)).await.unwrap().ok();
+        String::from_utf8_lossy(&back).into_owned()
+    }
+
+    async fn dial(&self, kubeconfig: Option<&Path>) -> TlsStream<TcpStream> {
+        let ca = self.state.path().join("apiserver/ca.crt");
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match kubeconfig {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).unwrap();
+                let (cert, key) =
+                    (data(&text, "client-certificate-data"), data(&text, "client-key-data"));
+                let cert = CertificateDer::from_pem_slice(&cert).unwrap();
+                let key = PrivateKeyDer::from_pem_slice(&key).unwrap();
+                builder.with_client_auth_cert(vec![cert], key).unwrap()
+            }
+        };
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
     }
 
     pub(crate) fn command(&self, args: &str) -> Command {
@@ -141,6 +173,14 @@ impl Cluster {
         assert!(!output.status.success(), "kubectl {args} should fail\n{out}\n{err}");
         err
     }
+}
+
+/// A base64 field of a kubeconfig.
+fn data(text: &str, field: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let config: serde_json::Value = serde_yaml_ng::from_str(text).unwrap();
+    let encoded = config["users"][0]["user"][field].as_str().unwrap();
+    base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()
 }
 
 pub(crate) fn texts(output: &Output) -> (String, String) {

@@ -8,5 +8,7 @@
 )]
 
 mod harness;
+mod life;
+mod node;
 mod objects;
 mod writes;
