@@ -15,7 +15,11 @@ use serde_json::{Map, Value, json};
 pub(crate) fn apply(kind: &KindInfo, object: &mut Value) {
     let Some(object) = object.as_object_mut() else { return };
     match (kind.group, kind.kind) {
-        ("", "Pod") => pod::spec(child(object, "spec")),
+        ("", "Pod") => {
+            let spec = child(object, "spec");
+            pod::spec(spec);
+            pod::account(spec);
+        }
         ("", "Service") => service::spec(child(object, "spec")),
         ("", "Secret") => secret(object),
         ("", "Event") => put(object, "type", json!("Normal")),

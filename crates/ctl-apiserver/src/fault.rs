@@ -94,7 +94,11 @@ impl Fault {
     }
 
     pub(crate) fn media(what: &str) -> Self {
-        Self::new(415, "UnsupportedMediaType", format!("bodies of type {what} are not understood"))
+        Self::unsupported(format!("bodies of type {what} are not understood"))
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(415, "UnsupportedMediaType", message)
     }
 
     pub(crate) fn expired(message: impl Into<String>) -> Self {

@@ -25,4 +25,4 @@ pub use admission::{
 pub use fault::Fault;
 pub use pki::{Credential, Pki, PkiError};
 pub use registry::{DeleteOptions, Part, Propagation, Registry, WriteOptions, Written};
-pub use serve::Server;
+pub use serve::{Extra, Server};

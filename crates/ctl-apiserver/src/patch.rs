@@ -31,9 +31,11 @@ impl Patch {
             }
             "application/merge-patch+json" => Ok(Self::Merge(object(value()?)?)),
             "application/strategic-merge-patch+json" => Ok(Self::Strategic(object(value()?)?)),
-            "application/apply-patch+yaml" | "application/apply-patch+cbor" => Err(Fault::media(
-                "server-side apply; this version of Weft does not have it, use `kubectl apply` without --server-side: such",
-            )),
+            "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
+                Err(Fault::unsupported(
+                    "this version of Weft has no server-side apply: use `kubectl apply` without --server-side",
+                ))
+            }
             other => Err(Fault::media(other)),
         }
     }

@@ -8,6 +8,7 @@ mod delete;
 mod housekeeping;
 mod metadata;
 mod source;
+mod status;
 mod validate;
 mod watch;
 mod write;
@@ -26,7 +27,7 @@ use crate::fault::Fault;
 use crate::tokens::{Claims, TokenError, TokenKey};
 
 pub use delete::{DeleteOptions, Propagation};
-pub(crate) use write::has_status;
+pub(crate) use status::has_status;
 pub use write::{WriteOptions, Written};
 
 /// Part of an object that a request is about.

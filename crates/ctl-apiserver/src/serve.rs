@@ -38,18 +38,27 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long running requests may take after `stop`.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
+/// Answers of other rooms on paths below `/weft/`, for the admin: the JSON of a path, or `None` when there is none.
+pub type Extra = Arc<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
+
 /// The REST server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Server {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) node_socket: PathBuf,
     pub(crate) stop: CancellationToken,
+    pub(crate) extra: std::sync::OnceLock<Extra>,
     pki: Pki,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("registry", &self.registry).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -64,7 +73,20 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, PkiError> {
         let pki = Pki::open(state, registry.clock().clone())?;
-        Ok(Self { shared: Arc::new(Shared { registry, node_socket, stop, pki }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                registry,
+                node_socket,
+                stop,
+                extra: std::sync::OnceLock::new(),
+                pki,
+            }),
+        })
+    }
+
+    /// Serves other rooms' answers below `/weft/`; only the first call counts.
+    pub fn set_extra(&self, extra: Extra) {
+        self.shared.extra.get_or_init(|| extra);
     }
 
     /// The certificates.

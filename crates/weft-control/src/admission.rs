@@ -29,10 +29,25 @@ impl Admission for MeshAdmission {
 
     fn validate(
         &self,
-        _context: &AdmissionContext<'_>,
-        _object: &Value,
+        context: &AdmissionContext<'_>,
+        object: &Value,
         _old: Option<&Value>,
     ) -> Result<Vec<Warning>, Denied> {
-        Ok(Vec::new())
+        if !context.kind.custom {
+            return Ok(Vec::new());
+        }
+        let (_, problems) = weft_model::validate_object(object);
+        let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());
+        match errors.as_slice() {
+            [] => Ok(warnings.iter().map(|problem| problem.to_string()).collect()),
+            [first, ..] => Err(Denied {
+                field: first.field.to_string(),
+                why: errors
+                    .iter()
+                    .map(|p| format!("{} ({})", p.what, p.fix))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            }),
+        }
     }
 }

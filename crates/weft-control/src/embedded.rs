@@ -79,6 +79,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
     let push = pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone()).await?;
+    let ledger = push.ledger().clone();
+    server.set_extra(Arc::new(move |path| match path {
+        "/weft/debug/syncz" => serde_json::to_value(ledger.report()).ok(),
+        _ => None,
+    }));
     let services = serve::Services {
         push,
         ca,

@@ -27,6 +27,12 @@ pub(super) fn spec(spec: &mut Map<String, Value>) {
     each(spec, "volumes").for_each(volume);
 }
 
+/// A pod that names no account runs as `default`; a template leaves that to its pods.
+pub(super) fn account(spec: &mut Map<String, Value>) {
+    put(spec, "serviceAccountName", json!("default"));
+    put(spec, "serviceAccount", json!("default"));
+}
+
 fn container(container: &mut Map<String, Value>) {
     put(container, "resources", json!({}));
     put(container, "terminationMessagePath", json!("/dev/termination-log"));

@@ -7,6 +7,7 @@ use ctl_source::kinds::KindInfo;
 use ctl_store::{Expect, Write};
 use serde_json::{Value, json};
 
+use super::status::{bump, first_status, has_generation, keep_status};
 use super::{Part, Registry, key, metadata, text, validate};
 use crate::admission::{AdmissionContext, Denied, FieldValidation, Operation, Warning};
 use crate::fault::Fault;
@@ -273,57 +274,4 @@ fn random_tail() -> String {
         .iter()
         .map(|b| char::from(ALPHABET[usize::from(*b) % ALPHABET.len()]))
         .collect()
-}
-
-fn has_generation(kind: &KindInfo, object: &Value) -> bool {
-    !matches!(kind.kind, "Namespace" | "Node" | "Event")
-        && object.get("spec").is_some()
-        && !(kind.group.is_empty() && kind.kind == "Service")
-}
-
-/// Kinds whose status only the status sub-resource writes.
-pub(crate) fn has_status(kind: &KindInfo) -> bool {
-    kind.custom
-        || matches!(
-            kind.kind,
-            "Namespace"
-                | "Node"
-                | "Pod"
-                | "Service"
-                | "Deployment"
-                | "ReplicaSet"
-                | "Job"
-                | "CustomResourceDefinition"
-        )
-}
-
-fn first_status(kind: &KindInfo, object: &mut Value) {
-    let Some(root) = object.as_object_mut().filter(|_| has_status(kind)) else { return };
-    // A node and a definition are reported by whoever creates them.
-    if !matches!(kind.kind, "Node" | "CustomResourceDefinition") {
-        root.remove("status");
-    }
-    let first = match kind.kind {
-        "Pod" => json!({ "phase": "Pending", "qosClass": "BestEffort" }),
-        "Service" => json!({ "loadBalancer": {} }),
-        "Deployment" | "Job" => json!({}),
-        "ReplicaSet" => json!({ "replicas": 0 }),
-        _ => return,
-    };
-    root.insert("status".to_owned(), first);
-}
-
-fn keep_status(kind: &KindInfo, next: &mut Value, now: &Value) {
-    let Some(root) = next.as_object_mut().filter(|_| has_status(kind)) else { return };
-    match now.get("status") {
-        Some(status) => root.insert("status".to_owned(), status.clone()),
-        None => root.remove("status"),
-    };
-}
-
-fn bump(kind: &KindInfo, next: &mut Value, now: &Value) {
-    if has_generation(kind, next) && next["spec"] != now["spec"] {
-        let generation = now["metadata"]["generation"].as_i64().unwrap_or(1);
-        next["metadata"]["generation"] = json!(generation + 1);
-    }
 }

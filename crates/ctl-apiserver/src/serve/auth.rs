@@ -77,3 +77,14 @@ pub(crate) fn allow(user: &User, method: &Method, target: &Target) -> Result<(),
     let what = format!("{method} on {}", target.kind.plural);
     Err(Fault::forbidden(format!("{} may only read, and no secrets: {what} is refused", user.name)))
 }
+
+/// What only people with the admin's credentials may see.
+pub(crate) fn admin_only(user: &User) -> Result<(), Fault> {
+    if user.is_account() {
+        return Err(Fault::forbidden(format!(
+            "{} may not read this; use the admin's kubeconfig",
+            user.name
+        )));
+    }
+    Ok(())
+}

@@ -94,6 +94,11 @@ async fn handle(
         let body = body(request, &ask.content_type).await?;
         return review::answer(&ask, &parts, body);
     }
+    if parts.first() == Some(&"weft") {
+        auth::admin_only(&ask.user)?;
+        let extra = ask.shared.extra.get().and_then(|extra| extra(&ask.path));
+        return extra.map(|found| answer::json(&found)).ok_or_else(|| Fault::no_path(&ask.path));
+    }
     let target = target(&parts).ok_or_else(|| Fault::no_path(&ask.path))?;
     auth::allow(&ask.user, &ask.method, &target)?;
     dispatch(ask, target, request).await

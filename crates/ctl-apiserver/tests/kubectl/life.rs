@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctl_apiserver::{Part, WriteOptions};
 use ctl_source::kinds;
+use ctl_store::{Collection, Expect, Key, Write};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -175,26 +176,31 @@ async fn a_watch_from_forgotten_times_gets_410_and_pages_add_up() {
     .unwrap();
     assert_eq!(page["items"].as_array().unwrap().len(), 3);
     assert_eq!(page["metadata"]["remainingItemCount"], 4);
-    let config = kinds::find("", "ConfigMap").unwrap();
-    for at in 0..17_000 {
-        let edit = move |mut object: Value| {
-            object["data"] = json!({ "n": at.to_string() });
-            Ok(object)
-        };
-        let change = cluster.registry.change(
-            config,
-            "default",
-            "c0",
-            Part::Main,
-            WriteOptions::default(),
-            edit,
-        );
-        change.await.unwrap();
-    }
+    forget(&cluster).await;
     let gone = cluster.ok("get --raw /api/v1/configmaps?watch=1&resourceVersion=2").await;
     has(&gone, r#""code":410"#);
     let token = page["metadata"]["continue"].as_str().unwrap();
     let expired =
         format!("get --raw /api/v1/namespaces/default/configmaps?limit=3&continue={token}");
     has(&cluster.fails(&expired, "").await, "too old");
+}
+
+/// Writes more than the store's history holds.
+async fn forget(cluster: &Cluster) {
+    let collection = Collection { group: "test".into(), plural: "things".into() };
+    let mut writes = tokio::task::JoinSet::new();
+    for at in 0..17_000 {
+        let key = Key {
+            collection: collection.clone(),
+            namespace: String::new(),
+            name: format!("t{at}"),
+        };
+        let object = Some(json!({ "metadata": {} }));
+        let store = cluster.registry.store().clone();
+        writes
+            .spawn(async move { store.write(Write { key, expect: Expect::Absent, object }).await });
+    }
+    while let Some(written) = writes.join_next().await {
+        written.unwrap().unwrap();
+    }
 }
