@@ -80,8 +80,8 @@ fn read_patch(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Patch, Fault> {
     let content_type = ask.content_type.split(';').next().unwrap_or_default().trim();
     let patch = Patch::parse(content_type, raw)?;
     if matches!(patch, Patch::Strategic(_)) && target.kind.custom {
-        return Err(Fault::media(
-            "strategic-merge-patch for a custom kind; use --type=merge: such",
+        return Err(Fault::unsupported(
+            "a custom kind takes no strategic merge patch: use --type=merge",
         ));
     }
     Ok(patch)

@@ -93,7 +93,8 @@ async fn apply_changes_what_the_file_changes_and_keeps_the_rest() {
     has(&cluster.ok_with("apply -f -", ROUTE).await, "created");
     let next = ROUTE.replace("hosts: [payments]", "hosts: [payments, pay]");
     has(&cluster.ok_with("apply -f -", &next).await, "configured");
-    has(&cluster.ok_with("diff -f -", &next).await, "");
+    let strategic = r#"patch vs payments --type=strategic -p {"spec":{"hosts":["x"]}}"#;
+    has(&cluster.fails(strategic, "").await, "use --type=merge");
 }
 
 #[tokio::test(flavor = "multi_thread")]
