@@ -37,3 +37,20 @@ async fn resources_are_listed() {
     has(&cluster.ok("get ns").await, "istio-system");
     has(&cluster.ok("get crd").await, "virtualservices.networking.istio.io");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_finds_what_it_made_and_old_credentials_stay_good() {
+    let cluster = Cluster::start().await;
+    let before = cluster.ok("get ns,svc,crd,sa -A -o jsonpath={.items[*].metadata.uid}").await;
+    cluster.registry.bootstrap().await.unwrap();
+    let after = cluster.ok("get ns,svc,crd,sa -A -o jsonpath={.items[*].metadata.uid}").await;
+    assert_eq!(before, after);
+    let ca = || std::fs::read_to_string(cluster.state.path().join("apiserver/ca.crt")).unwrap();
+    let first = ca();
+    ctl_apiserver::Pki::open(cluster.state.path(), weft_rt::Clock::real()).unwrap();
+    assert_eq!(first, ca());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(cluster.state.path().join("kubeconfig")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+}
