@@ -9,8 +9,10 @@
     reason = "a test of its own main says by panicking what went wrong"
 )]
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -38,7 +40,11 @@ fn main() -> ExitCode {
 }
 
 fn outside() -> ExitCode {
-    let exe = std::env::current_exe().unwrap();
+    // The folder of the build may be closed to the ordinary user.
+    let open =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+    let exe = open.path().join("mesh");
+    std::fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
     let mut runs = vec![("user", Command::new(&exe))];
     runs[0].1.arg("--inside-as-user");
     if nix::unistd::geteuid().is_root() {

@@ -20,6 +20,8 @@ mod mesh;
 mod scenarios;
 mod socket;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -46,13 +48,18 @@ fn main() -> ExitCode {
 
 fn outside() -> ExitCode {
     let root = nix::unistd::geteuid().is_root();
+    // The folder of the build may be closed to the ordinary user.
+    let open =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+    let program = open.path().join("node");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     for user in if root { vec![Some(65534), None] } else { vec![None] } {
         let state = tempfile::tempdir().unwrap();
         if let Some(user) = user {
             nix::unistd::chown(state.path(), Some(user.into()), Some(user.into())).unwrap();
         }
         let launch = |mode: &str, state: &Path| {
-            let mut run = Command::new(std::env::current_exe().unwrap());
+            let mut run = Command::new(&program);
             run.args(["launch", mode]).arg(state);
             if let Some(user) = user {
                 run.uid(user).gid(user);
