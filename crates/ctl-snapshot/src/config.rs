@@ -88,6 +88,12 @@ impl Config {
         self.rules.find(client, &service.host, &service.namespace, &self.root)
     }
 
+    /// Every rule that some client uses for a service, at most one per namespace.
+    #[must_use]
+    pub fn rules(&self, service: &Service) -> Vec<&Arc<Rule>> {
+        self.rules.all(&service.host)
+    }
+
     /// The Gateways that gateway pods with these labels serve, oldest first.
     pub fn gateways_for<'a>(
         &'a self,

@@ -138,6 +138,18 @@ impl Rules {
         Self { by_namespace: by_namespace.collect() }
     }
 
+    /// Every rule for a host, by namespace: one per namespace, the most specific.
+    pub(crate) fn all(&self, host: &Host) -> Vec<&Arc<Rule>> {
+        let mut found: Vec<&Arc<Rule>> = self
+            .by_namespace
+            .values()
+            .filter_map(|rules| rules.iter().find(|(pattern, _)| pattern.matches(host.as_str())))
+            .map(|(_, rule)| rule)
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
     /// The rule that a client of a namespace uses for a host.
     pub(crate) fn find(
         &self,

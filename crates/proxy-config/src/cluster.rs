@@ -1,6 +1,7 @@
 //! Clusters as they were configured.
 //! In: nothing. Out: types. Source of the semantics: Envoy's Cluster.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Cluster {
     pub idle_timeout: Option<Duration>,
     /// Requests per connection; `None` has no bound.
     pub max_requests_per_connection: Option<u32>,
+    /// Local address of connections; `None` leaves it to the system.
+    pub source: Option<IpAddr>,
     /// TCP keep-alive.
     pub keepalive: Option<Keepalive>,
     /// Share of healthy hosts (percent) below which health no longer counts; Istio's default is 0.

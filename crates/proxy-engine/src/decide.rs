@@ -334,7 +334,7 @@ fn dial(cluster: &Cluster) -> Dial {
     let config = &cluster.config;
     Dial {
         mark: Some(MARK),
-        bind: None,
+        bind: config.source,
         timeout: config.connect_timeout,
         keepalive: config.keepalive.map(|k| Keepalive {
             probes: k.probes,

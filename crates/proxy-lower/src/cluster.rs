@@ -1,6 +1,7 @@
 //! Clusters.
 //! In: Envoy's Cluster. Out: ours. Holds: a discovery type or policy that is not known refuses the cluster.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
             given => wrap::bound(given, "idle_timeout")?,
         },
         max_requests_per_connection: per_connection.map(|n| n.value).filter(|n| *n > 0),
+        source: source(cluster.upstream_bind_config.as_ref())?,
         keepalive: keepalive(&cluster),
         panic_threshold: panic_threshold(&cluster),
         service: service(cluster.metadata.as_ref()),
@@ -290,6 +292,21 @@ fn outlier(wire: &wire::OutlierDetection) -> Lowered<Outlier> {
         max_ejection: time(wire.max_ejection_time.as_ref(), 300)?.max(base_ejection),
         max_ejection_percent: number(wire.max_ejection_percent).unwrap_or(10),
     })
+}
+
+fn source(wire: Option<&core::BindConfig>) -> Lowered<Option<IpAddr>> {
+    let Some(wire) = wire else { return Ok(None) };
+    let at = |e: Rejected| e.within("upstream_bind_config");
+    only!(wire, source_address).map_err(at)?;
+    let Some(address) = &wire.source_address else { return Ok(None) };
+    let at = |e: Rejected| at(e.within("source_address"));
+    only!(address, address, port_specifier).map_err(at)?;
+    let any_port = core::socket_address::PortSpecifier::PortValue(0);
+    if address.port_specifier.as_ref().is_some_and(|port| *port != any_port) {
+        return Err(at(Rejected::new("port_value", "must be 0, any port")));
+    }
+    let ip = address.address.parse();
+    ip.map(Some).map_err(|_ignored| at(Rejected::new("address", "must be an IP address")))
 }
 
 fn keepalive(cluster: &wire::Cluster) -> Option<Keepalive> {

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ctl_push::{Debounce, PushServer};
+use ctl_snapshot::{MeshSettings, MeshSnapshot};
 use ctl_source::{Batch, Change, Object, ObjectKey, ResourceType, Source, Watch, kinds};
 use ctl_status::{Finding, ObjectFacts, Observed, StatusWriter};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use weft_model::{MeshModel, Problem};
+use weft_model::Problem;
 use weft_rt::Clock;
 
 use crate::world::MeshWorld;
@@ -56,7 +57,13 @@ pub(crate) async fn start(
         report: Box::new(move || ledger.report()),
         wall,
     };
-    let walk = Walk { raw: Raw::default(), push: push.clone(), told };
+    let walk = Walk {
+        raw: Raw::default(),
+        version: 0,
+        settings: Arc::default(),
+        push: push.clone(),
+        told,
+    };
     tokio::spawn(until(stop.clone(), settling));
     tokio::spawn(until(stop.clone(), ctl_status::run(writer)));
     tokio::spawn(until(stop, walk.run(batches)));
@@ -82,6 +89,8 @@ struct Raw {
 
 struct Walk {
     raw: Raw,
+    version: u64,
+    settings: Arc<MeshSettings>,
     push: PushServer<MeshWorld>,
     told: watch::Sender<Arc<Observed>>,
 }
@@ -94,6 +103,7 @@ impl Walk {
                 self.raw.take(more);
             }
             if self.raw.kinds.len() == KINDS.len() {
+                self.version += 1;
                 self.publish();
             }
         }
@@ -102,7 +112,8 @@ impl Walk {
     fn publish(&self) {
         let (model, problems) = weft_model::validate(self.raw.all());
         let facts = self.facts(&problems);
-        let revision = self.push.publish(Arc::new(world(model)));
+        let snapshot = MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model);
+        let revision = self.push.publish(Arc::new(MeshWorld::new(snapshot)));
         self.told.send_replace(Arc::new(Observed { revision, objects: facts }));
     }
 
@@ -115,10 +126,6 @@ impl Walk {
         });
         objects.map(|(info, name, object)| facts(info, name, object, problems)).collect()
     }
-}
-
-fn world(model: MeshModel) -> MeshWorld {
-    MeshWorld::new(model)
 }
 
 fn facts(

@@ -48,7 +48,10 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         .map_err(|error| failed("cannot take over the host's sockets", &error))?;
     let weft = own_binary()?;
     let proxy = weft.with_file_name("weft-proxy");
-    let config = NodeConfig::new(options.state_dir.clone(), weft.clone(), proxy);
+    let mut config = NodeConfig::new(options.state_dir.clone(), weft.clone(), proxy);
+    if let Some(path) = search_path() {
+        config.path = path;
+    }
     let prepared = init::prepare(&options.state_dir, &config.mesh_net())
         .map_err(|error| failed("cannot prepare the node", &error))?;
     let stop = stop_on_signals().map_err(|error| failed("signals", &error))?;
@@ -91,6 +94,12 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     supervised.await.map_err(|error| failed("the control plane's supervisor", &error))?;
     drop(handed.lock);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Host programs of pods are found where the starter of the mesh finds them.
+#[expect(clippy::disallowed_methods, reason = "the environment is read in this binary only")]
+fn search_path() -> Option<String> {
+    std::env::var("PATH").ok().filter(|path| !path.is_empty())
 }
 
 fn ports(handed: &hand_over::Handed) -> serde_json::Value {

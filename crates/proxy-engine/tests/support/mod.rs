@@ -214,6 +214,7 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Cluster {
         outlier: None,
         idle_timeout: None,
         max_requests_per_connection: None,
+        source: None,
         keepalive: None,
         panic_threshold: 0,
         service: None,

@@ -1,0 +1,142 @@
+//! Parts that listeners share.
+
+use weft_proto::envoy::config::core::v3::{Metadata, TrafficDirection, TransportSocket};
+use weft_proto::envoy::config::listener::v3::{
+    self as wire_listener, Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter,
+    filter::ConfigType,
+};
+use weft_proto::envoy::extensions::filters::listener::{
+    http_inspector, original_dst, tls_inspector,
+};
+use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
+use weft_proto::envoy::r#type::v3::Int32Range;
+use weft_proto::google::protobuf::Any;
+
+use crate::{access_log, wire};
+
+pub(crate) const ANY_ADDRESS: &str = "0.0.0.0";
+/// What detection calls plaintext HTTP.
+pub(crate) const PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
+
+/// A listener of a captured direction.
+pub(crate) fn listener(
+    name: String,
+    address: &str,
+    port: u16,
+    direction: TrafficDirection,
+) -> Listener {
+    Listener {
+        name,
+        address: wire::socket(address, port),
+        traffic_direction: direction.into(),
+        ..Listener::default()
+    }
+}
+
+/// Takes connections from `virtualOutbound` only.
+pub(crate) fn unbound(mut listener: Listener) -> Listener {
+    listener.bind_to_port = wire::truth(false);
+    listener
+}
+
+/// Looks at the first bytes for as long as the client needs.
+pub(crate) fn detecting(mut listener: Listener, filters: Vec<ListenerFilter>) -> Listener {
+    listener.listener_filters = filters;
+    listener.listener_filters_timeout = Some(wire::seconds(0));
+    listener.continue_on_listener_filters_timeout = true;
+    listener
+}
+
+fn listener_filter(name: &str, config: Any, not_on: &[u16]) -> ListenerFilter {
+    use wire_listener::listener_filter::ConfigType;
+    ListenerFilter {
+        name: format!("envoy.filters.listener.{name}"),
+        filter_disabled: ports(not_on),
+        config_type: Some(ConfigType::TypedConfig(config)),
+    }
+}
+
+pub(crate) fn original_destination() -> ListenerFilter {
+    listener_filter("original_dst", wire::any(&original_dst::v3::OriginalDst {}), &[])
+}
+
+pub(crate) fn tls_inspector(not_on: &[u16]) -> ListenerFilter {
+    let config = wire::any(&tls_inspector::v3::TlsInspector::default());
+    listener_filter("tls_inspector", config, not_on)
+}
+
+pub(crate) fn http_inspector(not_on: &[u16]) -> ListenerFilter {
+    listener_filter("http_inspector", wire::any(&http_inspector::v3::HttpInspector {}), not_on)
+}
+
+fn ports(ports: &[u16]) -> Option<wire_listener::ListenerFilterChainMatchPredicate> {
+    use wire_listener::ListenerFilterChainMatchPredicate as Predicate;
+    use wire_listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
+    let one = |port: &u16| Predicate {
+        rule: Some(Rule::DestinationPortRange(Int32Range {
+            start: i32::from(*port),
+            end: i32::from(*port) + 1,
+        })),
+    };
+    match ports {
+        [] => None,
+        [port] => Some(one(port)),
+        // An "or" needs two parts at least.
+        many => Some(Predicate {
+            rule: Some(Rule::OrMatch(MatchSet { rules: many.iter().map(one).collect() })),
+        }),
+    }
+}
+
+/// A filter chain.
+pub(crate) fn chain(
+    name: &str,
+    matches: Option<FilterChainMatch>,
+    filters: Vec<Filter>,
+    transport_socket: Option<TransportSocket>,
+) -> FilterChain {
+    FilterChain {
+        name: name.to_owned(),
+        filter_chain_match: matches,
+        filters,
+        transport_socket,
+        metadata: None::<Metadata>,
+        ..FilterChain::default()
+    }
+}
+
+/// Sends bytes to clusters by weight.
+pub(crate) fn tcp_proxy(clusters: &[(String, u32)], access_log: Option<&str>) -> Filter {
+    use tcp::tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight};
+    let specifier = match clusters {
+        [(cluster, _)] => ClusterSpecifier::Cluster(cluster.clone()),
+        many => ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: many
+                .iter()
+                .map(|(name, weight)| ClusterWeight {
+                    name: name.clone(),
+                    weight: *weight,
+                    ..ClusterWeight::default()
+                })
+                .collect(),
+        }),
+    };
+    let prefix = match clusters {
+        [(cluster, _)] => cluster.clone(),
+        many => many.first().map_or_else(String::new, |(cluster, _)| cluster.clone()),
+    };
+    let proxy = tcp::TcpProxy {
+        stat_prefix: prefix,
+        cluster_specifier: Some(specifier),
+        access_log: access_log::loggers(access_log),
+        ..tcp::TcpProxy::default()
+    };
+    network_filter("tcp_proxy", wire::any(&proxy))
+}
+
+pub(crate) fn network_filter(name: &str, config: Any) -> Filter {
+    Filter {
+        name: format!("envoy.filters.network.{name}"),
+        config_type: Some(ConfigType::TypedConfig(config)),
+    }
+}

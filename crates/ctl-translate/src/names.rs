@@ -1,0 +1,33 @@
+//! Names that Istio gives to resources.
+
+use weft_model::Host;
+
+/// Requests nowhere.
+pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
+/// Requests to where the client wanted to go.
+pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
+/// Requests to a port of the pod that no service names.
+pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
+/// Captured outbound connections.
+pub(crate) const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+/// Captured inbound connections.
+pub(crate) const VIRTUAL_INBOUND: &str = "virtualInbound";
+/// Port of captured outbound connections.
+pub(crate) const OUTBOUND_PORT: u16 = 15001;
+/// Port of captured inbound connections.
+pub(crate) const INBOUND_PORT: u16 = 15006;
+
+/// `outbound|80|v1|reviews.default.svc.cluster.local`
+pub(crate) fn outbound(port: u16, subset: &str, host: &Host) -> String {
+    format!("outbound|{port}|{subset}|{host}")
+}
+
+/// `inbound|8080||`
+pub(crate) fn inbound(port: u16) -> String {
+    format!("inbound|{port}||")
+}
+
+/// `outbound_.80_.v1_.reviews.default.svc.cluster.local`
+pub(crate) fn server_name(port: u16, subset: &str, host: &Host) -> String {
+    format!("outbound_.{port}_.{subset}_.{host}")
+}

@@ -1,0 +1,157 @@
+//! Listeners for what a pod calls.
+//!
+//! Holds: one listener per port for all HTTP services, one per address and port for the others; what matches none goes on
+//! to where it was meant to go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ctl_snapshot::{MeshSnapshot, Port, Service};
+use weft_model::api::virtual_service::TcpRoute;
+use weft_model::{Protocol, expand};
+use weft_proto::envoy::config::core::v3::TrafficDirection;
+use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Listener};
+
+use crate::http::{Manager, Routes, Side};
+use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
+use crate::route::selection::VirtualServices;
+use crate::view::OutboundView;
+use crate::{names, route, wire};
+
+const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
+
+/// All outbound listeners of a sidecar.
+pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Listener> {
+    let log = snapshot.settings().access_log.as_deref();
+    let chosen = VirtualServices::of(snapshot, view);
+    let mut found = vec![virtual_outbound(log)];
+    let mut http = BTreeSet::new();
+    let mut by_address: BTreeMap<(String, u16), Listener> = BTreeMap::new();
+    for service in snapshot.config().services_for(&view.namespace) {
+        for port in &service.ports {
+            if port.protocol.is_http() {
+                http.insert(port.number);
+                continue;
+            }
+            for address in addresses(snapshot, service, port) {
+                let clusters = tcp_clusters(snapshot, &chosen, service, port);
+                by_address
+                    .entry((address.clone(), port.number))
+                    .or_insert_with(|| for_address(service, port, &address, &clusters, log));
+            }
+        }
+    }
+    found.extend(http.into_iter().map(|port| for_port(port, log)));
+    found.extend(by_address.into_values());
+    found
+}
+
+/// Everything that the pod sends arrives here, and is handed to the listener of its destination.
+fn virtual_outbound(log: Option<&str>) -> Listener {
+    let port = names::OUTBOUND_PORT;
+    let name = names::VIRTUAL_OUTBOUND.to_owned();
+    let mut listener = listener::listener(name, ANY_ADDRESS, port, DIRECTION);
+    listener.use_original_dst = wire::truth(true);
+    // A connection to the port itself would go round in circles.
+    let itself = FilterChainMatch {
+        destination_port: wire::number(u32::from(port)),
+        ..FilterChainMatch::default()
+    };
+    let nowhere = listener::tcp_proxy(&[(names::BLACK_HOLE.to_owned(), 1)], log);
+    let on = listener::tcp_proxy(&[(names::PASSTHROUGH.to_owned(), 1)], log);
+    let black_hole =
+        listener::chain("virtualOutbound-blackhole", Some(itself), vec![nowhere], None);
+    let catch_all = listener::chain("virtualOutbound-catchall-tcp", None, vec![on], None);
+    listener.filter_chains = vec![black_hole, catch_all];
+    listener
+}
+
+fn for_port(port: u16, log: Option<&str>) -> Listener {
+    let name = format!("{ANY_ADDRESS}_{port}");
+    let manager = Manager {
+        side: Side::Outbound,
+        name: &name,
+        routes: Routes::Named(port.to_string()),
+        access: Vec::new(),
+        access_log: log,
+    };
+    let chain = listener::chain("", None, vec![manager.filter()], None);
+    let mut listener = listener::listener(name.clone(), ANY_ADDRESS, port, DIRECTION);
+    listener.filter_chains = vec![chain];
+    listener::unbound(listener)
+}
+
+fn for_address(
+    service: &Service,
+    port: &Port,
+    address: &str,
+    clusters: &[(String, u32)],
+    log: Option<&str>,
+) -> Listener {
+    let name = format!("{address}_{}", port.number);
+    let bytes = listener::chain("", None, vec![listener::tcp_proxy(clusters, log)], None);
+    let listener = listener::listener(name.clone(), address, port.number, DIRECTION);
+    let mut listener = listener::unbound(listener);
+    if port.protocol != Protocol::Auto {
+        listener.filter_chains = vec![bytes];
+        return listener;
+    }
+    listener.filter_chains = vec![detected_http(service, port, &name, log)];
+    listener.default_filter_chain = Some(bytes);
+    let filters = vec![listener::tls_inspector(&[]), listener::http_inspector(&[])];
+    listener::detecting(listener, filters)
+}
+
+fn detected_http(service: &Service, port: &Port, name: &str, log: Option<&str>) -> FilterChain {
+    let manager = Manager {
+        side: Side::Outbound,
+        name,
+        routes: Routes::Named(route::name_of_detected(service, port.number)),
+        access: Vec::new(),
+        access_log: log,
+    };
+    let matches = FilterChainMatch {
+        transport_protocol: "raw_buffer".to_owned(),
+        application_protocols: PLAIN_HTTP.map(str::to_owned).to_vec(),
+        ..FilterChainMatch::default()
+    };
+    listener::chain("", Some(matches), vec![manager.filter()], None)
+}
+
+/// Addresses that clients connect to: the service's, or its pods'.
+fn addresses(snapshot: &MeshSnapshot, service: &Service, port: &Port) -> Vec<String> {
+    if !service.is_headless() {
+        return service.addresses.iter().map(ToString::to_string).collect();
+    }
+    let pods = snapshot.workloads().endpoints(service, &port.name, None);
+    pods.map(|endpoint| endpoint.address.to_string()).collect()
+}
+
+/// Where connections to a port go: by the first TCP route that means it, else to the service.
+fn tcp_clusters(
+    snapshot: &MeshSnapshot,
+    chosen: &VirtualServices<'_>,
+    service: &Service,
+    port: &Port,
+) -> Vec<(String, u32)> {
+    let itself = vec![(names::outbound(port.number, "", &service.host), 1)];
+    let Some(object) = chosen.for_host(service.host.as_str()) else { return itself };
+    let means = |route: &&TcpRoute| {
+        route.matches.is_empty()
+            || route.matches.iter().any(|found| {
+                let mesh = found.gateways.is_empty() || found.gateways.iter().any(|g| g == "mesh");
+                mesh && (found.port == 0 || found.port == u32::from(port.number))
+            })
+    };
+    let Some(route) = object.spec.tcp.iter().find(means) else { return itself };
+    let settings = snapshot.settings();
+    let single = route.route.len() == 1;
+    let clusters = route.route.iter().filter_map(|entry| {
+        let to = entry.destination.as_ref()?;
+        let host = expand(&to.host, &object.meta.namespace, &settings.domain);
+        let number = route::action::port_of(snapshot, to, &host, port.number);
+        let weight = if single { 1 } else { u32::try_from(entry.weight).ok()? };
+        (weight > 0).then(|| (names::outbound(number, &to.subset, &host), weight))
+    });
+    let clusters: Vec<(String, u32)> = clusters.collect();
+    if clusters.is_empty() { itself } else { clusters }
+}

@@ -1,0 +1,93 @@
+//! Who asks.
+
+use weft_model::api::authorization_policy::Source;
+use weft_proto::envoy::config::rbac::v3::Principal;
+use weft_proto::envoy::config::rbac::v3::principal::{Authenticated, Identifier, Set};
+use weft_proto::envoy::r#type::matcher::v3::StringMatcher;
+
+use super::{Reading, values};
+
+fn principal_of(identifier: Identifier) -> Principal {
+    Principal { identifier: Some(identifier) }
+}
+
+/// All of them hold; none means anybody.
+pub(super) fn all(mut own: Vec<Principal>, more: &[Principal]) -> Principal {
+    own.extend(more.iter().cloned());
+    match own.len() {
+        0 => principal_of(Identifier::Any(true)),
+        _ => principal_of(Identifier::AndIds(Set { ids: own })),
+    }
+}
+
+/// Adds "one of `yes`" and "none of `no`". `None`: a value cannot be read.
+pub(super) fn values(
+    into: &mut Vec<Principal>,
+    yes: &[String],
+    no: &[String],
+    one: impl Fn(&str) -> Option<Identifier>,
+) -> Option<()> {
+    let any = |values: &[String]| {
+        let ids = values.iter().map(|value| one(value).map(principal_of));
+        Some(principal_of(Identifier::OrIds(Set { ids: ids.collect::<Option<_>>()? })))
+    };
+    if !yes.is_empty() {
+        into.push(any(yes)?);
+    }
+    if !no.is_empty() {
+        into.push(principal_of(Identifier::NotId(Box::new(any(no)?))));
+    }
+    Some(())
+}
+
+fn authenticated(name: StringMatcher) -> Option<Identifier> {
+    Some(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
+}
+
+pub(super) fn principal(value: &str) -> Option<Identifier> {
+    authenticated(values::with_prefix("spiffe://", value))
+}
+
+pub(super) fn namespace(value: &str) -> Option<Identifier> {
+    authenticated(values::pattern(&format!("spiffe://[^/]+/ns/{}/.*", values::escaped(value))))
+}
+
+/// `namespace/account`; an account alone is matched in every namespace of the trust domain.
+pub(super) fn account(value: &str, trust_domain: &str) -> Option<Identifier> {
+    let (namespace, account) = value.split_once('/').unwrap_or(("*", value));
+    let (namespace, account) = (values::escaped(namespace), values::escaped(account));
+    let domain = values::escaped(trust_domain);
+    authenticated(values::pattern(&format!("spiffe://{domain}/ns/{namespace}/sa/{account}")))
+}
+
+fn trust_domain(value: &str) -> Option<Identifier> {
+    authenticated(values::pattern(&format!("spiffe://{}/.*", values::escaped(value))))
+}
+
+pub(super) fn direct_ip(value: &str) -> Option<Identifier> {
+    values::range(value).map(Identifier::DirectRemoteIp)
+}
+
+pub(super) fn remote_ip(value: &str) -> Option<Identifier> {
+    values::range(value).map(Identifier::RemoteIp)
+}
+
+/// The conditions of a source; `None` when it can match nobody here.
+pub(super) fn of(source: &Source, reading: Reading<'_>) -> Option<Vec<Principal>> {
+    let mut found = Vec::new();
+    let s = source;
+    let domain = reading.trust_domain;
+    // Tokens are not looked at yet.
+    let unknown = |_: &str| None;
+    let added = [
+        values(&mut found, &s.principals, &s.not_principals, principal),
+        values(&mut found, &s.namespaces, &s.not_namespaces, namespace),
+        values(&mut found, &s.service_accounts, &s.not_service_accounts, |v| account(v, domain)),
+        values(&mut found, &s.trust_domains, &s.not_trust_domains, trust_domain),
+        values(&mut found, &s.ip_blocks, &s.not_ip_blocks, direct_ip),
+        values(&mut found, &s.remote_ip_blocks, &s.not_remote_ip_blocks, remote_ip),
+        values(&mut found, &s.request_principals, &s.not_request_principals, unknown),
+    ];
+    let readable = added.iter().all(Option::is_some);
+    (readable || reading.deny).then_some(found)
+}

@@ -1,0 +1,56 @@
+//! Encoded resources.
+//!
+//! Holds: a version follows from the bytes alone, so that equal resources have equal versions in every process.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+/// One encoded resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// Changes when the bytes change.
+    pub version: Arc<str>,
+    /// The encoded message.
+    pub body: Bytes,
+}
+
+/// Resources by type URL, in the order in which they were made; names are unique per type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    by_type: BTreeMap<&'static str, Vec<Resource>>,
+}
+
+impl Resources {
+    pub(crate) fn add(&mut self, type_url: &'static str, name: String, message: &impl Message) {
+        let body = Bytes::from(message.encode_to_vec());
+        // Fixed keys: the same bytes have the same version in every process.
+        let mut hasher = std::hash::DefaultHasher::new();
+        hasher.write(&body);
+        let version = format!("{:016x}", hasher.finish()).into();
+        self.by_type.entry(type_url).or_default().push(Resource { name, version, body });
+    }
+
+    /// Takes the resources of another part; they share their bytes.
+    pub fn merge(&mut self, other: Self) {
+        for (type_url, resources) in other.by_type {
+            self.by_type.entry(type_url).or_default().extend(resources);
+        }
+    }
+
+    /// Resources of one type.
+    #[must_use]
+    pub fn of(&self, type_url: &str) -> &[Resource] {
+        self.by_type.get(type_url).map_or(&[], Vec::as_slice)
+    }
+
+    /// All types with their resources.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[Resource])> {
+        self.by_type.iter().map(|(type_url, resources)| (*type_url, resources.as_slice()))
+    }
+}

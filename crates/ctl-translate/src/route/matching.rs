@@ -1,0 +1,89 @@
+//! Conditions of a route.
+
+use weft_model::api::reference::StringMatch;
+use weft_model::api::virtual_service::HttpMatch;
+use weft_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier;
+use weft_proto::envoy::config::route::v3::query_parameter_matcher::QueryParameterMatchSpecifier;
+use weft_proto::envoy::config::route::v3::route_match::PathSpecifier;
+use weft_proto::envoy::config::route::v3::{HeaderMatcher, QueryParameterMatcher, RouteMatch};
+use weft_proto::envoy::r#type::matcher::v3::{
+    RegexMatcher, StringMatcher, string_matcher::MatchPattern,
+};
+
+use crate::wire;
+
+/// Takes every request.
+pub(crate) fn everything() -> RouteMatch {
+    RouteMatch {
+        path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
+        ..RouteMatch::default()
+    }
+}
+
+pub(crate) fn conditions(found: &HttpMatch) -> RouteMatch {
+    let mut wanted = everything();
+    wanted.case_sensitive = wire::truth(!found.ignore_uri_case);
+    if let Some(uri) = &found.uri {
+        wanted.path_specifier = Some(path(uri));
+    }
+    let pseudo =
+        [(":method", &found.method), (":authority", &found.authority), (":scheme", &found.scheme)];
+    for (name, value) in pseudo {
+        wanted.headers.extend(value.as_ref().map(|value| header(name, value)));
+    }
+    wanted.headers.extend(found.headers.iter().map(|(name, value)| header(name, value)));
+    wanted.headers.extend(found.without_headers.iter().map(|(name, value)| {
+        let mut without = header(name, value);
+        without.invert_match = true;
+        // A request without the field is one "without" this value.
+        without.treat_missing_header_as_empty = text(value).is_some();
+        without
+    }));
+    wanted.query_parameters = found.query_params.iter().map(|(n, v)| query(n, v)).collect();
+    wanted
+}
+
+fn path(uri: &StringMatch) -> PathSpecifier {
+    match (&uri.exact, &uri.prefix, &uri.regex) {
+        (Some(exact), ..) => PathSpecifier::Path(exact.clone()),
+        (None, Some(prefix), _) => PathSpecifier::Prefix(prefix.clone()),
+        (None, None, Some(pattern)) => PathSpecifier::SafeRegex(regex(pattern)),
+        (None, None, None) => PathSpecifier::Prefix("/".to_owned()),
+    }
+}
+
+fn regex(pattern: &str) -> RegexMatcher {
+    RegexMatcher { regex: pattern.to_owned(), ..RegexMatcher::default() }
+}
+
+/// `None`: the text only has to be there.
+pub(crate) fn text(wanted: &StringMatch) -> Option<StringMatcher> {
+    let pattern = match (&wanted.exact, &wanted.prefix, &wanted.regex) {
+        (Some(exact), ..) => MatchPattern::Exact(exact.clone()),
+        (None, Some(prefix), _) => MatchPattern::Prefix(prefix.clone()),
+        (None, None, Some(pattern)) => MatchPattern::SafeRegex(regex(pattern)),
+        (None, None, None) => return None,
+    };
+    Some(StringMatcher { match_pattern: Some(pattern), ignore_case: false })
+}
+
+fn header(name: &str, value: &StringMatch) -> HeaderMatcher {
+    let specifier = text(value)
+        .map_or(HeaderMatchSpecifier::PresentMatch(true), HeaderMatchSpecifier::StringMatch);
+    HeaderMatcher {
+        name: name.to_ascii_lowercase(),
+        header_match_specifier: Some(specifier),
+        ..HeaderMatcher::default()
+    }
+}
+
+fn query(name: &str, value: &StringMatch) -> QueryParameterMatcher {
+    let specifier = text(value).map_or(
+        QueryParameterMatchSpecifier::PresentMatch(true),
+        QueryParameterMatchSpecifier::StringMatch,
+    );
+    QueryParameterMatcher {
+        name: name.to_owned(),
+        query_parameter_match_specifier: Some(specifier),
+    }
+}
