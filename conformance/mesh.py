@@ -3,9 +3,12 @@
 import json
 import os
 import pathlib
+import pwd
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,26 +36,53 @@ def until(what, condition, seconds=30.0):
         time.sleep(0.1)
 
 
+def ordinary_user():
+    """Somebody without privileges, when we have the choice."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
 class Mesh:
-    def __init__(self, folder, dataplane="weft", user=None):
-        self.state = pathlib.Path(folder) / "state"
+    """`user` starts it as that person (an entry of the user database) instead of as ourselves."""
+
+    def __init__(self, dataplane="weft", user=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-test-"))
+        self.state = self.folder / "state"
         self.dataplane = dataplane
         self.user = user
+        self.name = f"{dataplane}, {'an ordinary user' if user or os.geteuid() else 'root'}"
+        self.bin, self.peers = BIN, PEERS
+        if user:
+            self.bin = self.peers = self.open_programs()
         self.http, self.https, self.api = free_port(), free_port(), free_port()
         self.up_seconds = None
+
+    def open_programs(self):
+        """A folder that the user may enter, with the programs that the mesh starts."""
+        os.chmod(self.folder, 0o755)
+        self.state.mkdir()
+        os.chown(self.state, self.user.pw_uid, self.user.pw_gid)
+        folder = self.folder / "bin"
+        folder.mkdir()
+        for program in (BIN / "weft", BIN / "weft-proxy", PEERS / "envoy", PEERS / "kubectl"):
+            shutil.copy(program.resolve(), folder / program.name)
+        return folder
 
     # -- processes
 
     def environment(self):
         env = dict(os.environ, KUBECONFIG=str(self.state / "kubeconfig"), NO_COLOR="1")
-        env["PATH"] = f"{PEERS}:{env['PATH']}"
-        env["ENVOY_PATH"] = str(PEERS / "envoy")
+        env["PATH"] = f"{self.peers}:{env['PATH']}"
         if self.user:
-            env["HOME"] = str(self.state.parent)
+            env["HOME"] = str(self.state)
         return env
 
+    def as_user(self):
+        if not self.user:
+            return []
+        return ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"]
+
     def run(self, *command, check=True, timeout=120, stdin=None):
-        prefix = ["runuser", "-u", self.user, "--"] if self.user else []
+        prefix = self.as_user()
         done = subprocess.run(
             [*prefix, *map(str, command)],
             capture_output=True,
@@ -67,11 +97,11 @@ class Mesh:
         return done
 
     def weft(self, *args, **kwargs):
-        return self.run(BIN / "weft", *args, "--state-dir", self.state, **kwargs)
+        return self.run(self.bin / "weft", *args, "--state-dir", self.state, **kwargs)
 
     def popen(self, *command):
         return subprocess.Popen(
-            [*map(str, command)],
+            [*self.as_user(), *map(str, command)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -89,15 +119,19 @@ class Mesh:
         self.up_seconds = time.monotonic() - began
         return done
 
-    def down(self):
+    def down(self, keep=False):
+        """Ends it; answers how long that took, in seconds. The state folder goes too unless it is to be kept."""
         began = time.monotonic()
-        self.weft("down", check=False)
-        return time.monotonic() - began
+        self.weft("down", check=keep)
+        taken = time.monotonic() - began
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return taken
 
     # -- people's tools
 
     def kubectl(self, *args, **kwargs):
-        return self.run(PEERS / "kubectl", *args, **kwargs).stdout
+        return self.run(self.peers / "kubectl", *args, **kwargs).stdout
 
     def get(self, *args):
         return json.loads(self.kubectl("get", *args, "-o", "json"))
@@ -112,7 +146,7 @@ class Mesh:
 
     def exec(self, namespace, target, *command, check=True, timeout=120):
         return self.run(
-            PEERS / "kubectl", "exec", "-n", namespace, target, "--", *command,
+            self.peers / "kubectl", "exec", "-n", namespace, target, "--", *command,
             check=check, timeout=timeout,
         )
 
@@ -128,8 +162,15 @@ class Mesh:
     def load(self, namespace, target, url, rate, seconds, *extra):
         """Starts the open-loop generator inside a pod."""
         return self.popen(
-            PEERS / "kubectl", "exec", "-n", namespace, target, "--",
-            BIN / "weft", "load", "--rate", rate, "--duration", f"{seconds}s", *extra, "-o", "json", url,
+            self.peers / "kubectl", "exec", "-n", namespace, target, "--",
+            self.bin / "weft", "load", "--rate", rate, "--duration", f"{seconds}s", *extra, "-o", "json", url,
+        )
+
+    def load_from_outside(self, rate, seconds):
+        """Starts the generator on the host; it comes in through the ingress."""
+        return self.popen(
+            self.bin / "weft", "load", "--rate", rate, "--duration", f"{seconds}s", "-o", "json",
+            f"http://localhost:{self.http}/",
         )
 
     def programmed(self, what, namespace):

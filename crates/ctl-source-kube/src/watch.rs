@@ -2,16 +2,44 @@
 //! In: kinds. Out: one channel of batches. Holds: per kind first a snapshot, then changes in order; after a break a snapshot again.
 //! Ends: when the receiver is dropped.
 
+use std::time::Duration;
+
 use ctl_source::{Batch, Change, Object, ResourceType, Watch};
 use futures::TryStreamExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use tokio::sync::mpsc;
 
 use crate::{KubeSource, object};
 
 const QUEUE: usize = 64;
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Waits between attempts: short at first, because the API server of a machine is back in a moment; twice as long each
+/// time, up to [`LONGEST`].
+#[derive(Default)]
+struct Soon {
+    attempts: u32,
+}
+
+impl Iterator for Soon {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = FIRST.saturating_mul(2_u32.saturating_pow(self.attempts)).min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        Some(wait)
+    }
+}
+
+impl Backoff for Soon {
+    fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
 
 pub(crate) fn start(source: &KubeSource, types: &[ResourceType]) -> Watch {
     let (sender, receiver) = mpsc::channel(QUEUE);
@@ -24,7 +52,7 @@ pub(crate) fn start(source: &KubeSource, types: &[ResourceType]) -> Watch {
 
 async fn follow(source: KubeSource, resource: ResourceType, sender: mpsc::Sender<Batch>) {
     let api = source.api(&resource, None);
-    let stream = watcher::watcher(api, watcher::Config::default()).default_backoff();
+    let stream = watcher::watcher(api, watcher::Config::default()).backoff(Soon::default());
     let mut stream = std::pin::pin!(stream);
     let mut snapshot = Vec::new();
     loop {

@@ -34,6 +34,8 @@ pub struct NodeConfig {
     pub api_port: u16,
     /// Mark on the sockets of proxies.
     pub proxy_mark: u32,
+    /// Tells this life of the node from others: `bootID` of the Node object, once no pod shows a state of another life.
+    pub boot_id: String,
     /// Version for the Node object and `node.json`.
     pub version: String,
 }
@@ -59,6 +61,7 @@ impl NodeConfig {
             cluster_domain: "cluster.local".into(),
             api_port: 6443,
             proxy_mark: 1337,
+            boot_id: String::new(),
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }

@@ -11,6 +11,7 @@ pub mod addresses;
 pub mod config;
 pub(crate) mod directory;
 pub(crate) mod dns;
+pub(crate) mod earlier;
 pub(crate) mod events;
 pub mod init;
 pub mod launch;

@@ -98,11 +98,12 @@ pub async fn run(parts: NodeParts, stop: watch::Receiver<bool>) -> std::io::Resu
         shared.clock.clone(),
         shared.config.name.clone(),
     ));
-    side.spawn(heartbeat(Arc::clone(&shared)));
     let (synced, services_known) = watch::channel(false);
     side.spawn(services::run(Arc::clone(&shared), synced));
+    let begun = watch::Sender::new(false);
+    side.spawn(heartbeat(Arc::clone(&shared), begun.subscribe()));
     let mut over = stop.clone();
-    let pods = pods::run(Arc::clone(&shared), services_known, stop);
+    let pods = pods::run(Arc::clone(&shared), services_known, begun, stop);
     tokio::pin!(pods);
     tokio::select! {
         () = &mut pods => {}
@@ -127,7 +128,8 @@ fn clear_old_pods(shared: &Shared) {
     }
 }
 
-async fn heartbeat(shared: Arc<Shared>) {
+async fn heartbeat(shared: Arc<Shared>, mut begun: watch::Receiver<bool>) {
+    reached(&mut begun, |begun| *begun).await;
     loop {
         let wait = match register(&shared).await {
             Ok(()) => HEARTBEAT,
@@ -178,7 +180,7 @@ async fn register(shared: &Shared) -> Result<(), SourceError> {
             "containerRuntimeVersion": format!("weft://{}", config.version),
             "operatingSystem": "linux", "osImage": "host", "kernelVersion": kernel(),
             "architecture": std::env::consts::ARCH,
-            "machineID": "", "systemUUID": "", "bootID": "",
+            "machineID": "", "systemUUID": "", "bootID": config.boot_id,
         },
     }});
     shared.source.merge_patch(&key, Some("status"), status).await.map(drop)

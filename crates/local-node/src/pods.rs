@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::earlier::forget_readiness;
 use crate::events::resource;
 use crate::node::Shared;
 use crate::pod::board::Board;
@@ -49,16 +50,20 @@ impl Registry {
 }
 
 /// Watches pods until `hurry`, then waits for every worker. Begins when the services are known, because pods
-/// learn of them by their environment and ask for their names at once.
+/// learn of them by their environment and ask for their names at once. `begun` turns true when what the API says of
+/// pods comes from this life of the node.
 pub(crate) async fn run(
     node: Arc<Shared>,
     mut services_known: watch::Receiver<bool>,
+    begun: watch::Sender<bool>,
     mut hurry: watch::Receiver<bool>,
 ) {
     let mut manager =
         Manager { node, hurry: hurry.clone(), known: HashMap::new(), workers: JoinSet::new() };
     let watching = async {
         reached(&mut services_known, |known| *known).await;
+        forget_readiness(&manager.node).await;
+        begun.send_replace(true);
         manager.watch().await;
     };
     tokio::select! {

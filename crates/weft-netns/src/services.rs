@@ -98,11 +98,10 @@ impl ServiceTable {
 
     /// A pod that reaches itself through a service must see the answer come from the service.
     fn hairpin(&self, batch: &mut Batch) {
-        let pods: BTreeSet<Ipv4Addr> =
-            self.ports.iter().flat_map(|p| p.endpoints.iter().map(|e| *e.ip())).collect();
-        if pods.is_empty() {
-            return;
-        }
+        // The node's own address keeps the rule alive without pods: the kernel tracks connections while such a rule
+        // exists, and it would reset those that it meets half-way.
+        let endpoints = self.ports.iter().flat_map(|p| p.endpoints.iter().map(|e| *e.ip()));
+        let pods: BTreeSet<Ipv4Addr> = endpoints.chain([self.local]).collect();
         let twice = |ip: &Ipv4Addr| ([ip.octets(), ip.octets()].concat(), MapValue::None);
         let elements: Vec<_> = pods.iter().map(twice).collect();
         let map = batch.map("itself", false, 8, &elements);

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 
 use crate::link::{Links, Peer, Route, index_of};
-use crate::{Capture, NetNs, Result, sysctl};
+use crate::{Capture, NetNs, Result, ServiceTable, sysctl};
 
 const LOOPBACK: u32 = 1;
 
@@ -49,6 +49,9 @@ impl MeshNet {
         links.add_address(LOOPBACK, self.dns, 32)?;
         let source = Some(self.address.0);
         links.add_route(&Route { to: self.services, via: None, link: bridge, source })?;
+        // From now on the kernel tracks connections, before there is one.
+        let nothing = ServiceTable { network: self.services, local: self.dns, ports: Vec::new() };
+        nothing.apply()?;
         Ok(bridge)
     }
 }

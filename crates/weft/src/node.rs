@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// Data plane of injected pods.
     #[arg(long, default_value = "weft")]
     pub(crate) dataplane: weft_control::Dataplane,
+    /// Tells this life of the node from others.
+    #[arg(long, default_value = "")]
+    pub(crate) boot_id: String,
     /// End when the starter ends.
     #[arg(long)]
     pub(crate) follow: bool,
@@ -33,7 +36,7 @@ pub(crate) struct Options {
 pub(crate) fn launch(options: &Options) -> Result<ExitCode, Failure> {
     let mut node = Command::new(own_binary()?);
     node.arg("node").arg("--state-dir").arg(&options.state_dir);
-    node.args(["--dataplane", &options.dataplane.to_string()]);
+    node.args(["--dataplane", &options.dataplane.to_string(), "--boot-id", &options.boot_id]);
     let ended = local_node::launch::launch(node, options.follow);
     let status = ended.map_err(|error| Failure::new(error.to_string()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -49,6 +52,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let weft = own_binary()?;
     let proxy = weft.with_file_name("weft-proxy");
     let mut config = NodeConfig::new(options.state_dir.clone(), weft.clone(), proxy);
+    config.boot_id.clone_from(&options.boot_id);
     if let Some(path) = search_path() {
         config.path = path;
     }

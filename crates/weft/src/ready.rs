@@ -13,6 +13,37 @@ use crate::failure::Failure;
 /// Pods ready and in all.
 pub(crate) type Progress = (usize, usize);
 
+/// Waits at most `limit` for the node of this start: from then on pods show what they are now, not what they were.
+pub(crate) async fn wait_for_node(
+    source: &dyn Source,
+    clock: &Clock,
+    limit: Duration,
+    boot_id: &str,
+) -> Result<(), Failure> {
+    let types: Vec<_> =
+        kinds::find("", "Node").map(kinds::KindInfo::resource).into_iter().collect();
+    let mut watch = source.watch(&types).await?;
+    let deadline = clock.now() + limit;
+    let arrived = |node: &Object| node["status"]["nodeInfo"]["bootID"] == boot_id;
+    loop {
+        let left = deadline.saturating_duration_since(clock.now());
+        let known = match clock.timeout(left, watch.recv()).await {
+            Ok(Some(Batch::Snapshot(_, nodes))) => nodes.iter().any(arrived),
+            Ok(Some(Batch::Changes(_, changes))) => changes
+                .iter()
+                .any(|change| matches!(change, Change::Applied(node) if arrived(node))),
+            Ok(None) => return Err(Failure::new("the API server went away")),
+            Err(_) => {
+                let waited = format!("the node did not register within {} s", limit.as_secs());
+                return Err(Failure::new(waited).hint("log/node.log in the state folder says more"));
+            }
+        };
+        if known {
+            return Ok(());
+        }
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     deployments: BTreeMap<String, Object>,

@@ -69,12 +69,14 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let https = bind(options.ingress_https_port, "--ingress-https-port")?;
     down::clear(&folder)?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
-    let mut node = start(&options, &folder, theirs)?;
+    let boot_id = boot_id(&clock);
+    let mut node = start(&options, &folder, theirs, &boot_id)?;
     let files = [api.as_fd(), http.as_fd(), https.as_fd(), lock.as_fd()];
     hand_over::send(&ours, files).map_err(|error| Failure::new(format!("hand over: {error}")))?;
     // Dropping it would unlock it for the node too, which now holds the same open file.
     std::mem::forget(lock);
-    let arrived = arrive(&options, &folder, objects, &mut node, &clock).await;
+    let start = Started { folder: &folder, clock: &clock, boot_id: &boot_id };
+    let arrived = arrive(&options, start, objects, &mut node).await;
     let (ready, all) = match arrived {
         Ok(progress) => progress,
         Err(failure) => {
@@ -101,14 +103,25 @@ fn bind(port: u16, flag: &str) -> Result<TcpListener, Failure> {
     })
 }
 
-fn start(options: &Options, folder: &Path, socket: UnixStream) -> Result<Child, Failure> {
+/// Differs for every start of a node on this machine.
+fn boot_id(clock: &Clock) -> String {
+    let since = clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", since.as_nanos(), std::process::id())
+}
+
+fn start(
+    options: &Options,
+    folder: &Path,
+    socket: UnixStream,
+    boot_id: &str,
+) -> Result<Child, Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("cannot start the node: {error}"));
     let log =
         std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log/node.log"));
     let log = log.map_err(failed)?;
     let mut command = Command::new(own_binary()?);
     command.arg("node-launch").arg("--state-dir").arg(folder);
-    command.args(["--dataplane", &options.dataplane.to_string()]);
+    command.args(["--dataplane", &options.dataplane.to_string(), "--boot-id", boot_id]);
     if !options.detach {
         command.arg("--follow");
     }
@@ -119,14 +132,23 @@ fn start(options: &Options, folder: &Path, socket: UnixStream) -> Result<Child, 
     command.spawn().map_err(failed)
 }
 
+/// A node that was started just now.
+#[derive(Clone, Copy)]
+struct Started<'a> {
+    folder: &'a Path,
+    clock: &'a Clock,
+    boot_id: &'a str,
+}
+
 async fn arrive(
     options: &Options,
-    folder: &Path,
+    started: Started<'_>,
     objects: Vec<files::Written>,
     node: &mut Child,
-    clock: &Clock,
 ) -> Result<ready::Progress, Failure> {
-    let source = connect(folder, node, clock).await?;
+    let clock = started.clock;
+    let source = connect(started.folder, node, clock).await?;
+    ready::wait_for_node(&source, clock, START, started.boot_id).await?;
     apply::all(&source, objects).await?;
     let bar = progress_bar();
     let waited = ready::wait(&source, clock, options.wait, |(ready, all)| {

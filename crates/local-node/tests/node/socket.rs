@@ -29,9 +29,12 @@ impl Mesh {
         let protocol = "v5.channel.k8s.io".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-        let frame = [&[0], input.as_bytes()].concat();
-        socket.send(Message::Binary(frame.into())).await.unwrap();
-        socket.send(Message::Binary(vec![255, 0].into())).await.unwrap();
+        // A program that reads nothing may be over, and its socket closed, before its input is sent.
+        if !input.is_empty() {
+            let frame = [&[0], input.as_bytes()].concat();
+            socket.send(Message::Binary(frame.into())).await.unwrap();
+            socket.send(Message::Binary(vec![255, 0].into())).await.unwrap();
+        }
         let (mut text, mut status) = (String::new(), serde_json::Value::Null);
         while let Some(Ok(message)) = socket.next().await {
             match message.into_data().as_ref() {

@@ -1,0 +1,109 @@
+"""Beginning, end and renewal of a mesh: what is left behind, and what a rotation of certificates costs."""
+
+import os
+import signal
+
+import pytest
+
+from conftest import people
+from mesh import Mesh, finish, report, until
+
+ROTATING = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: rotation, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo, namespace: rotation}
+spec:
+  selector: {app: echo}
+  ports: [{name: http, port: 8080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo, namespace: rotation}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata:
+      labels: {app: echo}
+      annotations: {proxy.istio.io/config: '{"proxyMetadata": {"SECRET_TTL": "20s"}}'}
+    spec:
+      containers: [{name: echo, image: weft/echo, args: ["--port", "8080"], ports: [{containerPort: 8080}]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: caller, namespace: rotation}
+spec:
+  selector: {matchLabels: {app: caller}}
+  template:
+    metadata:
+      labels: {app: caller}
+      annotations: {proxy.istio.io/config: '{"proxyMetadata": {"SECRET_TTL": "20s"}}'}
+    spec:
+      containers: [{name: caller, image: weft/sleep}]
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: rotation}
+spec: {mtls: {mode: STRICT}}
+"""
+
+
+def serials(mesh, target):
+    """Every certificate that the sidecar was issued so far, by serial number, in order."""
+    text = mesh.kubectl("logs", "-n", "rotation", target, "-c", "istio-proxy")
+    return [word.split('"')[1] for line in text.splitlines() for word in line.split() if word.startswith("serial=")]
+
+
+def test_certificates_rotate_every_few_seconds_without_a_failed_request(plane, tmp_path):
+    seconds = int(os.environ.get("WEFT_ROTATION_SECONDS", "180"))
+    written = tmp_path / "rotation.yaml"
+    written.write_text(ROTATING)
+    mesh = Mesh(dataplane=plane)
+    try:
+        mesh.up(written)
+        load = mesh.load("rotation", "deploy/caller", "http://echo:8080/", 200, seconds)
+        result = finish(load, seconds)
+        assert result["failed"] == 0, result
+        assert result["requests"] == 200 * seconds, result
+        for target in ("deploy/echo", "deploy/caller"):
+            seen = serials(mesh, target)
+            assert len(set(seen)) == len(seen) > seconds // 20, seen
+        report(f"{mesh.name}: {result['requests']} requests in {seconds} s over {len(seen)} certificates of 20 s: "
+               f"{result['failed']} failed, p99 {result['latency_ms']['p99']} ms")
+    finally:
+        mesh.down()
+
+
+@pytest.mark.parametrize("user", people(), ids=lambda user: user.pw_name if user else "self")
+def test_the_end_leaves_nothing_behind(user):
+    mesh = Mesh(user=user)
+    try:
+        mesh.up()
+        assert mesh.processes()
+        taken = mesh.down(keep=True)
+        report(f"{mesh.name}: down took {taken:.2f} s")
+        until("no process is left", lambda: not mesh.processes(), 5)
+    finally:
+        mesh.down()
+
+
+@pytest.mark.parametrize("user", people(), ids=lambda user: user.pw_name if user else "self")
+@pytest.mark.parametrize("next_command", ["up", "down"])
+def test_the_next_command_cleans_up_after_a_kill(user, next_command):
+    mesh = Mesh(user=user)
+    try:
+        mesh.up()
+        for pid, line in mesh.processes():
+            if " node" in line:
+                os.kill(pid, signal.SIGKILL)
+        if next_command == "up":
+            mesh.up()
+            assert "<html" in mesh.run("curl", "-sS", f"http://localhost:{mesh.http}/").stdout
+        mesh.down(keep=True)
+        until("no process is left", lambda: not mesh.processes(), 5)
+    finally:
+        mesh.down()
