@@ -51,7 +51,9 @@ pub(crate) fn mode(
         let mut found = policies.iter().filter(in_scope).filter(whole);
         found.find(|object| object.meta.namespace == place)
     };
-    let own = policies.iter().filter(in_scope).find(|object| !whole(object));
+    // As in Istio, a selector counts only outside of the root namespace.
+    let mut selected = policies.iter().filter(in_scope).filter(|object| !whole(object));
+    let own = selected.find(|object| object.meta.namespace != root);
     let by_port = own.and_then(|own| own.spec.port_level_mtls.as_ref()?.get(&port.to_string()));
     let candidates = [
         by_port,

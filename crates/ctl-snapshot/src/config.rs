@@ -11,13 +11,16 @@ use weft_model::{Host, MeshModel, Object, Objects};
 
 use crate::authn::{self, Mtls};
 use crate::rules::{Rule, Rules};
-use crate::{MeshSettings, Service, Visibility};
+use crate::{Alias, MeshSettings, Service, Visibility};
 
 /// Everything that users wrote and that is no endpoint.
 #[derive(Debug)]
 pub struct Config {
     root: String,
     services: BTreeMap<Host, Arc<Service>>,
+    by_namespace: HashMap<String, Vec<Arc<Service>>>,
+    aliases: HashMap<Host, Host>,
+    aliases_of: HashMap<Host, Vec<Alias>>,
     virtual_services: Vec<(Visibility, Arc<Object<VirtualService>>)>,
     rules: Rules,
     gateways: Objects<Gateway>,
@@ -29,10 +32,21 @@ pub struct Config {
 
 impl Config {
     pub(crate) fn build(settings: &MeshSettings, model: &MeshModel) -> Self {
-        let services = model.services.iter().filter_map(|object| {
-            let service = Service::of(object, settings)?;
-            Some((service.host.clone(), Arc::new(service)))
-        });
+        let services: BTreeMap<Host, Arc<Service>> = model
+            .services
+            .iter()
+            .filter_map(|object| Service::of(object, settings))
+            .map(|service| (service.host.clone(), Arc::new(service)))
+            .collect();
+        let mut by_namespace: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
+        for service in services.values() {
+            by_namespace.entry(service.namespace.clone()).or_default().push(Arc::clone(service));
+        }
+        let (mut aliases, mut aliases_of) = (HashMap::new(), HashMap::<Host, Vec<Alias>>::new());
+        for alias in model.services.iter().filter_map(|object| Alias::of(object, settings)) {
+            aliases.insert(alias.host.clone(), alias.target.clone());
+            aliases_of.entry(alias.target.clone()).or_default().push(alias);
+        }
         let virtual_services = model.virtual_services.iter().map(|object| {
             let entries = object.spec.export_to.iter().map(String::as_str);
             (Visibility::new(entries, &object.meta.namespace), Arc::clone(object))
@@ -43,7 +57,10 @@ impl Config {
         }
         Self {
             root: settings.root_namespace.clone(),
-            services: services.collect(),
+            services,
+            by_namespace,
+            aliases,
+            aliases_of,
             virtual_services: virtual_services.collect(),
             rules: Rules::build(settings, &model.destination_rules),
             gateways: model.gateways.clone(),
@@ -73,24 +90,44 @@ impl Config {
         self.services.get(host)
     }
 
-    /// The VirtualServices that proxies of a namespace see, oldest first.
+    /// The services of a namespace, by host.
+    pub fn services_in(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
+        self.by_namespace.get(namespace).into_iter().flatten()
+    }
+
+    /// What a host stands for, when it is another name of a service; else itself.
+    #[must_use]
+    pub fn aliased<'a>(&'a self, host: &'a Host) -> &'a Host {
+        self.aliases.get(host).unwrap_or(host)
+    }
+
+    /// Other names of a service.
+    pub fn aliases_of(&self, host: &Host) -> impl Iterator<Item = &Alias> {
+        self.aliases_of.get(host).into_iter().flatten()
+    }
+
+    /// The VirtualServices that proxies of a namespace see, in precedence: the namespace's private ones, those that are
+    /// exported to it by name, everybody's; oldest first.
     pub fn virtual_services_for<'a>(
         &'a self,
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Object<VirtualService>>> + 'a {
         let visible = self.virtual_services.iter().filter(move |(to, _)| to.includes(namespace));
-        visible.map(|(_, object)| object)
+        let mut found: Vec<_> = visible
+            .map(|(to, object)| (to.distance(&object.meta.namespace, namespace), object))
+            .collect();
+        found.sort_by_key(|(distance, _)| *distance);
+        found.into_iter().map(|(_, object)| object)
     }
 
     /// The rule that a client of a namespace uses for a service.
     #[must_use]
     pub fn rule(&self, client: &str, service: &Service) -> Option<&Arc<Rule>> {
-        self.rules.find(client, &service.host, &service.namespace, &self.root)
+        self.rules.find(client, service, &self.root)
     }
 
-    /// Every rule that some client uses for a service, at most one per namespace.
-    #[must_use]
-    pub fn rules(&self, service: &Service) -> Vec<&Arc<Rule>> {
+    /// Every rule that some client may use for a service, by namespace.
+    pub fn rules<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Arc<Rule>> {
         self.rules.all(&service.host)
     }
 
@@ -122,7 +159,11 @@ impl Config {
             places.push(namespace);
         }
         let found = places.into_iter().filter_map(|place| self.policies.get(place)).flatten();
-        found.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
+        // One that names its targets is for gateways and waypoints of the Gateway API, of which there are none.
+        let local = found.filter(|object| {
+            object.spec.target_ref.is_none() && object.spec.target_refs.is_empty()
+        });
+        local.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
     }
 
     /// Labels that some selector looks at; others make no difference to a workload's configuration.
@@ -147,7 +188,10 @@ fn selector_keys(model: &MeshModel) -> BTreeSet<String> {
 }
 
 fn source_keys(model: &MeshModel) -> BTreeSet<String> {
-    let routes = model.virtual_services.iter().flat_map(|object| &object.spec.http);
-    let matches = routes.flat_map(|route| &route.matches);
-    matches.flat_map(|found| found.source_labels.keys()).cloned().collect()
+    let specs = || model.virtual_services.iter().map(|object| &object.spec);
+    let http = specs().flat_map(|spec| &spec.http).flat_map(|route| &route.matches);
+    let tcp = specs().flat_map(|spec| &spec.tcp).flat_map(|route| &route.matches);
+    let http = http.flat_map(|found| found.source_labels.keys());
+    let tcp = tcp.flat_map(|found| found.source_labels.keys());
+    http.chain(tcp).cloned().collect()
 }

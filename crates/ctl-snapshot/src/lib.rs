@@ -16,10 +16,10 @@ use std::sync::Arc;
 pub use authn::Mtls;
 pub use config::Config;
 pub use rules::{Policy, Rule, Subset};
-pub use service::{Port, Service};
+pub use service::{Alias, Port, Service};
 pub use visibility::Visibility;
 use weft_model::MeshModel;
-pub use workloads::{Endpoint, Workloads};
+pub use workloads::{Backing, Endpoint, Workloads};
 
 /// Facts of the whole mesh that no object says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +59,16 @@ impl MeshSnapshot {
     #[must_use]
     pub fn build(version: u64, settings: Arc<MeshSettings>, model: &MeshModel) -> Self {
         let config = Arc::new(Config::build(&settings, model));
-        let workloads = Arc::new(Workloads::build(&settings, &config, model));
+        let workloads = Arc::new(Workloads::build(&settings, &config, model, None));
         Self { version, settings, config, workloads }
     }
 
     /// The same configuration with the endpoints and pods of a newer model; for changes that touch nothing else.
     #[must_use]
     pub fn with_endpoints(&self, version: u64, model: &MeshModel) -> Self {
-        let workloads = Arc::new(Workloads::build(&self.settings, &self.config, model));
+        let before = Some(&*self.workloads);
+        let workloads = Workloads::build(&self.settings, &self.config, model, before);
+        let workloads = Arc::new(workloads);
         let (settings, config) = (Arc::clone(&self.settings), Arc::clone(&self.config));
         Self { version, settings, config, workloads }
     }

@@ -1,6 +1,7 @@
 //! DestinationRules, merged per host, and which of them a client uses.
 //!
-//! Holds: the client's namespace comes before the service's, and that before the root namespace, as in Istio.
+//! Holds: the client's namespace comes before the service's, and that before the root namespace, as in Istio; a client of
+//! the root namespace looks at the service's first, so that a rule for everybody does not hide the owner's.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,15 +10,17 @@ use weft_model::api::destination_rule::DestinationRule;
 use weft_model::api::traffic_policy::{
     ClientTls, ConnectionPool, LoadBalancer, OutlierDetection, TrafficPolicy,
 };
-use weft_model::{Host, HostPattern, Objects, expand};
+use weft_model::{Host, HostPattern, Object, Objects, expand};
 
-use crate::{MeshSettings, Visibility};
+use crate::{MeshSettings, Service, Visibility};
 
-/// All rules of one namespace for one host.
+/// All rules of one namespace for one host that are exported alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Namespace and name of the first of them.
     pub name: (String, String),
+    /// Names of all of them, in the same namespace.
+    pub parts: Vec<String>,
     /// Policy of the whole host.
     pub policy: Option<TrafficPolicy>,
     /// Subsets of all of them.
@@ -50,120 +53,158 @@ pub struct Policy<'a> {
 }
 
 impl Rule {
-    /// The policy of a port, of the whole host or of a subset.
+    /// The policy of a port, of the whole host or of a subset. Settings of a port stand in for all that is said less
+    /// precisely: what they leave out is at its default, and is not inherited.
     #[must_use]
     pub fn policy_of(&self, port: u16, subset: Option<&Subset>) -> Policy<'_> {
-        let of_subset = subset
-            .and_then(|subset| self.subsets.iter().find(|own| own.name == subset.name))
-            .and_then(|subset| subset.policy.as_ref());
-        let host = self.policy.as_ref().map(|policy| of_port(policy, port)).unwrap_or_default();
-        let own = of_subset.map(|policy| of_port(policy, port)).unwrap_or_default();
-        Policy {
-            load_balancer: own.load_balancer.or(host.load_balancer),
-            connection_pool: own.connection_pool.or(host.connection_pool),
-            outlier_detection: own.outlier_detection.or(host.outlier_detection),
-            tls: own.tls.or(host.tls),
+        let host = self.policy.as_ref().map(|policy| of_port(policy, port).0).unwrap_or_default();
+        let named = subset.and_then(|subset| self.subsets.iter().find(|s| s.name == subset.name));
+        match named.and_then(|subset| subset.policy.as_ref()).map(|policy| of_port(policy, port)) {
+            None => host,
+            Some((own, true)) => own,
+            Some((own, false)) => Policy {
+                load_balancer: own.load_balancer.or(host.load_balancer),
+                connection_pool: own.connection_pool.or(host.connection_pool),
+                outlier_detection: own.outlier_detection.or(host.outlier_detection),
+                tls: own.tls.or(host.tls),
+            },
+        }
+    }
+
+    fn new(object: &Object<DestinationRule>) -> Self {
+        let (meta, spec) = (&object.meta, &object.spec);
+        let entries = spec.export_to.iter().map(String::as_str);
+        Self {
+            name: (meta.namespace.clone(), meta.name.clone()),
+            parts: Vec::new(),
+            policy: None,
+            subsets: Vec::new(),
+            visibility: Visibility::new(entries, &meta.namespace),
+        }
+    }
+
+    /// Takes in a younger rule: its new subsets, and its policy when there is none.
+    fn merge(&mut self, object: &Object<DestinationRule>) {
+        self.parts.push(object.meta.name.clone());
+        for subset in &object.spec.subsets {
+            if self.subsets.iter().all(|known| known.name != subset.name) {
+                self.subsets.push(Subset {
+                    name: subset.name.clone(),
+                    labels: subset.labels.clone(),
+                    policy: subset.traffic_policy.clone(),
+                });
+            }
+        }
+        if self.policy.is_none() {
+            self.policy.clone_from(&object.spec.traffic_policy);
         }
     }
 }
 
-/// A port's own settings stand in for all of the destination's.
-fn of_port(policy: &TrafficPolicy, port: u16) -> Policy<'_> {
+/// The policy of a port, and whether the port has one of its own.
+fn of_port(policy: &TrafficPolicy, port: u16) -> (Policy<'_>, bool) {
     let own = policy
         .port_level_settings
         .iter()
         .find(|entry| entry.port.as_ref().is_some_and(|found| found.number == u32::from(port)));
-    match own {
-        Some(entry) => Policy {
+    let whole = Policy {
+        load_balancer: policy.load_balancer.as_ref(),
+        connection_pool: policy.connection_pool.as_ref(),
+        outlier_detection: policy.outlier_detection.as_ref(),
+        tls: policy.tls.as_ref(),
+    };
+    own.map_or((whole, false), |entry| {
+        let own = Policy {
             load_balancer: entry.load_balancer.as_ref(),
             connection_pool: entry.connection_pool.as_ref(),
             outlier_detection: entry.outlier_detection.as_ref(),
             tls: entry.tls.as_ref(),
-        },
-        None => Policy {
-            load_balancer: policy.load_balancer.as_ref(),
-            connection_pool: policy.connection_pool.as_ref(),
-            outlier_detection: policy.outlier_detection.as_ref(),
-            tls: policy.tls.as_ref(),
-        },
+        };
+        (own, true)
+    })
+}
+
+/// The rules of one namespace.
+#[derive(Debug, Default)]
+struct Scope {
+    exact: HashMap<Host, Vec<Arc<Rule>>>,
+    /// Longest first.
+    wild: Vec<(HostPattern, Vec<Arc<Rule>>)>,
+}
+
+impl Scope {
+    /// Rules for a host, the most specific first, then the oldest.
+    fn for_host<'a, 'h>(
+        &'a self,
+        host: &'h Host,
+    ) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a, 'h> {
+        let wild = self.wild.iter().filter(|(pattern, _)| pattern.matches(host.as_str()));
+        let wild = wild.flat_map(|(_, rules)| rules);
+        self.exact.get(host).into_iter().flatten().chain(wild)
     }
 }
 
 /// All rules.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
-    by_namespace: HashMap<String, Vec<(HostPattern, Arc<Rule>)>>,
+    by_namespace: BTreeMap<String, Scope>,
 }
 
 impl Rules {
     /// Merges rules of one namespace for one host; they come oldest first.
     pub(crate) fn build(settings: &MeshSettings, rules: &Objects<DestinationRule>) -> Self {
-        let mut merged: HashMap<String, Vec<(HostPattern, Rule)>> = HashMap::new();
+        let mut merged: BTreeMap<(String, HostPattern), Vec<Rule>> = BTreeMap::new();
         // A rule for selected clients only must not become everybody's.
         for object in rules.iter().filter(|object| object.spec.workload_selector.is_none()) {
-            let (meta, spec) = (&object.meta, &object.spec);
-            let host = expand(&spec.host, &meta.namespace, &settings.domain);
-            let pattern = HostPattern::new(host.as_str());
-            let subsets = spec.subsets.iter().map(|subset| Subset {
-                name: subset.name.clone(),
-                labels: subset.labels.clone(),
-                policy: subset.traffic_policy.clone(),
-            });
-            let entries = spec.export_to.iter().map(String::as_str);
-            let found = merged.entry(meta.namespace.clone()).or_default();
-            match found.iter_mut().find(|(known, _)| *known == pattern) {
-                Some((_, rule)) => {
-                    for subset in subsets {
-                        if rule.subsets.iter().all(|known| known.name != subset.name) {
-                            rule.subsets.push(subset);
-                        }
-                    }
-                    rule.policy = rule.policy.take().or_else(|| spec.traffic_policy.clone());
+            let namespace = &object.meta.namespace;
+            let host = expand(&object.spec.host, namespace, &settings.domain);
+            let key = (namespace.clone(), HostPattern::new(host.as_str()));
+            let found = merged.entry(key).or_default();
+            let mut fresh = Rule::new(object);
+            match found.iter_mut().find(|rule| rule.visibility == fresh.visibility) {
+                Some(rule) => rule.merge(object),
+                None => {
+                    fresh.merge(object);
+                    found.push(fresh);
                 }
-                None => found.push((
-                    pattern,
-                    Rule {
-                        name: (meta.namespace.clone(), meta.name.clone()),
-                        policy: spec.traffic_policy.clone(),
-                        subsets: subsets.collect(),
-                        visibility: Visibility::new(entries, &meta.namespace),
-                    },
-                )),
             }
         }
-        let by_namespace = merged.into_iter().map(|(namespace, mut rules)| {
-            rules.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
-            (namespace, rules.into_iter().map(|(p, rule)| (p, Arc::new(rule))).collect())
-        });
-        Self { by_namespace: by_namespace.collect() }
+        let mut by_namespace: BTreeMap<String, Scope> = BTreeMap::new();
+        for ((namespace, pattern), rules) in merged {
+            let scope = by_namespace.entry(namespace).or_default();
+            let rules = rules.into_iter().map(Arc::new).collect();
+            match pattern {
+                HostPattern::Exact(host) => drop(scope.exact.insert(host, rules)),
+                pattern @ HostPattern::Suffix(_) => scope.wild.push((pattern, rules)),
+            }
+        }
+        for scope in by_namespace.values_mut() {
+            scope.wild.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
+        }
+        Self { by_namespace }
     }
 
-    /// Every rule for a host, by namespace: one per namespace, the most specific.
-    pub(crate) fn all(&self, host: &Host) -> Vec<&Arc<Rule>> {
-        let mut found: Vec<&Arc<Rule>> = self
-            .by_namespace
-            .values()
-            .filter_map(|rules| rules.iter().find(|(pattern, _)| pattern.matches(host.as_str())))
-            .map(|(_, rule)| rule)
-            .collect();
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        found
+    /// Every rule that some client may use for a host, by namespace.
+    pub(crate) fn all<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Arc<Rule>> {
+        self.by_namespace.values().flat_map(move |scope| scope.for_host(host))
     }
 
-    /// The rule that a client of a namespace uses for a host.
-    pub(crate) fn find(
-        &self,
+    /// The rule that a client of a namespace uses for a service.
+    pub(crate) fn find<'a>(
+        &'a self,
         client: &str,
-        host: &Host,
-        service: &str,
+        service: &Service,
         root: &str,
-    ) -> Option<&Arc<Rule>> {
-        [client, service, root].into_iter().find_map(|namespace| {
-            let rules = self.by_namespace.get(namespace)?;
-            let visible = rules.iter().find(|(pattern, rule)| {
-                pattern.matches(host.as_str()) && rule.visibility.includes(client)
-            })?;
-            Some(&visible.1)
-        })
+    ) -> Option<&'a Arc<Rule>> {
+        let in_scope = |namespace: &str, takes: &dyn Fn(&Rule) -> bool| {
+            let scope = self.by_namespace.get(namespace)?;
+            scope.for_host(&service.host).find(|rule| takes(rule))
+        };
+        let private = Visibility::Namespaces([root.to_owned()].into());
+        let own = |rule: &Rule| client != root || rule.visibility == private;
+        let exported = |rule: &Rule| rule.visibility.includes(client);
+        in_scope(client, &own)
+            .or_else(|| in_scope(&service.namespace, &exported))
+            .or_else(|| in_scope(root, &exported))
     }
 }

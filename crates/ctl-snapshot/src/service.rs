@@ -42,14 +42,47 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
+/// Another name of a service: a Service of type ExternalName.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alias {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// Full name.
+    pub host: Host,
+    /// What it stands for.
+    pub target: Host,
+    /// Who sees it.
+    pub visibility: Visibility,
+}
+
+impl Alias {
+    pub(crate) fn of(object: &Object<Written>, settings: &MeshSettings) -> Option<Self> {
+        let (meta, spec) = (&object.meta, &object.spec);
+        let target = spec.external_name.as_ref()?;
+        Some(Self {
+            host: Host::of_service(&meta.name, &meta.namespace, &settings.domain),
+            name: meta.name.clone(),
+            namespace: meta.namespace.clone(),
+            target: Host::new(target.strip_suffix('.').unwrap_or(target)),
+            visibility: exported(object),
+        })
+    }
+}
+
+fn exported(object: &Object<Written>) -> Visibility {
+    let exported = object.meta.annotations.get("networking.istio.io/exportTo");
+    let entries = exported.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    Visibility::new(entries, &object.meta.namespace)
+}
+
 impl Service {
     pub(crate) fn of(object: &Object<Written>, settings: &MeshSettings) -> Option<Self> {
         let (meta, spec) = (&object.meta, &object.spec);
         if spec.external_name.is_some() {
             return None;
         }
-        let exported = meta.annotations.get("networking.istio.io/exportTo");
-        let entries = exported.into_iter().flat_map(|text| text.split(',')).map(str::trim);
         let ports = spec.ports.iter().map(|port| Port {
             name: port.name.clone(),
             number: port.number,
@@ -69,7 +102,7 @@ impl Service {
             selector: spec.selector.clone(),
             ports: ports.filter(|port| port.protocol != Protocol::Udp).collect(),
             publish_not_ready: spec.publish_not_ready,
-            visibility: Visibility::new(entries, &meta.namespace),
+            visibility: exported(object),
         })
     }
 

@@ -29,6 +29,14 @@ impl Visibility {
         if any { Self::Namespaces(namespaces) } else { Self::All }
     }
 
+    /// How near it is to a namespace that sees it: its own alone, named, or everybody's. Nearer ones come first.
+    pub(crate) fn distance(&self, own: &str, namespace: &str) -> usize {
+        match self {
+            Self::All => 2,
+            Self::Namespaces(_) => usize::from(own != namespace),
+        }
+    }
+
     /// Whether proxies of a namespace see it.
     #[must_use]
     pub fn includes(&self, namespace: &str) -> bool {

@@ -68,7 +68,7 @@ impl Place<'_> {
                 eds_config: Some(wire::ads()),
                 service_name: self.rule.map_or_else(
                     || cluster.name.clone(),
-                    |rule| endpoints::name(self.service, port, rule, subset),
+                    |rule| endpoints::name(self.snapshot, self.service, port, rule, subset),
                 ),
             });
             if cluster.lb_policy() == parts::LbPolicy::ClusterProvided {
@@ -89,10 +89,16 @@ impl Place<'_> {
         let name = subset.map_or("", |subset| subset.name.as_str());
         let mutual = || {
             let spoken = policy::spoken(policy, self.port.protocol);
+            let asked = policy.tls.map(|tls| tls.subject_alt_names.as_slice()).unwrap_or_default();
+            let known = self.snapshot.workloads().identities(&self.service.host);
+            let known = known.filter(|_| asked.is_empty());
+            let sni = policy.tls.map(|tls| tls.sni.clone()).filter(|sni| !sni.is_empty());
             tls::upstream(
-                self.snapshot.workloads().identities(&self.service.host),
+                asked.iter().map(String::as_str).chain(known),
                 &self.snapshot.settings().trust_domain,
-                names::server_name(self.port.number, name, &self.service.host),
+                sni.unwrap_or_else(|| {
+                    names::server_name(self.port.number, name, &self.service.host)
+                }),
                 tls::offered(spoken),
             )
         };
@@ -141,6 +147,10 @@ impl Place<'_> {
         let service = Value { kind: Some(Kind::StructValue(service)) };
         let list = Value { kind: Some(Kind::ListValue(ListValue { values: vec![service] })) };
         let mut entries = vec![("services".to_owned(), list)];
+        if let Some(rule) = self.rule {
+            let paths = rule.parts.iter().map(|name| names::rule(&rule.name.0, name));
+            entries.push(("config".to_owned(), wire::texts(paths)));
+        }
         if !subset.is_empty() {
             entries.push(("subset".to_owned(), wire::text(subset)));
         }

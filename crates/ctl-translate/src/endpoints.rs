@@ -9,37 +9,47 @@ use weft_proto::google::protobuf::Struct;
 
 use crate::{names, wire};
 
-/// One assignment per port of every service, one more per subset.
-pub(crate) fn all(snapshot: &MeshSnapshot) -> Vec<wire_endpoint::ClusterLoadAssignment> {
-    let config = snapshot.config();
+/// The assignments of one service: one per port, one more per subset.
+pub(crate) fn of_service(
+    snapshot: &MeshSnapshot,
+    service: &Service,
+) -> Vec<wire_endpoint::ClusterLoadAssignment> {
     let mut found = Vec::new();
-    for service in config.services() {
-        let rules = config.rules(service);
-        for port in &service.ports {
-            let assignment =
-                |name: String, subset: Option<&Subset>| wire_endpoint::ClusterLoadAssignment {
-                    cluster_name: name,
-                    endpoints: groups(snapshot.workloads().endpoints(service, &port.name, subset)),
-                    ..wire_endpoint::ClusterLoadAssignment::default()
-                };
-            found.push(assignment(names::outbound(port.number, "", &service.host), None));
-            for rule in &rules {
-                for subset in &rule.subsets {
-                    let name = self::name(service, port.number, rule, Some(subset));
-                    found.push(assignment(name, Some(subset)));
-                }
+    for port in &service.ports {
+        let assignment =
+            |name: String, subset: Option<&Subset>| wire_endpoint::ClusterLoadAssignment {
+                cluster_name: name,
+                endpoints: groups(snapshot.workloads().endpoints(service, &port.name, subset)),
+                ..wire_endpoint::ClusterLoadAssignment::default()
+            };
+        found.push(assignment(names::outbound(port.number, "", &service.host), None));
+        for rule in snapshot.config().rules(service) {
+            for subset in &rule.subsets {
+                let name = self::name(snapshot, service, port.number, rule, Some(subset));
+                found.push(assignment(name, Some(subset)));
             }
         }
     }
     found
 }
 
-/// Name of the endpoints of a cluster. Namespaces may define a subset of one name differently; whose definition it is goes
-/// into the name, unless it is the service's own namespace.
-pub(crate) fn name(service: &Service, port: u16, rule: &Rule, subset: Option<&Subset>) -> String {
+/// Name of the endpoints of a cluster. Rules may define a subset of one name differently; whose definition it is goes into
+/// the name, unless clients of the service's own namespace use it.
+pub(crate) fn name(
+    snapshot: &MeshSnapshot,
+    service: &Service,
+    port: u16,
+    rule: &Rule,
+    subset: Option<&Subset>,
+) -> String {
     let Some(subset) = subset else { return names::outbound(port, "", &service.host) };
     let cluster = names::outbound(port, &subset.name, &service.host);
-    if rule.name.0 == service.namespace { cluster } else { format!("{cluster}@{}", rule.name.0) }
+    let own = snapshot.config().rule(&service.namespace, service);
+    if own.is_some_and(|own| own.name == rule.name) {
+        return cluster;
+    }
+    let (namespace, name) = &rule.name;
+    format!("{cluster}@{namespace}/{name}")
 }
 
 fn groups<'a>(

@@ -4,7 +4,7 @@
 //! Holds: of several VirtualServices for one host the oldest comes first. A port without routes answers 404.
 //! Not yet: servers that are not plain HTTP; `weft-model` tells of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ctl_snapshot::MeshSnapshot;
@@ -19,8 +19,9 @@ use weft_proto::envoy::config::route::v3::{
 
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS};
+use crate::rbac::Access;
 use crate::route::selection::Context;
-use crate::route::{self as routes, action};
+use crate::route::{self as routes, action, matching};
 use crate::view::{OutboundView, RouterView};
 
 /// A server with the Gateway that it belongs to.
@@ -41,6 +42,7 @@ pub(crate) fn build(
             }
         }
     }
+    let access = Access::of(snapshot, &view.namespace, &view.labels);
     let listeners = by_port.keys().map(|port| {
         let target = view.ports.iter().find(|(number, _)| number == port);
         let target = target.map_or(*port, |(_, target)| *target);
@@ -49,13 +51,14 @@ pub(crate) fn build(
             side: Side::Gateway,
             name: &name,
             routes: Routes::Named(format!("http.{port}")),
-            access: Vec::new(),
+            access: access.http_filters(),
             access_log: log,
         };
         let chain = listener::chain("", None, vec![manager.filter()], None);
         let direction = TrafficDirection::Outbound;
         let mut opened = listener::listener(name.clone(), ANY_ADDRESS, target, direction);
         opened.filter_chains = vec![chain];
+        opened.metadata = listener::made_from(&access);
         opened
     });
     let listeners = listeners.collect();
@@ -79,28 +82,47 @@ fn hosts(
     port: u16,
     servers: &[Opened<'_>],
 ) -> Vec<VirtualHost> {
-    let mut by_host: BTreeMap<String, Vec<Route>> = BTreeMap::new();
+    let mut by_host: BTreeMap<String, Host> = BTreeMap::new();
     for (gateway, server) in servers {
         let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
         let context = Context { snapshot, view: outbound, gateway: Some(&name), port };
         let redirects = server.tls.as_ref().is_some_and(|tls| tls.https_redirect);
-        for (host, route) in bound(&context, gateway, server) {
-            let into = by_host.entry(host).or_default();
-            if redirects && into.is_empty() {
-                into.push(to_https());
-            } else if !redirects {
-                into.extend(route);
-            }
+        let mut own = BTreeSet::new();
+        for (host, routes) in bound(&context, gateway, server) {
+            by_host.entry(host.clone()).or_default().routes.extend(routes);
+            own.insert(host);
+        }
+        if redirects {
+            let hosts = server.hosts.iter();
+            let hosts = hosts.map(|host| host.split_once('/').map_or(host.as_str(), |(_, h)| h));
+            own.extend(hosts.map(str::to_ascii_lowercase));
+            own.into_iter().for_each(|host| by_host.entry(host).or_default().redirects = true);
         }
     }
-    let host = |(host, routes): (String, Vec<Route>)| VirtualHost {
+    let host = |(host, found): (String, Host)| VirtualHost {
         name: format!("{host}:{port}"),
         domains: vec![host],
-        routes,
+        routes: if found.redirects { vec![to_https()] } else { ordered(found.routes) },
         include_request_attempt_count: true,
         ..VirtualHost::default()
     };
     by_host.into_iter().map(host).collect()
+}
+
+/// What becomes of requests for a host.
+#[derive(Default)]
+struct Host {
+    routes: Vec<Route>,
+    /// They are sent to HTTPS.
+    redirects: bool,
+}
+
+/// Routes of several VirtualServices: what takes every request goes last, so that it hides nothing.
+fn ordered(routes: Vec<Route>) -> Vec<Route> {
+    let all = |route: &Route| route.r#match.as_ref().is_some_and(matching::takes_all);
+    let (last, mut first): (Vec<Route>, Vec<Route>) = routes.into_iter().partition(all);
+    first.extend(last);
+    first
 }
 
 /// Hosts that both a server and a VirtualService name, with the routes of the latter.
@@ -111,21 +133,24 @@ fn bound(
 ) -> Vec<(String, Vec<Route>)> {
     let settings = context.snapshot.settings();
     let mut found = Vec::new();
-    for object in context.snapshot.config().virtual_services_for(&gateway.meta.namespace) {
+    for object in context.snapshot.config().virtual_services_for(&context.view.namespace) {
         let namespace = &object.meta.namespace;
-        if object.spec.gateways.is_empty() || !context.bound(&object.spec.gateways, namespace) {
+        if !context.bound(&object.spec.gateways, namespace) {
+            continue;
+        }
+        let routes = action::routes(context, object);
+        if routes.is_empty() {
             continue;
         }
         for host in &object.spec.hosts {
             let wanted = expand(host, namespace, &settings.domain);
             let wanted = HostPattern::new(wanted.as_str());
-            for offered in &server.hosts {
-                let Some(offered) = offered_to(offered, namespace, &gateway.meta.namespace) else {
-                    continue;
-                };
-                let offered = HostPattern::new(offered);
+            let offered = server.hosts.iter();
+            let offered =
+                offered.filter_map(|host| offered_to(host, namespace, &gateway.meta.namespace));
+            for offered in offered.map(HostPattern::new) {
                 if let Some(both) = wanted.intersection(&offered) {
-                    found.push((domain(both), action::routes(context, object)));
+                    found.push((both.to_string(), routes.clone()));
                 }
             }
         }
@@ -140,13 +165,6 @@ fn offered_to<'a>(offered: &'a str, namespace: &str, own: &str) -> Option<&'a st
         Some(("*", host)) => Some(host),
         Some((".", host)) => (namespace == own).then_some(host),
         Some((wanted, host)) => (wanted == namespace).then_some(host),
-    }
-}
-
-fn domain(pattern: &HostPattern) -> String {
-    match pattern {
-        HostPattern::Exact(host) => host.to_string(),
-        HostPattern::Suffix(suffix) => format!("*{suffix}"),
     }
 }
 

@@ -31,6 +31,16 @@ pub(crate) enum Side {
     Gateway,
 }
 
+impl Side {
+    /// How responses name the proxy; empty for Envoy's own name.
+    fn server_name(self) -> &'static str {
+        match self {
+            Self::Outbound => "",
+            Self::Inbound | Self::Gateway => "istio-envoy",
+        }
+    }
+}
+
 /// What a manager needs to know.
 pub(crate) struct Manager<'a> {
     pub(crate) side: Side,
@@ -54,7 +64,7 @@ impl Manager<'_> {
             stat_prefix: format!("{direction}_{};", self.name),
             http_filters: filters(self.access),
             access_log: access_log::loggers(self.access_log),
-            server_name: "istio-envoy".to_owned(),
+            server_name: self.side.server_name().to_owned(),
             normalize_path: wire::truth(true),
             path_with_escaped_slashes_action: parts::PathWithEscapedSlashesAction::KeepUnchanged
                 .into(),

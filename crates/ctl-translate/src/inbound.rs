@@ -49,7 +49,7 @@ fn own_address() -> BindConfig {
 
 /// The listener of everything that the pod receives.
 pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener {
-    let access = Access::of(snapshot, view);
+    let access = Access::of(snapshot, &view.namespace, &view.labels);
     let builder =
         Builder { snapshot, access: &access, log: snapshot.settings().access_log.as_deref() };
     let mode = |port: u16| snapshot.config().mtls(&view.namespace, &view.labels, port);
@@ -63,6 +63,7 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
     let direction = TrafficDirection::Inbound;
     let mut listener = listener::listener(name, ANY_ADDRESS, names::INBOUND_PORT, direction);
     listener.filter_chains = chains;
+    listener.metadata = listener::made_from(&access);
     let declared = |port: &&InboundPort| port.protocol != Protocol::Auto;
     let plain = |port: &&InboundPort| mode(port.port) == Mtls::Disable && declared(port);
     let numbers = |ports: Vec<&InboundPort>| ports.iter().map(|p| p.port).collect::<Vec<u16>>();

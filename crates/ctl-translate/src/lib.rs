@@ -27,7 +27,7 @@ mod wire;
 pub use resources::{Resource, Resources};
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
 
-use ctl_snapshot::MeshSnapshot;
+use ctl_snapshot::{MeshSnapshot, Service};
 use weft_proto::type_url;
 
 /// Everything that a proxy of this view gets.
@@ -48,7 +48,17 @@ pub fn translate(snapshot: &MeshSnapshot, view: &ProxyView) -> Resources {
 #[must_use]
 pub fn translate_endpoints(snapshot: &MeshSnapshot) -> Resources {
     let mut found = Resources::default();
-    for assignment in endpoints::all(snapshot) {
+    for service in snapshot.config().services() {
+        found.merge(translate_endpoints_of(snapshot, service));
+    }
+    found
+}
+
+/// Endpoints of one service; the same for all proxies.
+#[must_use]
+pub fn translate_endpoints_of(snapshot: &MeshSnapshot, service: &Service) -> Resources {
+    let mut found = Resources::default();
+    for assignment in endpoints::of_service(snapshot, service) {
         found.add(type_url::ENDPOINTS, assignment.cluster_name.clone(), &assignment);
     }
     found

@@ -10,8 +10,9 @@ use weft_proto::envoy::extensions::filters::listener::{
 };
 use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use weft_proto::envoy::r#type::v3::Int32Range;
-use weft_proto::google::protobuf::Any;
+use weft_proto::google::protobuf::{Any, Struct};
 
+use crate::rbac::Access;
 use crate::{access_log, wire};
 
 pub(crate) const ANY_ADDRESS: &str = "0.0.0.0";
@@ -31,6 +32,14 @@ pub(crate) fn listener(
         traffic_direction: direction.into(),
         ..Listener::default()
     }
+}
+
+/// Names the policies in a listener, so that its refusal is told of at them.
+pub(crate) fn made_from(access: &Access) -> Option<Metadata> {
+    let paths = access.policies.iter().cloned();
+    let fields = vec![("config".to_owned(), wire::texts(paths))];
+    let named = Struct { fields: wire::ordered(fields) };
+    (!access.policies.is_empty()).then(|| wire::metadata("istio", named))
 }
 
 /// Takes connections from `virtualOutbound` only.

@@ -1,6 +1,7 @@
 //! Names that Istio gives to resources.
 
 use weft_model::Host;
+use weft_model::api::meta::Metadata;
 
 /// Requests nowhere.
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
@@ -30,4 +31,15 @@ pub(crate) fn inbound(port: u16) -> String {
 /// `outbound_.80_.v1_.reviews.default.svc.cluster.local`
 pub(crate) fn server_name(port: u16, subset: &str, host: &Host) -> String {
     format!("outbound_.{port}_.{subset}_.{host}")
+}
+
+/// How resources name the object that they were made from.
+pub(crate) fn object(group: &str, kind: &str, meta: &Metadata) -> String {
+    let Metadata { namespace, name, .. } = meta;
+    format!("/apis/{group}/v1/namespaces/{namespace}/{kind}/{name}")
+}
+
+/// How resources name a DestinationRule.
+pub(crate) fn rule(namespace: &str, name: &str) -> String {
+    format!("/apis/networking.istio.io/v1/namespaces/{namespace}/destination-rule/{name}")
 }

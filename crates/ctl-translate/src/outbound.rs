@@ -13,7 +13,7 @@ use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Lis
 
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
-use crate::route::selection::VirtualServices;
+use crate::route::selection::{Context, Source, VirtualServices};
 use crate::view::OutboundView;
 use crate::{names, route, wire};
 
@@ -33,7 +33,8 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Lis
                 continue;
             }
             for address in addresses(snapshot, service, port) {
-                let clusters = tcp_clusters(snapshot, &chosen, service, port);
+                let context = Context { snapshot, view, gateway: None, port: port.number };
+                let clusters = tcp_clusters(&context, &chosen, service, &address);
                 by_address
                     .entry((address.clone(), port.number))
                     .or_insert_with(|| for_address(service, port, &address, &clusters, log));
@@ -126,31 +127,34 @@ fn addresses(snapshot: &MeshSnapshot, service: &Service, port: &Port) -> Vec<Str
     pods.map(|endpoint| endpoint.address.to_string()).collect()
 }
 
-/// Where connections to a port go: by the first TCP route that means it, else to the service.
+/// Where connections to an address and port go: by the first TCP route that means it, else to the service.
 fn tcp_clusters(
-    snapshot: &MeshSnapshot,
+    context: &Context<'_>,
     chosen: &VirtualServices<'_>,
     service: &Service,
-    port: &Port,
+    address: &str,
 ) -> Vec<(String, u32)> {
-    let itself = vec![(names::outbound(port.number, "", &service.host), 1)];
-    let Some(object) = chosen.for_host(service.host.as_str()) else { return itself };
+    let (snapshot, called) = (context.snapshot, context.port);
+    let itself = vec![(names::outbound(called, "", &service.host), 1)];
+    let Some(object) = chosen.for_host(&service.host) else { return itself };
+    let namespace = &object.meta.namespace;
     let means = |route: &&TcpRoute| {
+        let mut conditions = route.matches.iter();
         route.matches.is_empty()
-            || route.matches.iter().any(|found| {
-                let mesh = found.gateways.is_empty() || found.gateways.iter().any(|g| g == "mesh");
-                mesh && (found.port == 0 || found.port == u32::from(port.number))
+            || conditions.any(|found| {
+                context.admits(&Source::from(found), namespace)
+                    && wire::in_ranges(address, &found.destination_subnets)
             })
     };
     let Some(route) = object.spec.tcp.iter().find(means) else { return itself };
-    let settings = snapshot.settings();
     let single = route.route.len() == 1;
     let clusters = route.route.iter().filter_map(|entry| {
         let to = entry.destination.as_ref()?;
-        let host = expand(&to.host, &object.meta.namespace, &settings.domain);
-        let number = route::action::port_of(snapshot, to, &host, port.number);
+        let host = expand(&to.host, namespace, &snapshot.settings().domain);
+        let host = snapshot.config().aliased(&host);
+        let number = route::action::port_of(snapshot, to, host, called);
         let weight = if single { 1 } else { u32::try_from(entry.weight).ok()? };
-        (weight > 0).then(|| (names::outbound(number, &to.subset, &host), weight))
+        (weight > 0).then(|| (names::outbound(number, &to.subset, host), weight))
     });
     let clusters: Vec<(String, u32)> = clusters.collect();
     if clusters.is_empty() { itself } else { clusters }

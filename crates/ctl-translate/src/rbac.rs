@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ctl_snapshot::MeshSnapshot;
 use weft_model::Object;
 use weft_model::api::authorization_policy::{Action, AuthorizationPolicy, Rule};
+use weft_model::api::meta::Metadata;
 use weft_proto::envoy::config::listener::v3::Filter;
 use weft_proto::envoy::config::rbac::v3::{Policy, rbac};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
@@ -16,7 +17,7 @@ use weft_proto::google::protobuf::Any;
 
 use crate::http::http_filter;
 use crate::listener::network_filter;
-use crate::view::InboundView;
+use crate::names;
 
 mod operation;
 mod source;
@@ -53,37 +54,43 @@ struct Reading<'a> {
     /// Requests can be looked at.
     http: bool,
     trust_domain: &'a str,
+    /// Where the policy stands.
+    namespace: &'a str,
 }
 
 /// Access control of a workload.
 pub(crate) struct Access {
     http: Vec<Rules>,
     tcp: Vec<Rules>,
+    /// The policies that it was made from.
+    pub(crate) policies: Vec<String>,
 }
 
 impl Access {
-    pub(crate) fn of(snapshot: &MeshSnapshot, view: &InboundView) -> Self {
-        let policies = snapshot.config().policies(&view.namespace, &view.labels);
+    pub(crate) fn of(
+        snapshot: &MeshSnapshot,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Self {
+        let mut policies = snapshot.config().policies(namespace, labels);
+        policies.retain(|policy| !is_dry_run(&policy.meta));
         let domain = &snapshot.settings().trust_domain;
         let of = |http: bool| {
-            let chosen = |action: Action| {
-                let found = policies.iter().map(|policy| &***policy);
-                found.filter(|policy| policy.spec.action == action).collect::<Vec<_>>()
-            };
             let mut filters = Vec::new();
             // Nobody can be asked for a custom decision yet, so it is "no".
-            if !chosen(Action::Custom).is_empty() {
-                filters.push(rules(&[], Reading { deny: false, http, trust_domain: domain }));
-            }
-            for (action, deny) in [(Action::Deny, true), (Action::Allow, false)] {
-                let policies = chosen(action);
-                if !policies.is_empty() {
-                    filters.push(rules(&policies, Reading { deny, http, trust_domain: domain }));
+            let order = [(Action::Custom, true), (Action::Deny, true), (Action::Allow, false)];
+            for (action, deny) in order {
+                let chosen = policies.iter().filter(|policy| policy.spec.action == action);
+                let chosen: Vec<_> = chosen.map(|policy| &***policy).collect();
+                if !chosen.is_empty() {
+                    filters.push(rules(&chosen, deny, http, domain));
                 }
             }
             filters
         };
-        Self { http: of(true), tcp: of(false) }
+        let kind = ("security.istio.io", "authorization-policy");
+        let paths = policies.iter().map(|policy| names::object(kind.0, kind.1, &policy.meta));
+        Self { http: of(true), tcp: of(false), policies: paths.collect() }
     }
 
     pub(crate) fn http_filters(&self) -> Vec<HttpFilter> {
@@ -109,11 +116,23 @@ fn any(kind: &str, message: &impl prost::Message) -> Any {
     Any { type_url, value: message.encode_to_vec() }
 }
 
-fn rules(policies: &[&Object<AuthorizationPolicy>], reading: Reading<'_>) -> Rules {
-    let action = if reading.deny { rbac::Action::Deny } else { rbac::Action::Allow };
+/// A policy that is tried out decides nothing.
+fn is_dry_run(meta: &Metadata) -> bool {
+    let value = meta.annotations.get("istio.io/dry-run").map(String::as_str);
+    matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+fn rules(
+    policies: &[&Object<AuthorizationPolicy>],
+    deny: bool,
+    http: bool,
+    trust_domain: &str,
+) -> Rules {
+    let action = if deny { rbac::Action::Deny } else { rbac::Action::Allow };
     let mut found = BTreeMap::new();
     for policy in policies {
         let (namespace, name) = (&policy.meta.namespace, &policy.meta.name);
+        let reading = Reading { deny, http, trust_domain, namespace };
         for (index, rule) in policy.spec.rules.iter().flatten().enumerate() {
             if let Some(policy) = one(rule, reading) {
                 found.insert(format!("ns[{namespace}]-policy[{name}]-rule[{index}]"), policy);
@@ -123,31 +142,30 @@ fn rules(policies: &[&Object<AuthorizationPolicy>], reading: Reading<'_>) -> Rul
     Rules { action: action.into(), policies: found }
 }
 
-/// `None`: the rule matches nothing here.
+/// `None`: the rule matches nothing here. As in Istio a part that cannot be judged makes all of an ALLOW rule match
+/// nothing, and is left out of a DENY rule.
 fn one(rule: &Rule, reading: Reading<'_>) -> Option<Policy> {
     let conditions = values::Conditions::of(&rule.when, reading)?;
-    let mut permissions = Vec::new();
-    match &rule.to {
-        None => permissions.push(operation::all(Vec::new(), &conditions.permissions)),
+    let permissions = match &rule.to {
+        None => vec![operation::all(Vec::new(), &conditions.permissions)],
         Some(list) => {
-            for to in list {
-                let Some(operation) = &to.operation else { continue };
-                let own = operation::of(operation, reading);
-                permissions.extend(own.map(|own| operation::all(own, &conditions.permissions)));
-            }
+            let operations = list.iter().filter_map(|to| to.operation.as_ref());
+            let all = operations.map(|operation| {
+                Some(operation::all(operation::of(operation, reading)?, &conditions.permissions))
+            });
+            all.collect::<Option<Vec<_>>>()?
         }
-    }
-    let mut principals = Vec::new();
-    match &rule.from {
-        None => principals.push(source::all(Vec::new(), &conditions.principals)),
+    };
+    let principals = match &rule.from {
+        None => vec![source::all(Vec::new(), &conditions.principals)],
         Some(list) => {
-            for from in list {
-                let Some(source) = &from.source else { continue };
-                let own = source::of(source, reading);
-                principals.extend(own.map(|own| source::all(own, &conditions.principals)));
-            }
+            let sources = list.iter().filter_map(|from| from.source.as_ref());
+            let all = sources.map(|source| {
+                Some(source::all(source::of(source, reading)?, &conditions.principals))
+            });
+            all.collect::<Option<Vec<_>>>()?
         }
-    }
+    };
     (!permissions.is_empty() && !principals.is_empty()).then(|| Policy {
         permissions,
         principals,

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ctl_snapshot::{MeshSnapshot, Service};
 use weft_model::Protocol;
 use weft_proto::envoy::config::route::v3::{
-    Decorator, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
-    route_action, route_match,
+    Decorator, Route, RouteAction, RouteConfiguration, VirtualHost, route, route_action,
 };
 
 use crate::route::selection::{Context, VirtualServices};
@@ -17,34 +16,43 @@ use crate::view::OutboundView;
 use crate::{names, wire};
 
 pub(crate) mod action;
+mod answer;
 mod extras;
-mod matching;
+mod headers;
+pub(crate) mod matching;
 pub(crate) mod selection;
+
+/// The largest fixed response; validation lets no larger one pass.
+const MAX_RESPONSE: u32 = 1024 * 1024;
 
 /// All route configurations of a sidecar.
 pub(crate) fn sidecar(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<RouteConfiguration> {
     let chosen = VirtualServices::of(snapshot, view);
-    let mut by_port: BTreeMap<u16, Vec<VirtualHost>> = BTreeMap::new();
+    let mut by_port: BTreeMap<u16, Vec<&Service>> = BTreeMap::new();
     let mut detected = Vec::new();
     for service in snapshot.config().services_for(&view.namespace) {
         for port in &service.ports {
-            let host = || host(snapshot, view, &chosen, service, port.number);
             if port.protocol.is_http() {
-                by_port.entry(port.number).or_default().push(host());
+                by_port.entry(port.number).or_default().push(service);
             } else if port.protocol == Protocol::Auto {
-                let name = name_of_detected(service, port.number);
-                let mut only = host();
+                let hosts =
+                    Hosts { context: context(snapshot, view, port.number), chosen: &chosen };
+                let mut only = hosts.of_service(service);
                 only.domains = vec!["*".to_owned()];
+                let name = name_of_detected(service, port.number);
                 detected.push(configuration(name, vec![only]));
             }
         }
     }
-    let ports = by_port.into_iter().map(|(port, hosts)| {
-        let mut hosts = distinct(hosts);
-        hosts.push(allow_any());
-        configuration(port.to_string(), hosts)
+    let ports = by_port.into_iter().map(|(port, services)| {
+        let hosts = Hosts { context: context(snapshot, view, port), chosen: &chosen };
+        configuration(port.to_string(), hosts.of_port(&services))
     });
     ports.chain(detected).collect()
+}
+
+fn context<'a>(snapshot: &'a MeshSnapshot, view: &'a OutboundView, port: u16) -> Context<'a> {
+    Context { snapshot, view, gateway: None, port }
 }
 
 /// Name of the routes of a port whose protocol is detected.
@@ -58,10 +66,10 @@ pub(crate) fn inbound(
     port: &str,
     service: Option<&(String, u16)>,
 ) -> RouteConfiguration {
-    let mut route = plain_route(cluster);
-    if let Some((host, number)) = service {
-        route.decorator =
-            Some(Decorator { operation: format!("{host}:{number}/*"), ..Decorator::default() });
+    let operation = service.map(|(host, number)| format!("{host}:{number}/*"));
+    let mut route = plain_route(cluster, operation);
+    if let Some(route::Action::Route(action)) = route.action.as_mut() {
+        action.retry_policy = Some(extras::inbound_retry());
     }
     let host = VirtualHost {
         name: format!("inbound|http|{port}"),
@@ -78,25 +86,65 @@ pub(crate) fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> Ro
         virtual_hosts,
         validate_clusters: wire::truth(false),
         ignore_port_in_host_matching: true,
+        max_direct_response_body_size_bytes: wire::number(MAX_RESPONSE),
         ..RouteConfiguration::default()
     }
 }
 
-fn host(
-    snapshot: &MeshSnapshot,
-    view: &OutboundView,
-    chosen: &VirtualServices<'_>,
-    service: &Service,
-    port: u16,
-) -> VirtualHost {
-    let context = Context { snapshot, view, gateway: None, port };
-    let routes = match chosen.for_host(service.host.as_str()) {
-        Some(object) => action::routes(&context, object),
-        None => vec![default_route(service, port)],
-    };
+/// The virtual hosts of one port.
+struct Hosts<'a> {
+    context: Context<'a>,
+    chosen: &'a VirtualServices<'a>,
+}
+
+impl Hosts<'_> {
+    /// Envoy refuses a domain that stands twice: what a VirtualService names keeps it before what only a Service has.
+    fn of_port(&self, services: &[&Service]) -> Vec<VirtualHost> {
+        let port = self.context.port;
+        let mut named = Vec::new();
+        for (host, object) in self.chosen.without_service(port, services) {
+            let routes = action::routes(&self.context, object);
+            if !routes.is_empty() {
+                named.push(virtual_host(format!("{host}:{port}"), vec![host], routes));
+            }
+        }
+        let (ruled, plain): (Vec<&Service>, Vec<&Service>) =
+            services.iter().partition(|service| self.chosen.for_host(&service.host).is_some());
+        named.extend(ruled.into_iter().chain(plain).map(|service| self.of_service(service)));
+        let mut hosts = distinct(named);
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts.push(allow_any());
+        hosts
+    }
+
+    fn of_service(&self, service: &Service) -> VirtualHost {
+        let Context { snapshot, view, port, .. } = self.context;
+        let ruled = self.chosen.for_host(&service.host);
+        let mut routes = ruled.map(|o| action::routes(&self.context, o)).unwrap_or_default();
+        if routes.is_empty() {
+            routes.push(self.default_route(service));
+        }
+        let name = format!("{}:{port}", service.host);
+        virtual_host(name, domains(snapshot, view, service), routes)
+    }
+
+    fn default_route(&self, service: &Service) -> Route {
+        let port = self.context.port;
+        let cluster = names::outbound(port, "", &service.host);
+        let mut route = plain_route(&cluster, Some(format!("{}:{port}/*", service.host)));
+        let hash = action::hash_of(&self.context, &service.host, port, "").and_then(extras::hash);
+        if let Some(route::Action::Route(action)) = route.action.as_mut() {
+            action.retry_policy = Some(extras::default_retry(false));
+            action.hash_policy.extend(hash);
+        }
+        route
+    }
+}
+
+fn virtual_host(name: String, domains: Vec<String>, routes: Vec<Route>) -> VirtualHost {
     VirtualHost {
-        name: format!("{}:{port}", service.host),
-        domains: domains(view, service),
+        name,
+        domains,
         routes,
         include_request_attempt_count: true,
         ..VirtualHost::default()
@@ -104,18 +152,35 @@ fn host(
 }
 
 /// Every name under which clients of a namespace call a service.
-fn domains(view: &OutboundView, service: &Service) -> Vec<String> {
-    let Service { name, namespace, host, .. } = service;
-    let mut found = vec![host.to_string(), format!("{host}.")];
-    if *namespace == view.namespace {
-        found.push(name.clone());
+fn domains(snapshot: &MeshSnapshot, view: &OutboundView, service: &Service) -> Vec<String> {
+    let mut found = names_of(&service.name, &service.namespace, service.host.as_str(), view);
+    for alias in snapshot.config().aliases_of(&service.host) {
+        let own = alias.visibility.includes(&view.namespace);
+        let names = || names_of(&alias.name, &alias.namespace, alias.host.as_str(), view);
+        found.extend(own.then(names).into_iter().flatten());
     }
-    found.extend([format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")]);
-    found.extend(service.addresses.iter().map(ToString::to_string));
+    if service.is_headless() {
+        // Pods of a headless service have names below it.
+        let below: Vec<String> = found.iter().map(|name| format!("*.{name}")).collect();
+        found.extend(below);
+    }
+    found.extend(service.addresses.iter().map(|ip| match ip {
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    }));
     found
 }
 
-/// Envoy refuses a domain that stands twice; the first host keeps it.
+fn names_of(name: &str, namespace: &str, host: &str, view: &OutboundView) -> Vec<String> {
+    let mut found = vec![host.to_owned(), format!("{host}.")];
+    if namespace == view.namespace {
+        found.push(name.to_owned());
+    }
+    found.extend([format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")]);
+    found
+}
+
+/// Drops domains that stand twice; the first host keeps them.
 fn distinct(hosts: Vec<VirtualHost>) -> Vec<VirtualHost> {
     let mut seen = BTreeSet::new();
     let mut kept = hosts;
@@ -127,38 +192,19 @@ fn distinct(hosts: Vec<VirtualHost>) -> Vec<VirtualHost> {
 }
 
 fn allow_any() -> VirtualHost {
-    VirtualHost {
-        name: "allow_any".to_owned(),
-        domains: vec!["*".to_owned()],
-        routes: vec![plain_route(names::PASSTHROUGH)],
-        include_request_attempt_count: true,
-        ..VirtualHost::default()
-    }
+    let routes = vec![plain_route(names::PASSTHROUGH, None)];
+    virtual_host("allow_any".to_owned(), vec!["*".to_owned()], routes)
 }
 
-fn default_route(service: &Service, port: u16) -> Route {
-    let cluster = names::outbound(port, "", &service.host);
-    let mut route = plain_route(&cluster);
-    if let Some(route::Action::Route(action)) = route.action.as_mut() {
-        action.retry_policy = Some(extras::default_retry());
-    }
-    route.decorator =
-        Some(Decorator { operation: format!("{}:{port}/*", service.host), ..Decorator::default() });
-    route
-}
-
-fn plain_route(cluster: &str) -> Route {
+fn plain_route(cluster: &str, operation: Option<String>) -> Route {
+    let specifier = route_action::ClusterSpecifier::Cluster(cluster.to_owned());
+    let mut action = RouteAction { cluster_specifier: Some(specifier), ..RouteAction::default() };
+    action::limit(&mut action, wire::seconds(0));
     Route {
         name: "default".to_owned(),
-        r#match: Some(RouteMatch {
-            path_specifier: Some(route_match::PathSpecifier::Prefix("/".to_owned())),
-            ..RouteMatch::default()
-        }),
-        action: Some(route::Action::Route(RouteAction {
-            timeout: Some(wire::seconds(0)),
-            cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster.to_owned())),
-            ..RouteAction::default()
-        })),
+        r#match: Some(matching::everything()),
+        action: Some(route::Action::Route(action)),
+        decorator: operation.map(|operation| Decorator { operation, ..Decorator::default() }),
         ..Route::default()
     }
 }

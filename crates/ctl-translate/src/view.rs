@@ -122,7 +122,7 @@ impl Proxy {
     }
 
     fn services<'a>(&'a self, snapshot: &'a MeshSnapshot) -> impl Iterator<Item = &'a Service> {
-        let all = snapshot.config().services().map(|service| &**service);
+        let all = snapshot.config().services_in(&self.namespace).map(|service| &**service);
         all.filter(|service| service.selects(&self.namespace, &self.labels))
     }
 

@@ -49,6 +49,23 @@ pub(crate) fn ip_socket(ip: IpAddr, port: u16) -> Option<core::Address> {
     socket(&ip.to_string(), port)
 }
 
+/// Whether an address is in one of the ranges; no range at all means every address.
+pub(crate) fn in_ranges(address: &str, ranges: &[String]) -> bool {
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => (u128::from(u32::from(ip)) << 96, true),
+        IpAddr::V6(ip) => (u128::from(ip), false),
+    };
+    let within = |range: &String| {
+        let (start, length) = range.split_once('/').unwrap_or((range, "128"));
+        let (start, old) = number(start.parse().ok()?);
+        let (own, own_old) = number(address.parse().ok()?);
+        let length = length.parse::<u32>().ok()?.min(if old { 32 } else { 128 });
+        let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
+        Some(old == own_old && start & mask == own & mask)
+    };
+    ranges.is_empty() || ranges.iter().any(|range| within(range) == Some(true))
+}
+
 /// "Ask on the stream that you already have."
 pub(crate) fn ads() -> core::ConfigSource {
     core::ConfigSource {
@@ -79,9 +96,23 @@ pub(crate) fn text(text: &str) -> Value {
     Value { kind: Some(Kind::StringValue(text.to_owned())) }
 }
 
+/// A text, or a list when there are more.
+pub(crate) fn texts(texts: impl Iterator<Item = String>) -> Value {
+    let mut values: Vec<Value> = texts.map(|text| self::text(&text)).collect();
+    match values.len() {
+        1 => values.remove(0),
+        _ => Value { kind: Some(Kind::ListValue(protobuf::ListValue { values })) },
+    }
+}
+
 pub(crate) fn fields(entries: &[(&str, &str)]) -> Struct {
     let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), text(value)));
     Struct { fields: ordered(entries.collect()) }
+}
+
+/// Metadata that names the object that a resource was made from.
+pub(crate) fn config(path: &str) -> core::Metadata {
+    metadata("istio", fields(&[("config", path)]))
 }
 
 /// Metadata of one filter.
@@ -95,6 +126,15 @@ pub(crate) fn metadata(filter: &str, content: Struct) -> core::Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_found_in_ranges() {
+        let within = |address, range: &str| in_ranges(address, &[range.to_owned()]);
+        assert!(within("10.1.2.3", "10.1.0.0/16") && !within("10.2.2.3", "10.1.0.0/16"));
+        assert!(within("10.1.2.3", "10.1.2.3") && !within("10.1.2.4", "10.1.2.3"));
+        assert!(within("10.1.2.3", "0.0.0.0/0") && !within("10.1.2.3", "::/0"));
+        assert!(within("fd00::1", "fd00::/8") && in_ranges("10.0.0.1", &[]));
+    }
 
     #[test]
     fn equal_content_has_equal_bytes() {

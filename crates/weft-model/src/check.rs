@@ -30,6 +30,7 @@ use crate::model::Object;
 use crate::problem::{ObjectRef, Severity};
 
 pub(crate) use findings::{Findings, code};
+pub use http_route::grpc_status;
 
 /// An object that passed.
 #[derive(Debug, Clone, PartialEq)]

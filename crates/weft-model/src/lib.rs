@@ -13,7 +13,7 @@ mod model;
 mod problem;
 mod protocol;
 
-pub use check::{Checked, validate_object};
+pub use check::{Checked, grpc_status, validate_object};
 pub use host::{Host, HostPattern, expand};
 pub use inventory::{Inventory, Touched};
 pub use model::{MeshModel, Object, Objects};

@@ -44,23 +44,28 @@ fn authenticated(name: StringMatcher) -> Option<Identifier> {
     Some(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
 }
 
-pub(super) fn principal(value: &str) -> Option<Identifier> {
-    authenticated(values::with_prefix("spiffe://", value))
+/// `cluster.local` stands for the mesh's own trust domain, whatever that is called.
+pub(super) fn principal(value: &str, trust_domain: &str) -> Option<Identifier> {
+    match value.strip_prefix("cluster.local/") {
+        Some(rest) => {
+            authenticated(values::with_prefix("spiffe://", &format!("{trust_domain}/{rest}")))
+        }
+        None => authenticated(values::with_prefix("spiffe://", value)),
+    }
 }
 
 pub(super) fn namespace(value: &str) -> Option<Identifier> {
     authenticated(values::pattern(&format!("spiffe://[^/]+/ns/{}/.*", values::escaped(value))))
 }
 
-/// `namespace/account`; an account alone is matched in every namespace of the trust domain.
-pub(super) fn account(value: &str, trust_domain: &str) -> Option<Identifier> {
-    let (namespace, account) = value.split_once('/').unwrap_or(("*", value));
+/// `namespace/account`; an account alone is one of the policy's own namespace.
+pub(super) fn account(value: &str, reading: Reading<'_>) -> Option<Identifier> {
+    let (namespace, account) = value.split_once('/').unwrap_or((reading.namespace, value));
     let (namespace, account) = (values::escaped(namespace), values::escaped(account));
-    let domain = values::escaped(trust_domain);
-    authenticated(values::pattern(&format!("spiffe://{domain}/ns/{namespace}/sa/{account}")))
+    authenticated(values::pattern(&format!("spiffe://[^/]+/ns/{namespace}/sa/{account}")))
 }
 
-fn trust_domain(value: &str) -> Option<Identifier> {
+pub(super) fn trust_domain(value: &str) -> Option<Identifier> {
     authenticated(values::pattern(&format!("spiffe://{}/.*", values::escaped(value))))
 }
 
@@ -80,9 +85,9 @@ pub(super) fn of(source: &Source, reading: Reading<'_>) -> Option<Vec<Principal>
     // Tokens are not looked at yet.
     let unknown = |_: &str| None;
     let added = [
-        values(&mut found, &s.principals, &s.not_principals, principal),
+        values(&mut found, &s.principals, &s.not_principals, |v| principal(v, domain)),
         values(&mut found, &s.namespaces, &s.not_namespaces, namespace),
-        values(&mut found, &s.service_accounts, &s.not_service_accounts, |v| account(v, domain)),
+        values(&mut found, &s.service_accounts, &s.not_service_accounts, |v| account(v, reading)),
         values(&mut found, &s.trust_domains, &s.not_trust_domains, trust_domain),
         values(&mut found, &s.ip_blocks, &s.not_ip_blocks, direct_ip),
         values(&mut found, &s.remote_ip_blocks, &s.not_remote_ip_blocks, remote_ip),

@@ -113,9 +113,14 @@ impl Conditions {
             "source.ip" => source::values(&mut self.principals, yes, no, source::direct_ip),
             "remote.ip" => source::values(&mut self.principals, yes, no, source::remote_ip),
             "source.namespace" => source::values(&mut self.principals, yes, no, source::namespace),
-            "source.principal" => source::values(&mut self.principals, yes, no, source::principal),
+            "source.principal" => {
+                source::values(&mut self.principals, yes, no, |v| source::principal(v, domain))
+            }
             "source.serviceAccount" => {
-                source::values(&mut self.principals, yes, no, |v| source::account(v, domain))
+                source::values(&mut self.principals, yes, no, |v| source::account(v, reading))
+            }
+            "source.trustDomain" => {
+                source::values(&mut self.principals, yes, no, source::trust_domain)
             }
             "destination.port" => {
                 operation::values(&mut self.permissions, yes, no, operation::port)

@@ -1,171 +1,275 @@
 //! Routes of a VirtualService.
 //!
-//! Holds: a route per condition, in the order of the object; a destination that does not exist is answered with 503.
+//! Holds: a route per condition, in the order of the object; a destination that does not exist is answered with 503,
+//! because no cluster has its name.
 
 use ctl_snapshot::MeshSnapshot;
 use weft_model::api::reference::Destination;
-use weft_model::api::virtual_service::{DerivePort, HttpDestination, HttpRoute, VirtualService};
+use weft_model::api::traffic_policy::ConsistentHash;
+use weft_model::api::virtual_service::{HttpDestination, HttpRoute, Rewrite, VirtualService};
 use weft_model::{Host, Object, expand};
-use weft_proto::envoy::config::core::v3::{DataSource, RuntimeFractionalPercent, data_source};
+use weft_proto::envoy::config::core::v3::RuntimeFractionalPercent;
 use weft_proto::envoy::config::route::v3::route_action::{
-    ClusterSpecifier, HostRewriteSpecifier, RequestMirrorPolicy,
+    ClusterSpecifier, HashPolicy, HostRewriteSpecifier, RequestMirrorPolicy,
 };
 use weft_proto::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use weft_proto::envoy::config::route::v3::{
-    Decorator, DirectResponseAction, RedirectAction, Route, RouteAction, RouteMatch,
-    WeightedCluster, redirect_action, route, route_match,
+    Decorator, Route, RouteAction, RouteMatch, WeightedCluster, route, route_match,
 };
 use weft_proto::envoy::r#type::matcher::v3::{RegexMatchAndSubstitute, RegexMatcher};
 
 use crate::http::{CORS, FAULT};
-use crate::route::selection::Context;
-use crate::route::{extras, matching};
+use crate::route::headers::Operations;
+use crate::route::selection::{Context, Source};
+use crate::route::{answer, extras, matching};
 use crate::{names, wire};
 
-/// The routes that this proxy may take.
+/// The routes that this proxy may take; none when none is meant for it.
 pub(crate) fn routes(context: &Context<'_>, object: &Object<VirtualService>) -> Vec<Route> {
     let mut found = Vec::new();
     for written in &object.spec.http {
-        if written.matches.is_empty() {
-            found.push(one(context, object, written, matching::everything()));
-            continue;
-        }
-        let admitted = |m: &&_| context.admits(m, &object.meta.namespace);
-        for condition in written.matches.iter().filter(admitted) {
-            found.push(one(context, object, written, matching::conditions(condition)));
+        for matches in conditions(context, object, written) {
+            let takes_all = matching::takes_all(&matches);
+            found.push(Writer { context, object, written, matches }.route());
+            if takes_all {
+                return found;
+            }
         }
     }
     found
 }
 
-fn one(
+fn conditions(
     context: &Context<'_>,
     object: &Object<VirtualService>,
     written: &HttpRoute,
+) -> Vec<RouteMatch> {
+    // What it sends to is written in another object, which is not read yet.
+    if written.delegate.is_some() {
+        return Vec::new();
+    }
+    if written.matches.is_empty() {
+        return vec![matching::everything()];
+    }
+    let meant = written.matches.iter().filter(|found| {
+        context.admits(&Source::from(*found), &object.meta.namespace)
+            && !matching::impossible(found)
+    });
+    meant.map(matching::conditions).collect()
+}
+
+struct Writer<'a> {
+    context: &'a Context<'a>,
+    object: &'a Object<VirtualService>,
+    written: &'a HttpRoute,
     matches: RouteMatch,
-) -> Route {
-    let (namespace, name) = (&object.meta.namespace, &object.meta.name);
-    let config =
-        format!("/apis/networking.istio.io/v1/namespaces/{namespace}/virtual-service/{name}");
-    let headers = written.headers.as_ref();
-    let (request_add, request_remove) = extras::changes(headers.and_then(|h| h.request.as_ref()));
-    let (response_add, response_remove) =
-        extras::changes(headers.and_then(|h| h.response.as_ref()));
-    let mut filters = Vec::new();
-    if let Some(fault) = &written.fault {
-        filters.push((FAULT.to_owned(), wire::any(&extras::fault(fault))));
-    }
-    if let Some(policy) = &written.cors_policy {
-        filters.push((CORS.to_owned(), wire::any(&extras::cors(policy))));
-    }
-    Route {
-        name: written.name.clone(),
-        action: Some(action(context, object, written, &matches)),
-        r#match: Some(matches),
-        metadata: Some(wire::metadata("istio", wire::fields(&[("config", &config)]))),
-        decorator: decorator(context, object, written),
-        typed_per_filter_config: wire::ordered(filters),
-        request_headers_to_add: request_add,
-        request_headers_to_remove: request_remove,
-        response_headers_to_add: response_add,
-        response_headers_to_remove: response_remove,
-        ..Route::default()
-    }
 }
 
-fn decorator(
-    context: &Context<'_>,
-    object: &Object<VirtualService>,
-    written: &HttpRoute,
-) -> Option<Decorator> {
-    let to = written.route.first()?.destination.as_ref()?;
-    let host = expand(&to.host, &object.meta.namespace, &context.snapshot.settings().domain);
-    let port = port_of(context.snapshot, to, &host, context.port);
-    Some(Decorator { operation: format!("{host}:{port}/*"), ..Decorator::default() })
-}
-
-fn action(
-    context: &Context<'_>,
-    object: &Object<VirtualService>,
-    written: &HttpRoute,
-    matches: &RouteMatch,
-) -> route::Action {
-    if let Some(redirect) = &written.redirect {
-        let mut action = RedirectAction {
-            host_redirect: redirect.authority.clone(),
-            ..RedirectAction::default()
-        };
-        use redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier};
-        let code = match redirect.redirect_code {
-            302 => RedirectResponseCode::Found,
-            303 => RedirectResponseCode::SeeOther,
-            307 => RedirectResponseCode::TemporaryRedirect,
-            308 => RedirectResponseCode::PermanentRedirect,
-            _ => RedirectResponseCode::MovedPermanently,
-        };
-        action.response_code = code.into();
-        action.port_redirect = match (redirect.port, redirect.derive_port) {
-            (Some(port), _) => port,
-            (None, Some(DerivePort::RequestPort)) => u32::from(context.port),
-            (None, _) => 0,
-        };
-        if !redirect.scheme.is_empty() {
-            let scheme = SchemeRewriteSpecifier::SchemeRedirect(redirect.scheme.clone());
-            action.scheme_rewrite_specifier = Some(scheme);
+impl Writer<'_> {
+    fn route(&self) -> Route {
+        let mut headers = Operations::of(self.written.headers.as_ref());
+        if let [only] = self.written.route.as_slice() {
+            headers = headers.and(Operations::of(only.headers.as_ref()));
         }
-        action.path_rewrite_specifier = if !redirect.prefix_rewrite.is_empty() {
-            Some(PathRewriteSpecifier::PrefixRewrite(redirect.prefix_rewrite.clone()))
-        } else if let Some(rest) = redirect.uri.strip_prefix("%PREFIX()%") {
-            Some(PathRewriteSpecifier::PrefixRewrite(rest.to_owned()))
-        } else {
-            (!redirect.uri.is_empty())
-                .then(|| PathRewriteSpecifier::PathRedirect(redirect.uri.clone()))
-        };
-        return route::Action::Redirect(action);
+        let action = self.action(headers.authority.take());
+        Route {
+            name: self.written.name.clone(),
+            decorator: Some(Decorator {
+                operation: self.operation(&action),
+                ..Decorator::default()
+            }),
+            action: Some(action),
+            r#match: Some(self.matches.clone()),
+            metadata: Some(wire::config(&names::object(
+                "networking.istio.io",
+                "virtual-service",
+                &self.object.meta,
+            ))),
+            typed_per_filter_config: wire::ordered(self.filters()),
+            request_headers_to_add: headers.request.add,
+            request_headers_to_remove: headers.request.remove,
+            response_headers_to_add: headers.response.add,
+            response_headers_to_remove: headers.response.remove,
+            ..Route::default()
+        }
     }
-    if let Some(response) = &written.direct_response {
-        let text = response.body.as_ref().and_then(|body| body.string.clone());
-        let body = text.map(|text| DataSource {
-            specifier: Some(data_source::Specifier::InlineString(text)),
-            ..DataSource::default()
-        });
-        let answer = DirectResponseAction { status: response.status, body, ..Default::default() };
-        return route::Action::DirectResponse(answer);
-    }
-    route::Action::Route(forward(context, object, written, matches))
-}
 
-fn forward(
-    context: &Context<'_>,
-    object: &Object<VirtualService>,
-    written: &HttpRoute,
-    matches: &RouteMatch,
-) -> RouteAction {
-    let timeout = written.timeout.map_or_else(|| wire::seconds(0), |span| wire::duration(span.0));
-    let mut action = RouteAction {
-        cluster_specifier: Some(destinations(context, object, &written.route)),
-        timeout: Some(timeout),
-        retry_policy: extras::retry(written.retries.as_ref()),
-        request_mirror_policies: mirrors(context, object, written),
-        ..RouteAction::default()
-    };
-    if let Some(rewrite) = &written.rewrite {
+    fn filters(&self) -> Vec<(String, weft_proto::google::protobuf::Any)> {
+        let fault = self.written.fault.as_ref().map(extras::fault);
+        let fault = fault.filter(|fault| fault.delay.is_some() || fault.abort.is_some());
+        let cors = self.written.cors_policy.as_ref().map(extras::cors);
+        let fault = fault.map(|fault| (FAULT.to_owned(), wire::any(&fault)));
+        fault.into_iter().chain(cors.map(|cors| (CORS.to_owned(), wire::any(&cors)))).collect()
+    }
+
+    fn action(&self, authority: Option<String>) -> route::Action {
+        let Self { context, written, .. } = self;
+        if let Some(redirect) = &written.redirect {
+            return route::Action::Redirect(answer::redirect(redirect, context.port));
+        }
+        if let Some(response) = &written.direct_response {
+            return route::Action::DirectResponse(answer::response(response));
+        }
+        route::Action::Route(self.forward(authority))
+    }
+
+    fn forward(&self, authority: Option<String>) -> RouteAction {
+        let written = self.written;
+        let timeout = written.timeout.map_or_else(|| wire::seconds(0), |s| wire::duration(s.0));
+        let hash_policy = self.hash_policy();
+        let hashed = !hash_policy.is_empty() && written.route.len() == 1;
+        let mut action = RouteAction {
+            cluster_specifier: Some(self.clusters()),
+            retry_policy: extras::retry(written.retries.as_ref(), hashed),
+            request_mirror_policies: self.mirrors(),
+            hash_policy,
+            ..RouteAction::default()
+        };
+        limit(&mut action, timeout);
+        let mut host = authority;
+        if let Some(rewrite) = &written.rewrite {
+            self.rewrite(rewrite, &mut action);
+            host = Some(rewrite.authority.clone()).filter(|host| !host.is_empty()).or(host);
+        }
+        action.host_rewrite_specifier = host.map(HostRewriteSpecifier::HostRewriteLiteral);
+        action
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite, action: &mut RouteAction) {
         if let Some(regex) = &rewrite.uri_regex_rewrite {
             action.regex_rewrite = Some(substitution(&regex.pattern, &regex.rewrite));
         } else if !rewrite.uri.is_empty() {
-            match &matches.path_specifier {
+            match &self.matches.path_specifier {
                 Some(route_match::PathSpecifier::SafeRegex(_)) => {
                     action.regex_rewrite = Some(substitution(".*", &rewrite.uri));
                 }
                 _ => action.prefix_rewrite = rewrite.uri.clone(),
             }
         }
-        if !rewrite.authority.is_empty() {
-            let literal = HostRewriteSpecifier::HostRewriteLiteral(rewrite.authority.clone());
-            action.host_rewrite_specifier = Some(literal);
+    }
+
+    /// Host and port of a destination.
+    fn target(&self, to: &Destination) -> (Host, u16) {
+        let snapshot = self.context.snapshot;
+        let host = expand(&to.host, &self.object.meta.namespace, &snapshot.settings().domain);
+        let host = snapshot.config().aliased(&host).clone();
+        let port = port_of(snapshot, to, &host, self.context.port);
+        (host, port)
+    }
+
+    fn cluster(&self, to: &Destination) -> String {
+        let (host, port) = self.target(to);
+        names::outbound(port, &to.subset, &host)
+    }
+
+    fn clusters(&self) -> ClusterSpecifier {
+        if let [HttpDestination { destination: Some(to), .. }] = self.written.route.as_slice() {
+            return ClusterSpecifier::Cluster(self.cluster(to));
+        }
+        let weighted = self.written.route.iter().filter_map(|entry| {
+            let weight = u32::try_from(entry.weight).ok().filter(|weight| *weight > 0)?;
+            let Operations { request, response, authority: _ } =
+                Operations::of(entry.headers.as_ref());
+            Some(ClusterWeight {
+                name: self.cluster(entry.destination.as_ref()?),
+                weight: wire::number(weight),
+                request_headers_to_add: request.add,
+                request_headers_to_remove: request.remove,
+                response_headers_to_add: response.add,
+                response_headers_to_remove: response.remove,
+                ..ClusterWeight::default()
+            })
+        });
+        let clusters: Vec<ClusterWeight> = weighted.collect();
+        if clusters.is_empty() {
+            return ClusterSpecifier::Cluster(names::BLACK_HOLE.to_owned());
+        }
+        ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters,
+            ..WeightedCluster::default()
+        })
+    }
+
+    fn mirrors(&self) -> Vec<RequestMirrorPolicy> {
+        let HttpRoute { mirror, mirrors, mirror_percentage, mirror_percent, .. } = self.written;
+        let old = mirror_percent.or(self.written.mirror_percent_old).map(f64::from);
+        let share = mirror_percentage.as_ref().map(|share| share.value).or(old);
+        let first = mirror.iter().map(|to| (to, share));
+        let more = mirrors.iter().filter_map(|mirror| {
+            Some((mirror.destination.as_ref()?, mirror.percentage.as_ref().map(|p| p.value)))
+        });
+        let all = first.chain(more).map(|(to, share)| (to, share.unwrap_or(100.0)));
+        all.filter(|(_, share)| *share > 0.0).map(|(to, share)| self.mirror(to, share)).collect()
+    }
+
+    fn mirror(&self, to: &Destination, share: f64) -> RequestMirrorPolicy {
+        RequestMirrorPolicy {
+            cluster: self.cluster(to),
+            runtime_fraction: Some(RuntimeFractionalPercent {
+                default_value: Some(extras::share(share)),
+                ..RuntimeFractionalPercent::default()
+            }),
+            trace_sampled: wire::truth(false),
+            disable_shadow_host_suffix_append: true,
+            ..RequestMirrorPolicy::default()
         }
     }
-    action
+
+    /// By what the destinations that balance by a key want to be chosen.
+    fn hash_policy(&self) -> Vec<HashPolicy> {
+        let wanted = self.written.route.iter().filter_map(|entry| {
+            let to = entry.destination.as_ref()?;
+            let (host, port) = self.target(to);
+            extras::hash(hash_of(self.context, &host, port, &to.subset)?)
+        });
+        let mut found: Vec<HashPolicy> = Vec::new();
+        for policy in wanted {
+            if !found.contains(&policy) {
+                found.push(policy);
+            }
+        }
+        found
+    }
+
+    /// What traces call it: the only destination, else the object, with the path.
+    fn operation(&self, action: &route::Action) -> String {
+        use route_match::PathSpecifier;
+        let path = match &self.matches.path_specifier {
+            Some(PathSpecifier::Prefix(prefix)) => format!("{prefix}*"),
+            Some(PathSpecifier::Path(path)) => path.clone(),
+            Some(PathSpecifier::SafeRegex(pattern)) => pattern.regex.clone(),
+            _ => "/*".to_owned(),
+        };
+        let only = match (action, self.written.route.as_slice()) {
+            (route::Action::Route(_), [only]) => only.destination.as_ref(),
+            _ => None,
+        };
+        match only.map(|to| self.target(to)) {
+            Some((host, port)) => format!("{host}:{port}{path}"),
+            None => format!("{}:{}{path}", self.object.meta.name, self.context.port),
+        }
+    }
+}
+
+/// How long the whole takes at most; a client's `grpc-timeout` counts within it.
+pub(crate) fn limit(action: &mut RouteAction, timeout: weft_proto::google::protobuf::Duration) {
+    action.timeout = Some(timeout);
+    #[expect(deprecated, reason = "its successor has other semantics; Istio writes this one too")]
+    let limit = &mut action.max_grpc_timeout;
+    *limit = Some(timeout);
+}
+
+/// The key by which a destination is balanced, when it is.
+pub(crate) fn hash_of<'a>(
+    context: &Context<'a>,
+    host: &Host,
+    port: u16,
+    subset: &str,
+) -> Option<&'a ConsistentHash> {
+    let config = context.snapshot.config();
+    let rule = config.rule(&context.view.namespace, config.service(host)?)?;
+    let subset = rule.subsets.iter().find(|known| known.name == subset);
+    rule.policy_of(port, subset).load_balancer?.consistent_hash.as_ref()
 }
 
 fn substitution(pattern: &str, text: &str) -> RegexMatchAndSubstitute {
@@ -173,71 +277,6 @@ fn substitution(pattern: &str, text: &str) -> RegexMatchAndSubstitute {
         pattern: Some(RegexMatcher { regex: pattern.to_owned(), ..RegexMatcher::default() }),
         substitution: text.to_owned(),
     }
-}
-
-fn cluster(context: &Context<'_>, object: &Object<VirtualService>, to: &Destination) -> String {
-    let host = expand(&to.host, &object.meta.namespace, &context.snapshot.settings().domain);
-    let port = port_of(context.snapshot, to, &host, context.port);
-    names::outbound(port, &to.subset, &host)
-}
-
-fn destinations(
-    context: &Context<'_>,
-    object: &Object<VirtualService>,
-    written: &[HttpDestination],
-) -> ClusterSpecifier {
-    let single = written.len() == 1;
-    let weighted = written.iter().filter_map(|entry| {
-        let to = entry.destination.as_ref()?;
-        let weight = if single { 1 } else { u32::try_from(entry.weight).ok()? };
-        Some((cluster(context, object, to), weight, entry.headers.as_ref()))
-    });
-    let weighted: Vec<_> = weighted.filter(|(_, weight, _)| *weight > 0).collect();
-    match weighted.as_slice() {
-        [(only, _, None)] => ClusterSpecifier::Cluster(only.clone()),
-        [] => ClusterSpecifier::Cluster(names::BLACK_HOLE.to_owned()),
-        many => {
-            let clusters = many.iter().map(|(name, weight, headers)| {
-                let (add, remove) = extras::changes(headers.and_then(|h| h.request.as_ref()));
-                let (answer, hide) = extras::changes(headers.and_then(|h| h.response.as_ref()));
-                ClusterWeight {
-                    name: name.clone(),
-                    weight: wire::number(*weight),
-                    request_headers_to_add: add,
-                    request_headers_to_remove: remove,
-                    response_headers_to_add: answer,
-                    response_headers_to_remove: hide,
-                    ..ClusterWeight::default()
-                }
-            });
-            ClusterSpecifier::WeightedClusters(WeightedCluster {
-                clusters: clusters.collect(),
-                ..WeightedCluster::default()
-            })
-        }
-    }
-}
-
-fn mirrors(
-    context: &Context<'_>,
-    object: &Object<VirtualService>,
-    written: &HttpRoute,
-) -> Vec<RequestMirrorPolicy> {
-    let one = |to: &Destination, percent| RequestMirrorPolicy {
-        cluster: cluster(context, object, to),
-        runtime_fraction: Some(RuntimeFractionalPercent {
-            default_value: Some(extras::share(percent)),
-            ..RuntimeFractionalPercent::default()
-        }),
-        trace_sampled: wire::truth(false),
-        ..RequestMirrorPolicy::default()
-    };
-    let first = written.mirror.iter().map(|to| one(to, written.mirror_percentage.as_ref()));
-    let more = written
-        .mirrors
-        .iter()
-        .filter_map(|mirror| Some(one(mirror.destination.as_ref()?, mirror.percentage.as_ref())));
-    first.chain(more).collect()
 }
 
 /// The port that is meant: the one that is named, the service's only one, or the one that was called.

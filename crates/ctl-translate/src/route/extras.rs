@@ -1,14 +1,13 @@
-//! Retries, faults, cross-origin rules, copies and changes to fields.
+//! Retries, faults, cross-origin rules and keys of consistent hashing.
 
 use weft_model::api::reference::Percent;
-use weft_model::api::virtual_service::{CorsPolicy, Fault, HeaderOperations, Retries};
-use weft_proto::envoy::config::core::v3::{
-    HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
-};
+use weft_model::api::traffic_policy::ConsistentHash;
+use weft_model::api::virtual_service::{CorsPolicy, Fault, Retries};
 use weft_proto::envoy::config::route::v3::RetryPolicy;
 use weft_proto::envoy::config::route::v3::retry_policy::{
     RetryBackOff, RetryHostPredicate, retry_host_predicate,
 };
+use weft_proto::envoy::config::route::v3::route_action::{HashPolicy, hash_policy};
 use weft_proto::envoy::extensions::filters::common::fault::v3::{FaultDelay, fault_delay};
 use weft_proto::envoy::extensions::filters::http::cors::v3 as cors;
 use weft_proto::envoy::extensions::filters::http::fault::v3::{FaultAbort, HttpFault, fault_abort};
@@ -21,13 +20,22 @@ use crate::wire;
 const RETRY_ON: &str =
     "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 
-/// What Istio retries when nobody says anything.
-pub(crate) fn default_retry() -> RetryPolicy {
+/// What Istio retries when nobody says anything. With `hashed` the key decides who is asked, also a second time.
+pub(crate) fn default_retry(hashed: bool) -> RetryPolicy {
     RetryPolicy {
         retry_on: RETRY_ON.to_owned(),
         num_retries: wire::number(2),
-        retry_host_predicate: vec![previous_hosts()],
+        retry_host_predicate: if hashed { Vec::new() } else { vec![previous_hosts()] },
         host_selection_retry_max_attempts: 5,
+        ..RetryPolicy::default()
+    }
+}
+
+/// What a sidecar retries towards its own pod: only what the pod has not seen.
+pub(crate) fn inbound_retry() -> RetryPolicy {
+    RetryPolicy {
+        retry_on: "reset-before-request".to_owned(),
+        num_retries: wire::number(2),
         ..RetryPolicy::default()
     }
 }
@@ -41,10 +49,10 @@ fn previous_hosts() -> RetryHostPredicate {
 }
 
 /// `None`: never again.
-pub(crate) fn retry(written: Option<&Retries>) -> Option<RetryPolicy> {
-    let Some(written) = written else { return Some(default_retry()) };
+pub(crate) fn retry(written: Option<&Retries>, hashed: bool) -> Option<RetryPolicy> {
+    let Some(written) = written else { return Some(default_retry(hashed)) };
     let attempts = u32::try_from(written.attempts).ok().filter(|n| *n > 0)?;
-    let mut policy = default_retry();
+    let mut policy = default_retry(hashed);
     policy.num_retries = wire::number(attempts);
     policy.per_try_timeout = written.per_try_timeout.map(|span| wire::duration(span.0));
     if !written.retry_on.is_empty() {
@@ -52,6 +60,7 @@ pub(crate) fn retry(written: Option<&Retries>) -> Option<RetryPolicy> {
             .retry_on
             .split(',')
             .map(str::trim)
+            .filter(|part| !part.is_empty())
             .partition(|part| part.parse::<u32>().is_ok());
         policy.retriable_status_codes = codes.iter().filter_map(|code| code.parse().ok()).collect();
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -61,8 +70,10 @@ pub(crate) fn retry(written: Option<&Retries>) -> Option<RetryPolicy> {
         }
         policy.retry_on = names.join(",");
     }
-    if written.retry_ignore_previous_hosts == Some(false) {
-        policy.retry_host_predicate.clear();
+    match written.retry_ignore_previous_hosts {
+        Some(true) => policy.retry_host_predicate = vec![previous_hosts()],
+        Some(false) => policy.retry_host_predicate.clear(),
+        None => {}
     }
     policy.retry_back_off = written.backoff.map(|span| RetryBackOff {
         base_interval: Some(wire::duration(span.0)),
@@ -71,9 +82,9 @@ pub(crate) fn retry(written: Option<&Retries>) -> Option<RetryPolicy> {
     Some(policy)
 }
 
-/// A share; what is not said is everything.
-pub(crate) fn share(percent: Option<&Percent>) -> FractionalPercent {
-    let value = percent.map_or(100.0, |percent| percent.value).clamp(0.0, 100.0);
+/// A share of requests, from a value in percent.
+pub(crate) fn share(percent: f64) -> FractionalPercent {
+    let value = percent.clamp(0.0, 100.0);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -83,33 +94,63 @@ pub(crate) fn share(percent: Option<&Percent>) -> FractionalPercent {
     FractionalPercent { numerator, denominator: DenominatorType::Million.into() }
 }
 
+/// A fault; as in Istio it touches no request when nobody says how many.
 pub(crate) fn fault(written: &Fault) -> HttpFault {
+    let percent = |share: Option<&Percent>| share.map(|share| share.value);
     let delay = written.delay.as_ref().and_then(|delay| {
         let fixed = wire::duration(delay.fixed_delay?.0);
+        let whole = f64::from(delay.percent);
         Some(FaultDelay {
-            percentage: Some(share(delay.percentage.as_ref())),
+            percentage: Some(share(percent(delay.percentage.as_ref()).unwrap_or(whole))),
             fault_delay_secifier: Some(fault_delay::FaultDelaySecifier::FixedDelay(fixed)),
         })
     });
     let abort = written.abort.as_ref().and_then(|abort| {
-        let status = u32::try_from(abort.http_status?).ok()?;
+        let status = abort.http_status.and_then(|status| u32::try_from(status).ok());
+        let grpc = abort.grpc_status.as_deref().and_then(weft_model::grpc_status);
+        let kind = match (status, grpc) {
+            (Some(status), _) => fault_abort::ErrorType::HttpStatus(status),
+            (None, Some(status)) => fault_abort::ErrorType::GrpcStatus(status),
+            (None, None) => return None,
+        };
         Some(FaultAbort {
-            percentage: Some(share(abort.percentage.as_ref())),
-            error_type: Some(fault_abort::ErrorType::HttpStatus(status)),
+            percentage: Some(share(percent(abort.percentage.as_ref()).unwrap_or(0.0))),
+            error_type: Some(kind),
             ..FaultAbort::default()
         })
     });
     HttpFault { delay, abort, ..HttpFault::default() }
 }
 
+/// What of a request decides who is asked.
+pub(crate) fn hash(written: &ConsistentHash) -> Option<HashPolicy> {
+    use hash_policy::{ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter};
+    let specifier = if let Some(name) = &written.http_header_name {
+        PolicySpecifier::Header(Header { header_name: name.clone(), ..Header::default() })
+    } else if let Some(cookie) = &written.http_cookie {
+        PolicySpecifier::Cookie(Cookie {
+            name: cookie.name.clone(),
+            path: cookie.path.clone(),
+            ttl: cookie.ttl.map(|span| wire::duration(span.0)),
+            ..Cookie::default()
+        })
+    } else if let Some(source_ip) = written.use_source_ip {
+        PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip })
+    } else {
+        let name = written.http_query_parameter_name.clone()?;
+        PolicySpecifier::QueryParameter(QueryParameter { name })
+    };
+    Some(HashPolicy { policy_specifier: Some(specifier), ..HashPolicy::default() })
+}
+
 pub(crate) fn cors(written: &CorsPolicy) -> cors::CorsPolicy {
     use weft_model::api::virtual_service::UnmatchedPreflights;
     cors::CorsPolicy {
-        allow_origin_string_match: written
-            .allow_origins
-            .iter()
-            .filter_map(matching::text)
-            .collect(),
+        allow_origin_string_match: if written.allow_origins.is_empty() {
+            written.allow_origin.iter().map(|origin| matching::exactly(origin)).collect()
+        } else {
+            written.allow_origins.iter().filter_map(matching::text).collect()
+        },
         allow_methods: written.allow_methods.join(","),
         allow_headers: written.allow_headers.join(","),
         expose_headers: written.expose_headers.join(","),
@@ -120,21 +161,4 @@ pub(crate) fn cors(written: &CorsPolicy) -> cors::CorsPolicy {
         ),
         ..cors::CorsPolicy::default()
     }
-}
-
-/// Fields to add or replace, and fields to remove.
-pub(crate) fn changes(written: Option<&HeaderOperations>) -> (Vec<HeaderValueOption>, Vec<String>) {
-    let Some(written) = written else { return (Vec::new(), Vec::new()) };
-    let option = |(key, value): (&String, &String), action: HeaderAppendAction| HeaderValueOption {
-        header: Some(HeaderValue {
-            key: key.clone(),
-            value: value.clone(),
-            ..HeaderValue::default()
-        }),
-        append_action: action.into(),
-        ..HeaderValueOption::default()
-    };
-    let set = written.set.iter().map(|e| option(e, HeaderAppendAction::OverwriteIfExistsOrAdd));
-    let add = written.add.iter().map(|e| option(e, HeaderAppendAction::AppendIfExistsOrAdd));
-    (set.chain(add).collect(), written.remove.clone())
 }

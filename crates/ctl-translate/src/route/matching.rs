@@ -20,25 +20,46 @@ pub(crate) fn everything() -> RouteMatch {
     }
 }
 
+/// Whether no request passes by, so that what follows is never reached.
+pub(crate) fn takes_all(found: &RouteMatch) -> bool {
+    let path = match &found.path_specifier {
+        Some(PathSpecifier::Prefix(prefix)) => prefix == "/",
+        Some(PathSpecifier::SafeRegex(pattern)) => pattern.regex == ".*",
+        _ => false,
+    };
+    path && found.headers.is_empty() && found.query_parameters.is_empty()
+}
+
+/// Whether a condition asks for what no request can have yet: claims of a token that nobody checks.
+pub(crate) fn impossible(found: &HttpMatch) -> bool {
+    found.headers.keys().any(|name| is_claim(name))
+}
+
+fn is_claim(name: &str) -> bool {
+    name.starts_with("@request.auth.claims")
+}
+
 pub(crate) fn conditions(found: &HttpMatch) -> RouteMatch {
     let mut wanted = everything();
     wanted.case_sensitive = wire::truth(!found.ignore_uri_case);
     if let Some(uri) = &found.uri {
         wanted.path_specifier = Some(path(uri));
     }
-    let pseudo =
-        [(":method", &found.method), (":authority", &found.authority), (":scheme", &found.scheme)];
-    for (name, value) in pseudo {
-        wanted.headers.extend(value.as_ref().map(|value| header(name, value)));
-    }
     wanted.headers.extend(found.headers.iter().map(|(name, value)| header(name, value)));
-    wanted.headers.extend(found.without_headers.iter().map(|(name, value)| {
+    let without = found.without_headers.iter().filter(|(name, _)| !is_claim(name));
+    wanted.headers.extend(without.map(|(name, value)| {
         let mut without = header(name, value);
         without.invert_match = true;
         // A request without the field is one "without" this value.
         without.treat_missing_header_as_empty = text(value).is_some();
         without
     }));
+    wanted.headers.sort_by(|a, b| a.name.cmp(&b.name));
+    let pseudo =
+        [(":method", &found.method), (":authority", &found.authority), (":scheme", &found.scheme)];
+    for (name, value) in pseudo {
+        wanted.headers.extend(value.as_ref().map(|value| header(name, value)));
+    }
     wanted.query_parameters = found.query_params.iter().map(|(n, v)| query(n, v)).collect();
     wanted
 }
@@ -56,15 +77,21 @@ fn regex(pattern: &str) -> RegexMatcher {
     RegexMatcher { regex: pattern.to_owned(), ..RegexMatcher::default() }
 }
 
-/// `None`: the text only has to be there.
+/// `None`: the text only has to be there. Users write `*` as a pattern for that, which is none.
 pub(crate) fn text(wanted: &StringMatch) -> Option<StringMatcher> {
     let pattern = match (&wanted.exact, &wanted.prefix, &wanted.regex) {
         (Some(exact), ..) => MatchPattern::Exact(exact.clone()),
         (None, Some(prefix), _) => MatchPattern::Prefix(prefix.clone()),
-        (None, None, Some(pattern)) => MatchPattern::SafeRegex(regex(pattern)),
-        (None, None, None) => return None,
+        (None, None, Some(pattern)) if pattern != "*" => MatchPattern::SafeRegex(regex(pattern)),
+        (None, None, _) => return None,
     };
     Some(StringMatcher { match_pattern: Some(pattern), ignore_case: false })
+}
+
+/// A text that has to be exactly this.
+pub(crate) fn exactly(wanted: &str) -> StringMatcher {
+    let pattern = MatchPattern::Exact(wanted.to_owned());
+    StringMatcher { match_pattern: Some(pattern), ignore_case: false }
 }
 
 fn header(name: &str, value: &StringMatch) -> HeaderMatcher {

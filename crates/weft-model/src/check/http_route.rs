@@ -394,8 +394,9 @@ const GRPC_STATUS: &[&str] = &[
 
 /// The number of a gRPC status by its name.
 #[must_use]
-pub(crate) fn grpc_status(name: &str) -> Option<usize> {
-    GRPC_STATUS.iter().position(|known| *known == name)
+pub fn grpc_status(name: &str) -> Option<u32> {
+    let position = GRPC_STATUS.iter().position(|known| *known == name)?;
+    u32::try_from(position).ok()
 }
 
 fn abort(abort: &Abort, findings: &mut Findings) {

@@ -1,0 +1,102 @@
+//! Every resource of every proxy: taken by weft-proxy's reader, taken by Envoy, the same for the same objects.
+
+use std::collections::BTreeSet;
+
+use ctl_snapshot::MeshSnapshot;
+use ctl_translate::{ProxyView, Resources, translate, view_of};
+use weft_proto::type_url;
+
+use crate::envoy;
+use crate::fixture::{self, Mesh};
+
+/// One proxy of each view, by name.
+fn views(mesh: &Mesh, snapshot: &MeshSnapshot) -> Vec<(String, ProxyView)> {
+    let mut found: Vec<(String, ProxyView)> = Vec::new();
+    for pod in mesh.proxies() {
+        let view = view_of(snapshot, &pod.node());
+        if found.iter().all(|(_, known)| *known != view) {
+            found.push((format!("{}.{}", pod.name, pod.namespace), view));
+        }
+    }
+    found
+}
+
+fn refusals(resources: &Resources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (kind, all) in resources.iter() {
+        for resource in all {
+            let body = &resource.body;
+            let answer = match kind {
+                type_url::LISTENER => proxy_lower::lower_listener(body).map(drop),
+                type_url::CLUSTER => proxy_lower::lower_cluster(body).map(drop),
+                type_url::ENDPOINTS => proxy_lower::lower_endpoints(body).map(drop),
+                type_url::ROUTE => proxy_lower::lower_routes(body).map(drop),
+                other => panic!("no proxy asks for {other}"),
+            };
+            found.extend(answer.err().map(|refused| format!("{}: {refused}", resource.name)));
+        }
+    }
+    found
+}
+
+fn names_are_unique(resources: &Resources) {
+    for (kind, all) in resources.iter() {
+        let names: BTreeSet<&str> = all.iter().map(|resource| resource.name.as_str()).collect();
+        assert_eq!(names.len(), all.len(), "{kind} has a name twice");
+    }
+}
+
+/// Both data planes take everything that any proxy of the mesh gets.
+#[track_caller]
+pub(crate) fn both_data_planes_take(what: &str, mesh: &Mesh) {
+    let (snapshot, _) = mesh.snapshot_with_problems();
+    for (proxy, view) in views(mesh, &snapshot) {
+        both_take(&format!("{what}: {proxy}"), &translate(&snapshot, &view));
+    }
+}
+
+/// Both data planes take these resources.
+#[track_caller]
+pub(crate) fn both_take(what: &str, resources: &Resources) {
+    names_are_unique(resources);
+    let refused = refusals(resources);
+    assert!(refused.is_empty(), "{what}: weft-proxy refuses\n{}", refused.join("\n"));
+    if let Some(objection) = envoy::objection(resources) {
+        panic!("{what}: Envoy refuses: {objection}");
+    }
+}
+
+#[test]
+fn both_data_planes_take_the_shop() {
+    both_data_planes_take("samples/shop", &Mesh::shop());
+}
+
+#[test]
+fn both_data_planes_take_the_small_mesh() {
+    both_data_planes_take("small", &Mesh::small());
+}
+
+#[test]
+fn both_data_planes_take_the_seed_files() {
+    let Some(folder) = fixture::shared("seed-yaml") else { return };
+    let mut whole = Mesh::shop();
+    for (name, text) in fixture::files(&folder) {
+        whole = whole.within("production", &text);
+        // Later files replace earlier ones of the same name.
+        if name.starts_with("s1-15") || name.starts_with("s3-04") {
+            both_data_planes_take(&name, &whole);
+        }
+    }
+    both_data_planes_take("all seed files", &whole);
+}
+
+#[test]
+fn the_order_of_objects_does_not_matter() {
+    let mesh = Mesh::shop();
+    let (one, other) = (mesh.snapshot(), mesh.clone().reversed().snapshot());
+    for pod in mesh.proxies() {
+        let (view, again) = (view_of(&one, &pod.node()), view_of(&other, &pod.node()));
+        assert_eq!(view, again, "{}", pod.name);
+        assert_eq!(translate(&one, &view), translate(&other, &again), "{}", pod.name);
+    }
+}

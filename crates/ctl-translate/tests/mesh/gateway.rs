@@ -1,0 +1,180 @@
+//! Gateways: ports, hosts, and the VirtualServices bound to them.
+
+use serde_json::json;
+
+use crate::everything::both_take;
+use crate::fixture::Mesh;
+use crate::words;
+use crate::world::Served;
+
+const PROXY: &str = "istio-ingressgateway.istio-system";
+
+fn gateway(name: &str, namespace: &str, servers: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+         spec: {{selector: {{istio: ingressgateway}}, servers: [{servers}]}}\n"
+    )
+}
+
+fn http(hosts: &str) -> String {
+    format!("{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [{hosts}]}}")
+}
+
+/// A VirtualService of `east` that is bound to `gateways`, whose one route answers with its name.
+fn answers(name: &str, hosts: &str, gateways: &str, found: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: east}}\n\
+         spec: {{hosts: [{hosts}], gateways: [{gateways}], \
+         http: [{{{found}directResponse: {{status: 200, body: {{string: {name}}}}}}}]}}\n"
+    )
+}
+
+#[track_caller]
+fn served(mesh: &Mesh) -> Served {
+    let (snapshot, _) = mesh.snapshot_with_problems();
+    let served = mesh.served_from(&snapshot, PROXY);
+    both_take("gateway", &served.0);
+    served
+}
+
+fn hosts(served: &Served) -> Vec<String> {
+    let routes = served.routes("http.80");
+    let all = routes["virtual_hosts"].as_array().cloned().unwrap_or_default();
+    all.iter().map(|host| host["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_server_is_opened_on_the_port_of_the_pod_behind_the_service() {
+    let mesh = Mesh::small().and(&gateway("g", "east", &http("'*.example'"))).and(&answers(
+        "v",
+        "shop.example",
+        "g",
+        "",
+    ));
+    let served = served(&mesh);
+    assert_eq!(served.names(weft_proto::type_url::LISTENER), ["0.0.0.0_8080"]);
+    assert_eq!(hosts(&served), ["shop.example:80"]);
+    let host = served.host("http.80", "shop.example:80");
+    assert_eq!(host["domains"], json!(["shop.example"]));
+    assert_eq!(words::routes(&host), ["/*; answer 200 v"]);
+    let clusters = served.clusters();
+    assert!(clusters.contains(&"outbound|80||web.east.svc.cluster.local"));
+    assert!(!clusters.contains(&"PassthroughCluster"), "a gateway passes nothing through");
+}
+
+#[test]
+fn a_port_without_routes_answers_not_found() {
+    let served = served(&Mesh::small().and(&gateway("g", "east", &http("'*'"))));
+    assert!(hosts(&served).is_empty());
+}
+
+#[test]
+fn hosts_are_what_gateway_and_virtual_service_have_in_common() {
+    let mesh = Mesh::small()
+        .and(&gateway("g", "east", &http("'*.shop.example', exact.example")))
+        .and(&answers("v", "'*.example', other.test", "g", ""));
+    assert_eq!(hosts(&served(&mesh)), ["*.shop.example:80", "exact.example:80"]);
+}
+
+#[test]
+fn a_host_may_be_offered_to_one_namespace_only() {
+    let mesh = |offered: &str| {
+        Mesh::small().and(&gateway("g", "west", &http(offered))).and(&answers(
+            "v",
+            "a.example",
+            "west/g",
+            "",
+        ))
+    };
+    assert_eq!(hosts(&served(&mesh("east/a.example"))), ["a.example:80"]);
+    assert_eq!(hosts(&served(&mesh("'*/a.example'"))), ["a.example:80"]);
+    assert!(hosts(&served(&mesh("./a.example"))).is_empty());
+    assert!(hosts(&served(&mesh("other/a.example"))).is_empty());
+}
+
+#[test]
+fn a_virtual_service_names_its_gateways() {
+    let mesh = |gateways: &str| {
+        Mesh::small().and(&gateway("g", "west", &http("'*'"))).and(&answers(
+            "v",
+            "a.example",
+            gateways,
+            "",
+        ))
+    };
+    assert_eq!(hosts(&served(&mesh("west/g"))), ["a.example:80"]);
+    assert!(hosts(&served(&mesh("g"))).is_empty(), "east/g is another");
+    assert!(hosts(&served(&mesh("mesh"))).is_empty());
+    assert!(hosts(&served(&mesh(""))).is_empty(), "none means the mesh");
+}
+
+#[test]
+fn what_is_not_exported_to_the_gateways_namespace_is_not_served() {
+    let mesh = |export: &str| {
+        let object = answers("v", "a.example", "g", "")
+            .replace("hosts:", &format!("exportTo: [{export}], hosts:"));
+        Mesh::small().and(&gateway("g", "east", &http("'*'"))).and(&object)
+    };
+    assert!(hosts(&served(&mesh("."))).is_empty());
+    assert_eq!(hosts(&served(&mesh("istio-system"))), ["a.example:80"]);
+}
+
+#[test]
+fn routes_of_several_virtual_services_for_one_host_stand_together_and_what_takes_all_goes_last() {
+    let mesh = Mesh::small()
+        .and(&gateway("g", "east", &http("'*'")))
+        .and(&answers("a", "a.example", "g", ""))
+        .and(&answers("b", "a.example", "g", "match: [{uri: {prefix: /b}}], "));
+    let host = served(&mesh).host("http.80", "a.example:80");
+    assert_eq!(words::routes(&host), ["/b*; answer 200 b", "/*; answer 200 a"]);
+}
+
+#[test]
+fn conditions_may_name_the_gateway_and_the_port() {
+    let first = |found: &str| {
+        let object = answers("v", "a.example", "g, mesh", &format!("match: [{{{found}}}], "));
+        let mesh = Mesh::small().and(&gateway("g", "east", &http("'*'"))).and(&object);
+        !hosts(&served(&mesh)).is_empty()
+    };
+    assert!(first("gateways: [g]") && first("gateways: [east/g]") && !first("gateways: [mesh]"));
+    assert!(first("port: 80") && !first("port: 8080"));
+    assert!(
+        first("sourceLabels: {istio: ingressgateway}") && !first("sourceLabels: {app: client}")
+    );
+}
+
+#[test]
+fn a_redirect_to_https_takes_every_host_of_the_server() {
+    let server = "{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example, b.example], tls: {httpsRedirect: true}}";
+    let mesh =
+        Mesh::small().and(&gateway("g", "east", server)).and(&answers("v", "a.example", "g", ""));
+    let served = served(&mesh);
+    assert_eq!(hosts(&served), ["a.example:80", "b.example:80"]);
+    for host in ["a.example:80", "b.example:80"] {
+        let routes = words::routes(&served.host("http.80", host));
+        assert_eq!(routes, ["/*; redirect MOVED_PERMANENTLY; https"]);
+    }
+}
+
+#[test]
+fn a_server_that_is_not_served_yet_breaks_no_other() {
+    let secure = "{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: c}}";
+    let both = format!("{secure}, {}", http("'*'"));
+    let mesh =
+        Mesh::small().and(&gateway("g", "east", &both)).and(&answers("v", "a.example", "g", ""));
+    let (_, problems) = mesh.snapshot_with_problems();
+    let told = |problem: &&String| problem.contains("servers[0].port.protocol");
+    assert_eq!(problems.iter().filter(told).count(), 1, "{problems:?}");
+    let served = served(&mesh);
+    assert_eq!(served.names(weft_proto::type_url::LISTENER), ["0.0.0.0_8080"]);
+    assert_eq!(hosts(&served), ["a.example:80"]);
+}
+
+#[test]
+fn gateways_of_several_objects_share_a_port() {
+    let mesh = Mesh::small()
+        .and(&gateway("g", "east", &http("a.example")))
+        .and(&gateway("h", "west", &http("b.example")))
+        .and(&answers("v", "a.example, b.example", "g, west/h", ""));
+    assert_eq!(hosts(&served(&mesh)), ["a.example:80", "b.example:80"]);
+}

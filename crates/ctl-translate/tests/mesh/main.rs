@@ -1,0 +1,19 @@
+//! Holds the translation against Istio's semantics, against a stock Envoy and against weft-proxy's own reader.
+//!
+//! In: objects as users write them. Out: resources of every proxy, looked at as Envoy's canonical JSON.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod envoy;
+mod fixture;
+mod world;
+
+mod access;
+mod destinations;
+mod everything;
+mod gateway;
+mod hosts;
+mod inbound;
+mod routes;
+mod services;
+mod words;
