@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import socket
@@ -19,10 +20,15 @@ SHOP = ROOT / "samples/shop"
 
 
 def free_port():
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on now, and that the kernel does not give to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def until(what, condition, seconds=30.0):

@@ -1,6 +1,8 @@
 //! Writes the proxy into a Pod.
 //! In: a Pod that was decided to be injected. Out: container `istio-proxy`, volumes, labels, annotations.
-//! Holds: the proxy is the first container, so that it starts before the application.
+//! Holds: the proxy starts first and ends last. A sidecar is a native one (an init container that goes on running), so that
+//! the application never meets a network without its proxy and a Job ends when its own program ends; the annotation
+//! `sidecar.istio.io/nativeSidecar: "false"` asks for an ordinary container.
 
 use serde_json::{Map, Value, json};
 
@@ -24,8 +26,15 @@ pub(crate) fn apply(
     let apps = container_names(pod);
     label(pod);
     annotate(pod, &apps, template);
-    let container = proxy_container(pod, namespace, (template, dataplane), &config, settings);
-    place(pod, container);
+    let mut container = proxy_container(pod, namespace, (template, dataplane), &config, settings);
+    remove_given(pod);
+    if template == Template::Sidecar && wants_native(pod) {
+        container["restartPolicy"] = json!("Always");
+        container["startupProbe"] = startup_probe();
+        put_first(pod, "initContainers", container);
+    } else {
+        put_first(pod, "containers", container);
+    }
     add_volumes(pod);
     Ok(())
 }
@@ -83,8 +92,15 @@ fn label(pod: &mut Value) {
 }
 
 fn annotate(pod: &mut Value, apps: &[String], template: Template) {
+    let native = template == Template::Sidecar && wants_native(pod);
+    let lists = if native {
+        ([PROXY].as_slice(), [].as_slice())
+    } else {
+        ([].as_slice(), [PROXY].as_slice())
+    };
     let status = json!({
-        "containers": [PROXY],
+        "initContainers": lists.0,
+        "containers": lists.1,
         "volumes": ["istio-token", "istiod-ca-cert", "workload-socket"],
         "revision": "default",
     });
@@ -202,14 +218,29 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn place(pod: &mut Value, container: Value) {
-    let mut containers = match pod["spec"]["containers"].take() {
-        Value::Array(containers) => containers,
-        _ => Vec::new(),
-    };
-    containers.retain(|c| c["name"] != PROXY);
-    containers.insert(0, container);
-    pod["spec"]["containers"] = Value::Array(containers);
+fn wants_native(pod: &Value) -> bool {
+    pod["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] != "false"
+}
+
+/// Ten minutes, as Istio allows.
+fn startup_probe() -> Value {
+    json!({
+        "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},
+        "initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 600,
+    })
+}
+
+fn remove_given(pod: &mut Value) {
+    if let Some(containers) = pod["spec"]["containers"].as_array_mut() {
+        containers.retain(|c| c["name"] != PROXY);
+    }
+}
+
+fn put_first(pod: &mut Value, list: &str, container: Value) {
+    match &mut pod["spec"][list] {
+        Value::Array(containers) => containers.insert(0, container),
+        empty => *empty = json!([container]),
+    }
 }
 
 fn add_volumes(pod: &mut Value) {

@@ -15,8 +15,8 @@ fn check(pod_labels: Value, namespace_labels: Value, expected: bool) {
     let mut pod = pod(pod_labels, json!({}));
     let decision = inject(&mut pod, "shop", &namespace_labels, &MeshSettings::default()).unwrap();
     assert_eq!(matches!(decision, Decision::Inject(_)), expected, "{decision:?}");
-    let count = pod["spec"]["containers"].as_array().unwrap().len();
-    assert_eq!(count, if expected { 2 } else { 1 });
+    assert_eq!(pod["spec"]["containers"].as_array().unwrap().len(), 1);
+    assert_eq!(pod["spec"]["initContainers"].is_array(), expected);
 }
 
 #[test]
@@ -37,8 +37,9 @@ fn an_injected_pod_names_its_workload_and_is_not_injected_twice() {
         pod(json!({"app": "web", "version": "v2", "pod-template-hash": "6d5f"}), json!({}));
     let labels = json!({"istio-injection": "enabled"});
     inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
-    let proxy = &pod["spec"]["containers"][0];
+    let proxy = &pod["spec"]["initContainers"][0];
     assert_eq!(proxy["name"], "istio-proxy");
+    assert_eq!(proxy["restartPolicy"], "Always");
     let env = proxy["env"].as_array().unwrap();
     let value = |name: &str| env.iter().find(|e| e["name"] == name).unwrap()["value"].clone();
     assert_eq!(value("ISTIO_META_WORKLOAD_NAME"), "web");
@@ -60,11 +61,21 @@ fn annotations_choose_the_data_plane_and_add_proxy_metadata() {
     let mut pod = pod(json!({}), annotations);
     let labels = json!({"istio-injection": "enabled"});
     inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
-    let proxy = &pod["spec"]["containers"][0];
+    let proxy = &pod["spec"]["initContainers"][0];
     assert_eq!(proxy["args"], json!(["agent", "sidecar"]));
     assert!(
         proxy["env"].as_array().unwrap().contains(&json!({"name": "SECRET_TTL", "value": "20s"}))
     );
+}
+
+#[test]
+fn the_proxy_is_an_ordinary_container_when_the_pod_asks_for_it() {
+    let mut pod = pod(json!({}), json!({"sidecar.istio.io/nativeSidecar": "false"}));
+    let labels = json!({"istio-injection": "enabled"});
+    inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
+    assert_eq!(pod["spec"]["containers"][0]["name"], "istio-proxy");
+    assert!(pod["spec"]["containers"][0]["restartPolicy"].is_null());
+    assert!(pod["spec"]["initContainers"].is_null());
 }
 
 #[test]
