@@ -69,7 +69,9 @@ class Mesh:
         os.chown(self.state, self.user.pw_uid, self.user.pw_gid)
         folder = self.folder / "bin"
         folder.mkdir()
-        for program in (BIN / "weft", BIN / "weft-proxy", PEERS / "envoy", PEERS / "kubectl"):
+        # What is at PEERS/envoy is a script for an interpreter that the user may not be able to run.
+        (envoy,) = PEERS.parent.glob("lib/python*/site-packages/envoy/_bin/envoy")
+        for program in (BIN / "weft", BIN / "weft-proxy", envoy, PEERS / "kubectl"):
             shutil.copy(program.resolve(), folder / program.name)
         return folder
 

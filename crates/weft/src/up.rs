@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ctl_source::Source as _;
 use ctl_source_kube::KubeSource;
+use local_node::record;
 use weft_rt::Clock;
 
 use crate::failure::Failure;
@@ -49,6 +50,7 @@ pub(crate) struct Options {
 }
 
 const START: Duration = Duration::from_secs(20);
+const LET_GO: Duration = Duration::from_secs(3);
 
 /// Starts.
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
@@ -64,9 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         ))
         .hint("weft down ends it; --name or --state-dir starts another one beside it"));
     };
-    let api = bind(options.api_port, "--api-port")?;
-    let http = bind(options.ingress_http_port, "--ingress-http-port")?;
-    let https = bind(options.ingress_https_port, "--ingress-https-port")?;
+    let [api, http, https] = bind_all(&options, &folder, &clock).await?;
     down::clear(&folder)?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
     let boot_id = boot_id(&clock);
@@ -94,6 +94,27 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         stay(&folder, &mut node).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Binds the host's ports. A mesh that was killed may still be letting go of them; a living program keeps them.
+async fn bind_all(
+    options: &Options,
+    folder: &Path,
+    clock: &Clock,
+) -> Result<[TcpListener; 3], Failure> {
+    let was_killed = record::path(folder).exists();
+    let patience = if was_killed { LET_GO } else { Duration::ZERO };
+    let deadline = clock.now() + patience;
+    loop {
+        let bound = bind(options.api_port, "--api-port").and_then(|api| {
+            let http = bind(options.ingress_http_port, "--ingress-http-port")?;
+            Ok([api, http, bind(options.ingress_https_port, "--ingress-https-port")?])
+        });
+        if bound.is_ok() || clock.now() >= deadline {
+            return bound;
+        }
+        clock.sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn bind(port: u16, flag: &str) -> Result<TcpListener, Failure> {
