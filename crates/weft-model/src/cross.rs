@@ -39,7 +39,13 @@ pub(crate) fn check(model: &MeshModel) -> Vec<Problem> {
     for object in &model.destination_rules {
         let host = expand(&object.spec.host, &object.meta.namespace, DOMAIN);
         let pattern = HostPattern::new(host.as_str());
-        if !index.services.keys().any(|service| pattern.matches(service.as_str())) {
+        let known = match &pattern {
+            HostPattern::Exact(host) => index.services.contains_key(host),
+            HostPattern::Suffix(_) => {
+                index.services.keys().any(|service| pattern.matches(service.as_str()))
+            }
+        };
+        if !known {
             let mut findings = Findings::new(reference("DestinationRule", object));
             findings.within("spec", |findings| {
                 let what = format!("there is no service {host}");

@@ -28,9 +28,9 @@ use crate::{names, wire};
 pub(crate) fn routes(context: &Context<'_>, object: &Object<VirtualService>) -> Vec<Route> {
     let mut found = Vec::new();
     for written in &object.spec.http {
-        for matches in conditions(context, object, written) {
+        for (name, matches) in conditions(context, object, written) {
             let takes_all = matching::takes_all(&matches);
-            found.push(Writer { context, object, written, matches }.route());
+            found.push(Writer { context, object, written, name, matches }.route());
             if takes_all {
                 return found;
             }
@@ -39,29 +39,35 @@ pub(crate) fn routes(context: &Context<'_>, object: &Object<VirtualService>) -> 
     found
 }
 
+/// Conditions with the names that routes get by them.
 fn conditions(
     context: &Context<'_>,
     object: &Object<VirtualService>,
     written: &HttpRoute,
-) -> Vec<RouteMatch> {
+) -> Vec<(String, RouteMatch)> {
     // What it sends to is written in another object, which is not read yet.
     if written.delegate.is_some() {
         return Vec::new();
     }
     if written.matches.is_empty() {
-        return vec![matching::everything()];
+        return vec![(written.name.clone(), matching::everything())];
     }
     let meant = written.matches.iter().filter(|found| {
         context.admits(&Source::from(*found), &object.meta.namespace)
             && !matching::impossible(found)
     });
-    meant.map(matching::conditions).collect()
+    let named = |name: &str| match name {
+        "" => written.name.clone(),
+        name => format!("{}.{name}", written.name),
+    };
+    meant.map(|found| (named(&found.name), matching::conditions(found))).collect()
 }
 
 struct Writer<'a> {
     context: &'a Context<'a>,
     object: &'a Object<VirtualService>,
     written: &'a HttpRoute,
+    name: String,
     matches: RouteMatch,
 }
 
@@ -73,7 +79,7 @@ impl Writer<'_> {
         }
         let action = self.action(headers.authority.take());
         Route {
-            name: self.written.name.clone(),
+            name: self.name.clone(),
             decorator: Some(Decorator {
                 operation: self.operation(&action),
                 ..Decorator::default()

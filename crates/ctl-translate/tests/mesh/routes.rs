@@ -275,4 +275,8 @@ fn routes_name_their_object_and_what_traces_call_them() {
     assert_eq!(route["decorator"]["operation"], format!("{WEB}/a*"));
     let object = "/apis/networking.istio.io/v1/namespaces/east/virtual-service/web";
     assert_eq!(route["metadata"]["filter_metadata"]["istio"]["config"], object);
+    let http =
+        format!("  - match: [{{uri: {{prefix: /a}}, name: part}}]\n    name: first\n    {TO}");
+    let host = Mesh::small().and(&virtual_service(&http)).served("client.east").host("80", WEB);
+    assert_eq!(host["routes"][0]["name"], "first.part");
 }

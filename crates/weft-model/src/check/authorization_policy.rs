@@ -72,6 +72,13 @@ fn dry_run(meta: &Metadata, action: Action, findings: &mut Findings) {
         } else if !matches!(action, Action::Allow | Action::Deny) {
             let what = format!("does not go with action {}", action.as_str());
             findings.error(what, "use it with ALLOW or DENY only");
+        } else if value.starts_with(['1', 't', 'T']) {
+            findings.add(
+                crate::Severity::Warning,
+                code::NOT_HONOURED,
+                "the policy is not enforced, and this version of Weft does not count what it would do",
+                "remove the annotation to enforce it",
+            );
         }
     });
 }
@@ -187,19 +194,21 @@ fn source(source: &Source, action: Action, findings: &mut Findings) {
             findings.error_in(name, "does not go with action CUSTOM", "use other fields");
         }
     }
-    unauthenticated("requestPrincipals", &source.request_principals, findings);
-    unauthenticated("notRequestPrincipals", &source.not_request_principals, findings);
+    let tokens = "this version of Weft does not check user tokens yet";
+    unjudged("requestPrincipals", !source.request_principals.is_empty(), tokens, action, findings);
+    let not = !source.not_request_principals.is_empty();
+    unjudged("notRequestPrincipals", not, tokens, action, findings);
 }
 
-/// Until tokens of users are checked, no request has a request principal.
-fn unauthenticated(field: &str, values: &[String], findings: &mut Findings) {
-    if !values.is_empty() {
-        findings.warning_in(
-            field,
-            code::NOT_HONOURED,
-            "this version of Weft does not check user tokens yet, so no request has a request principal",
-            "expect rules that ask for one never to match",
-        );
+/// A field that nobody can judge yet; whatever it says, nobody is let in by it.
+fn unjudged(field: &str, set: bool, why: &str, action: Action, findings: &mut Findings) {
+    if set {
+        let fix = match action {
+            Action::Allow => "until then the rule allows nobody",
+            Action::Deny | Action::Custom => "until then the rule denies without regard to it",
+            Action::Audit => "remove it",
+        };
+        findings.warning_in(field, code::NOT_HONOURED, why, fix);
     }
 }
 
@@ -302,10 +311,10 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
     if action == Action::Custom && peer {
         findings.error_in("key", "does not go with action CUSTOM", "use another attribute");
     }
-    if key.starts_with("request.auth.") {
-        unauthenticated("key", std::slice::from_ref(key), findings);
-    }
-    findings.not_honoured("key", key.starts_with("experimental."));
+    let tokens = "this version of Weft does not check user tokens yet";
+    unjudged("key", key.starts_with("request.auth."), tokens, action, findings);
+    let metadata = "this version of Weft does not read filters' metadata";
+    unjudged("key", key.starts_with("experimental."), metadata, action, findings);
 }
 
 fn is_attribute(key: &str) -> bool {

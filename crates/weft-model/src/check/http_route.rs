@@ -44,6 +44,9 @@ pub(crate) fn check(route: &HttpRoute, scope: &Scope, findings: &mut Findings) {
     findings.each("route", destinations, |entry, findings| {
         virtual_service::destination(entry.destination.as_ref(), findings);
         findings.given("headers", entry.headers.as_ref(), self::headers);
+        if destinations.len() > 1 {
+            authority_of_one(entry.headers.as_ref(), findings);
+        }
     });
     let shares: Vec<i32> = destinations.iter().map(|entry| entry.weight).collect();
     findings.within("route", |findings| virtual_service::weights(&shares, findings));
@@ -82,6 +85,26 @@ pub(crate) fn check(route: &HttpRoute, scope: &Scope, findings: &mut Findings) {
     findings.given("headers", headers.as_ref(), self::headers);
     authority_once(route, findings);
     findings.not_honoured("delegate", delegate.is_some());
+}
+
+/// A route has one host; of several destinations none can have its own.
+fn authority_of_one(headers: Option<&Headers>, findings: &mut Findings) {
+    let Some(request) = headers.and_then(|headers| headers.request.as_ref()) else { return };
+    findings.within("headers", |findings| {
+        findings.within("request", |findings| {
+            for (field, entries) in [("set", &request.set), ("add", &request.add)] {
+                findings.within(field, |findings| {
+                    for name in entries.keys() {
+                        findings.not_honoured(name, is_authority(name));
+                    }
+                });
+            }
+        });
+    });
+}
+
+fn is_authority(name: &str) -> bool {
+    name.eq_ignore_ascii_case(":authority") || name.eq_ignore_ascii_case("host")
 }
 
 fn mirrored(share: f64, findings: &mut Findings) {
@@ -135,7 +158,7 @@ fn matches(found: &HttpMatch, scope: &Scope, findings: &mut Findings) {
         source_labels,
         source_namespace: _,
         gateways,
-        stat_prefix: _,
+        stat_prefix,
     } = found;
     let parts = [("uri", uri), ("scheme", scheme), ("method", method), ("authority", authority)];
     for (field, matcher) in parts {
@@ -159,6 +182,7 @@ fn matches(found: &HttpMatch, scope: &Scope, findings: &mut Findings) {
             findings.error("is empty", "name a gateway, or remove it");
         }
     });
+    findings.not_honoured("statPrefix", !stat_prefix.is_empty());
 }
 
 fn conditions(headers: &BTreeMap<String, StringMatch>, scope: &Scope, findings: &mut Findings) {
@@ -253,12 +277,8 @@ fn format(value: &str) -> Result<(), String> {
 fn authority_once(route: &HttpRoute, findings: &mut Findings) {
     let rewritten = route.rewrite.as_ref().is_some_and(|rewrite| !rewrite.authority.is_empty());
     let request = route.headers.as_ref().and_then(|headers| headers.request.as_ref());
-    let host = |name: &String| {
-        let name = name.to_ascii_lowercase();
-        name == ":authority" || name == "host"
-    };
-    let names: Vec<&String> =
-        request.into_iter().flat_map(|request| request.set.keys()).filter(|n| host(n)).collect();
+    let names = request.into_iter().flat_map(|request| request.set.keys());
+    let names: Vec<&String> = names.filter(|name| is_authority(name)).collect();
     if names.len() + usize::from(rewritten) > 1 {
         findings.error_in("headers", "sets the authority a second time", "set it once");
     }
@@ -369,7 +389,16 @@ fn delay(delay: &Delay, findings: &mut Findings) {
         });
         findings.warning_in("percent", code::DEPRECATED, "is deprecated", "use percentage.value");
     }
+    shared(*percent != 0 || percentage.is_some(), "delayed", findings);
     findings.not_honoured("exponentialDelay", exponential_delay.is_some());
+}
+
+/// As in Istio, no share means none.
+fn shared(said: bool, what: &str, findings: &mut Findings) {
+    if !said {
+        let what = format!("is missing, so that no request is {what}");
+        findings.warning_in("percentage", code::SUSPICIOUS, what, "add percentage.value");
+    }
 }
 
 const GRPC_STATUS: &[&str] = &[
@@ -417,5 +446,6 @@ fn abort(abort: &Abort, findings: &mut Findings) {
         }
     });
     findings.given("percentage", percentage.as_ref(), |p, f| values::percent(p.value, f));
+    shared(percentage.is_some(), "aborted", findings);
     findings.not_honoured("http2Error", http2_error.is_some());
 }

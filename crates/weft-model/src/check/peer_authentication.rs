@@ -5,12 +5,24 @@ use weft_api::meta::Metadata;
 use weft_api::peer_authentication::{Mode, MutualTls, PeerAuthentication};
 use weft_api::{Read as _, Reader};
 
+use super::findings::code;
 use super::{Findings, values};
 
-pub(crate) fn check(_: &Metadata, spec: &PeerAuthentication, findings: &mut Findings) {
+/// Where mesh-wide policies stand.
+const ROOT: &str = "istio-system";
+
+pub(crate) fn check(meta: &Metadata, spec: &PeerAuthentication, findings: &mut Findings) {
     let PeerAuthentication { selector, mtls: _, port_level_mtls } = spec;
     values::selector(selector.as_ref(), findings);
     let whole = selector.as_ref().is_none_or(|selector| selector.match_labels.is_empty());
+    if !whole && meta.namespace == ROOT {
+        findings.warning_in(
+            "selector",
+            code::SUSPICIOUS,
+            format!("has no effect in {ROOT}: as in Istio the whole policy selects nobody there"),
+            "put the policy into the namespace of the workloads",
+        );
+    }
     findings.given("portLevelMtls", port_level_mtls.as_ref(), |ports, findings| {
         if whole {
             findings.error(

@@ -129,7 +129,7 @@ fn tls(tls: &ClientTls, findings: &mut Findings) {
         ca_crl,
         credential_name,
         subject_alt_names,
-        sni: _,
+        sni,
         insecure_skip_verify,
     } = tls;
     let files = [client_certificate, private_key, ca_certificates, ca_crl];
@@ -158,6 +158,23 @@ fn tls(tls: &ClientTls, findings: &mut Findings) {
             findings.error_in("clientCertificate", "is needed for MUTUAL", fix);
         }
     }
+    let moot = [
+        ("clientCertificate", !client_certificate.is_empty()),
+        ("privateKey", !private_key.is_empty()),
+        ("caCertificates", !ca_certificates.is_empty()),
+        ("caCrl", !ca_crl.is_empty()),
+        ("credentialName", !credential_name.is_empty()),
+        ("insecureSkipVerify", *insecure_skip_verify == Some(true)),
+    ];
+    let names = [("subjectAltNames", !subject_alt_names.is_empty()), ("sni", !sni.is_empty())];
+    match mode {
+        ClientTlsMode::IstioMutual => without_effect(*mode, &moot, findings),
+        ClientTlsMode::Disable => {
+            without_effect(*mode, &moot, findings);
+            without_effect(*mode, &names, findings);
+        }
+        ClientTlsMode::Simple | ClientTlsMode::Mutual => {}
+    }
     let own = matches!(mode, ClientTlsMode::Simple | ClientTlsMode::Mutual);
     if own {
         findings.warning_in(
@@ -166,6 +183,13 @@ fn tls(tls: &ClientTls, findings: &mut Findings) {
             format!("{} is not honoured yet by this version of Weft", mode.as_str()),
             "until then, requests to this destination fail rather than go out unprotected",
         );
+    }
+}
+
+fn without_effect(mode: ClientTlsMode, fields: &[(&str, bool)], findings: &mut Findings) {
+    for (field, _) in fields.iter().filter(|(_, set)| *set) {
+        let what = format!("has no effect with mode {}", mode.as_str());
+        findings.warning_in(field, code::SUSPICIOUS, what, "remove it, or use another mode");
     }
 }
 

@@ -178,7 +178,7 @@ fn tcp_route(route: &TcpRoute, findings: &mut Findings) {
             source_subnet,
             source_labels,
             gateways,
-            source_namespace,
+            source_namespace: _,
         } = found;
         findings.each("destinationSubnets", destination_subnets, subnet);
         findings.given("port", Some(port).filter(|port| **port != 0), |p, f| values::port(*p, f));
@@ -187,10 +187,7 @@ fn tcp_route(route: &TcpRoute, findings: &mut Findings) {
         }
         values::labels("sourceLabels", source_labels, findings);
         findings.each("gateways", gateways, |name, findings| gateway(name, findings));
-        findings.not_honoured("destinationSubnets", !destination_subnets.is_empty());
         findings.not_honoured("sourceSubnet", !source_subnet.is_empty());
-        findings.not_honoured("sourceLabels", !source_labels.is_empty());
-        findings.not_honoured("sourceNamespace", !source_namespace.is_empty());
     });
     connections(route, "TCP traffic", findings);
 }

@@ -1,0 +1,212 @@
+//! What is valid and not honoured is told of at its field; what is honoured is not.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use serde_json::{Value, json};
+use weft_model::{Problem, Severity, validate_object};
+
+fn problems(kind: &str, spec: &str) -> Vec<Problem> {
+    let group = if kind.ends_with("Policy") || kind.starts_with("Peer") {
+        "security"
+    } else {
+        "networking"
+    };
+    let spec = weft_model::api::yaml::read(spec, "inline").unwrap().remove(0).value;
+    let object = json!({ "apiVersion": format!("{group}.istio.io/v1"), "kind": kind,
+        "metadata": { "name": "x", "namespace": "istio-system" }, "spec": spec });
+    validate_object(&object).1
+}
+
+/// Warns of exactly these fields.
+#[track_caller]
+fn warns(kind: &str, spec: &str, fields: &[&str]) {
+    let found = problems(kind, spec);
+    let told: Vec<String> = found.iter().map(|problem| problem.field.to_string()).collect();
+    assert_eq!(told, fields, "{spec}: {found:?}");
+    assert!(found.iter().all(|problem| problem.severity == Severity::Warning), "{found:?}");
+}
+
+/// A VirtualService with one route and this in it.
+#[track_caller]
+fn route(more: &str, fields: &[&str]) {
+    let spec = format!("{{hosts: [a], http: [{{route: [{{destination: {{host: a}}}}], {more}}}]}}");
+    let fields: Vec<String> = fields.iter().map(|field| format!("spec.http[0].{field}")).collect();
+    warns("VirtualService", &spec, &fields.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn fields_of_routes() {
+    route("timeout: 5s", &[]);
+    route("match: [{statPrefix: p}]", &["match[0].statPrefix"]);
+    route(
+        "retries: {attempts: 1, retryRemoteLocalities: true}",
+        &["retries.retryRemoteLocalities"],
+    );
+    route("fault: {delay: {fixedDelay: 1s}}", &["fault.delay.percentage"]);
+    route("fault: {abort: {httpStatus: 500}}", &["fault.abort.percentage"]);
+    route("fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}", &[]);
+    let exponential = "fault: {delay: {exponentialDelay: 1s, percentage: {value: 1}}}";
+    route(exponential, &["fault.delay.exponentialDelay"]);
+    let http2 = "fault: {abort: {http2Error: a, percentage: {value: 1}}}";
+    route(http2, &["fault.abort.http2Error"]);
+    let claims = "match: [{headers: {'@request.auth.claims.a': {exact: b}}}]";
+    let gateway = format!(
+        "{{hosts: [a], gateways: [g], http: [{{route: [{{destination: {{host: a}}}}], {claims}}}]}}"
+    );
+    warns(
+        "VirtualService",
+        &gateway,
+        &["spec.http[0].match[0].headers[\"@request.auth.claims.a\"]"],
+    );
+}
+
+#[test]
+fn the_authority_of_one_of_several_destinations() {
+    let host = "headers: {request: {set: {host: b}}}";
+    let spec = format!(
+        "{{hosts: [a], http: [{{route: [{{destination: {{host: a}}, weight: 50, {host}}}, {{destination: {{host: b}}, weight: 50}}]}}]}}"
+    );
+    warns("VirtualService", &spec, &["spec.http[0].route[0].headers.request.set.host"]);
+    warns(
+        "VirtualService",
+        &format!("{{hosts: [a], http: [{{route: [{{destination: {{host: a}}, {host}}}]}}]}}"),
+        &[],
+    );
+}
+
+#[test]
+fn connections_and_delegation() {
+    let tcp = |found: &str| {
+        format!(
+            "{{hosts: [a], tcp: [{{match: [{{{found}}}], route: [{{destination: {{host: a}}}}]}}]}}"
+        )
+    };
+    warns(
+        "VirtualService",
+        &tcp("sourceSubnet: 10.0.0.0/8"),
+        &["spec.tcp[0].match[0].sourceSubnet"],
+    );
+    warns(
+        "VirtualService",
+        &tcp("destinationSubnets: [10.0.0.0/8], sourceLabels: {a: b}, sourceNamespace: c"),
+        &[],
+    );
+    let tls =
+        "{hosts: [a.b], tls: [{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]}";
+    warns("VirtualService", tls, &["spec.tls"]);
+    warns(
+        "VirtualService",
+        "{hosts: [a], http: [{delegate: {name: b}}]}",
+        &["spec.http[0].delegate"],
+    );
+    warns("VirtualService", "{http: [{route: [{destination: {host: a}}]}]}", &["spec.hosts"]);
+}
+
+/// A DestinationRule with this traffic policy.
+#[track_caller]
+fn policy(policy: &str, fields: &[&str]) {
+    for (spec, before) in [
+        (format!("{{host: a, trafficPolicy: {{{policy}}}}}"), "spec.trafficPolicy"),
+        (
+            format!("{{host: a, subsets: [{{name: s, trafficPolicy: {{{policy}}}}}]}}"),
+            "spec.subsets[0].trafficPolicy",
+        ),
+    ] {
+        let fields: Vec<String> = fields.iter().map(|field| format!("{before}.{field}")).collect();
+        warns("DestinationRule", &spec, &fields.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn fields_of_traffic_policies() {
+    policy("loadBalancer: {simple: RANDOM}", &[]);
+    policy(
+        "loadBalancer: {localityLbSetting: {enabled: true}}",
+        &["loadBalancer.localityLbSetting"],
+    );
+    policy("loadBalancer: {zoneAwareLbSetting: {}}", &["loadBalancer.zoneAwareLbSetting"]);
+    policy("loadBalancer: {backendUtilization: {}}", &["loadBalancer.backendUtilization"]);
+    policy("loadBalancer: {warmup: {duration: 1s}}", &["loadBalancer.warmup"]);
+    policy("loadBalancer: {warmupDurationSecs: 1s}", &["loadBalancer.warmupDurationSecs"]);
+    let cookie =
+        "loadBalancer: {consistentHash: {httpCookie: {name: a, ttl: 1s, attributes: [{name: b}]}}}";
+    policy(cookie, &["loadBalancer.consistentHash.httpCookie.attributes"]);
+    policy("connectionPool: {tcp: {idleTimeout: 1s}}", &["connectionPool.tcp.idleTimeout"]);
+    policy(
+        "connectionPool: {tcp: {maxConnectionDuration: 1s}}",
+        &["connectionPool.tcp.maxConnectionDuration"],
+    );
+    policy(
+        "connectionPool: {http: {maxConcurrentStreams: 1}}",
+        &["connectionPool.http.maxConcurrentStreams"],
+    );
+    let keepalive = "connectionPool: {http: {http2KeepAlive: {interval: 1s, timeout: 1s}}}";
+    policy(keepalive, &["connectionPool.http.http2KeepAlive"]);
+    let codes = "outlierDetection: {outlierDetectionHttpErrorCodes: [500]}";
+    policy(codes, &["outlierDetection.outlierDetectionHttpErrorCodes"]);
+    policy("tls: {mode: SIMPLE}", &["tls.mode"]);
+    policy("tls: {mode: ISTIO_MUTUAL, sni: a, subjectAltNames: [b]}", &[]);
+    policy("tls: {mode: ISTIO_MUTUAL, caCertificates: a}", &["tls.caCertificates"]);
+    policy("tls: {mode: DISABLE, sni: a}", &["tls.sni"]);
+    policy("tunnel: {targetHost: a.b, targetPort: 1}", &["tunnel"]);
+    policy("proxyProtocol: {version: V1}", &["proxyProtocol"]);
+    policy("retryBudget: {percent: 1}", &["retryBudget"]);
+    let selected = "{host: a, workloadSelector: {matchLabels: {a: b}}}";
+    warns("DestinationRule", selected, &["spec.workloadSelector"]);
+}
+
+#[test]
+fn fields_of_gateways() {
+    let server = |protocol: &str, more: &str| {
+        format!(
+            "{{servers: [{{port: {{number: 1, name: a, protocol: {protocol}}}, hosts: ['*'], {more}}}]}}"
+        )
+    };
+    warns("Gateway", &server("HTTP", "tls: {httpsRedirect: true}"), &[]);
+    warns("Gateway", &server("HTTP", "bind: 10.0.0.1"), &["spec.servers[0].bind"]);
+    warns(
+        "Gateway",
+        &server("HTTP", "defaultEndpoint: '127.0.0.1:1'"),
+        &["spec.servers[0].defaultEndpoint"],
+    );
+    warns("Gateway", &server("TCP", ""), &["spec.servers[0].port.protocol"]);
+    let simple = "tls: {mode: SIMPLE, credentialName: c}";
+    warns("Gateway", &server("HTTPS", simple), &["spec.servers[0].port.protocol"]);
+}
+
+#[test]
+fn a_selector_of_peers_in_the_root_namespace() {
+    let spec = "{selector: {matchLabels: {a: b}}, mtls: {mode: STRICT}}";
+    warns("PeerAuthentication", spec, &["spec.selector"]);
+    warns("PeerAuthentication", "{mtls: {mode: STRICT}}", &[]);
+}
+
+#[test]
+fn what_access_policies_cannot_judge() {
+    let rule = |rule: &str| format!("{{rules: [{{{rule}}}]}}");
+    let policy = "AuthorizationPolicy";
+    let source = "from: [{source: {requestPrincipals: [a], notRequestPrincipals: [b]}}]";
+    let fields = [
+        "spec.rules[0].from[0].source.requestPrincipals",
+        "spec.rules[0].from[0].source.notRequestPrincipals",
+    ];
+    warns(policy, &rule(source), &fields);
+    let key = ["spec.rules[0].when[0].key"];
+    warns(policy, &rule("when: [{key: 'request.auth.claims[a]', values: [b]}]"), &key);
+    warns(policy, &rule("when: [{key: 'experimental.envoy.filters.a[b]', values: [c]}]"), &key);
+    warns(policy, &rule("when: [{key: source.trustDomain, values: [a]}]"), &[]);
+    warns(policy, "{action: AUDIT, rules: [{}]}", &["spec.action"]);
+    warns(policy, "{action: CUSTOM, provider: {name: p}, rules: [{}]}", &["spec.action"]);
+    let target = "targetRefs: [{kind: Service, group: '', name: a}]";
+    warns(policy, &format!("{{{target}, rules: [{{}}]}}"), &["spec.targetRefs"]);
+    let denied = &problems(policy, &format!("{{action: DENY, rules: [{{{source}}}]}}"))[0];
+    assert!(denied.fix.contains("denies without regard"), "{denied}");
+}
+
+#[test]
+fn a_policy_that_is_tried_out() {
+    let object: Value = json!({ "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+        "metadata": { "name": "x", "annotations": { "istio.io/dry-run": "true" } }, "spec": {} });
+    let problems = validate_object(&object).1;
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].what.contains("not enforced"), "{}", problems[0]);
+}
