@@ -34,6 +34,21 @@ fn is_whole(selector: Option<&WorkloadSelector>) -> bool {
     selector.is_none_or(|selector| selector.match_labels.is_empty())
 }
 
+/// The policies that a workload may be under.
+pub(crate) fn in_scope<'a>(
+    policies: &'a Objects<PeerAuthentication>,
+    root: &'a str,
+    namespace: &'a str,
+    labels: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a Arc<Object<PeerAuthentication>>> + 'a {
+    policies.iter().filter(move |object| {
+        let (place, selector) = (object.meta.namespace.as_str(), object.spec.selector.as_ref());
+        // As in Istio, a selector counts only outside of the root namespace.
+        let mesh = place == root && is_whole(selector);
+        mesh || place == namespace && place != root && selects(selector, labels)
+    })
+}
+
 /// The mode of a port of a workload.
 pub(crate) fn mode(
     policies: &Objects<PeerAuthentication>,
@@ -42,18 +57,10 @@ pub(crate) fn mode(
     labels: &BTreeMap<String, String>,
     port: u16,
 ) -> Mtls {
-    let in_scope = |object: &&Arc<Object<PeerAuthentication>>| {
-        let place = object.meta.namespace.as_str();
-        (place == root || place == namespace) && selects(object.spec.selector.as_ref(), labels)
-    };
+    let in_scope = || in_scope(policies, root, namespace, labels);
     let whole = |object: &&Arc<Object<PeerAuthentication>>| is_whole(object.spec.selector.as_ref());
-    let of = |place: &str| {
-        let mut found = policies.iter().filter(in_scope).filter(whole);
-        found.find(|object| object.meta.namespace == place)
-    };
-    // As in Istio, a selector counts only outside of the root namespace.
-    let mut selected = policies.iter().filter(in_scope).filter(|object| !whole(object));
-    let own = selected.find(|object| object.meta.namespace != root);
+    let of = |place: &str| in_scope().filter(whole).find(|object| object.meta.namespace == place);
+    let own = in_scope().find(|object| !whole(object));
     let by_port = own.and_then(|own| own.spec.port_level_mtls.as_ref()?.get(&port.to_string()));
     let candidates = [
         by_port,

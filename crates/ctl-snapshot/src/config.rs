@@ -147,6 +147,15 @@ impl Config {
         authn::mode(&self.peer_authentications, &self.root, namespace, labels, port)
     }
 
+    /// The policies that say what the ports of a workload accept.
+    pub fn peer_authentications<'a>(
+        &'a self,
+        namespace: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Object<PeerAuthentication>>> + 'a {
+        authn::in_scope(&self.peer_authentications, &self.root, namespace, labels)
+    }
+
     /// The policies that apply to a workload: the mesh's, then its namespace's.
     #[must_use]
     pub fn policies(

@@ -12,6 +12,9 @@ use weft_model::{Host, MeshModel, Object};
 
 use crate::{Config, MeshSettings, Mtls, Service, Subset};
 
+/// Annotation of pods that are gateways.
+const GATEWAY: &str = "gateway.istio.io/status";
+
 /// One address of a service's port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
@@ -66,11 +69,14 @@ impl Workloads {
             let host = Host::of_service(&slice.spec.service, namespace, &settings.domain);
             let Some(service) = config.service(&host) else { continue };
             let found = backing.entry(host).or_default();
-            let written = slice.spec.endpoints.iter();
-            for one in written.filter(|e| e.ready || service.publish_not_ready) {
+            for one in &slice.spec.endpoints {
                 let named = one.pod.as_deref().and_then(|pod| by_name.get(&(namespace, pod)));
-                let pod = named.copied().or_else(|| pods.get(&one.address));
-                found.add(settings, config, slice, one, pod.map(|pod| &**pod));
+                let pod = named.copied().or_else(|| pods.get(&one.address)).map(|pod| &**pod);
+                // Those that are not ready yet count, so that clients need not learn of them when they are.
+                found.identify(settings, pod);
+                if one.ready || service.publish_not_ready {
+                    found.add(config, slice, one, pod);
+                }
             }
         }
         let backing = backing.into_iter().map(|(host, mut found)| {
@@ -115,31 +121,29 @@ impl Workloads {
         let backing = self.backing.get(host);
         backing.into_iter().flat_map(|found| &found.identities).map(String::as_str)
     }
-
-    /// Whether a service looks the same to whoever writes its clusters, which hold the identities behind it but only some
-    /// of its endpoints.
-    #[must_use]
-    pub fn same_identities(&self, other: &Self, host: &Host) -> bool {
-        self.identities(host).eq(other.identities(host))
-    }
 }
 
 impl Backing {
-    fn add(
-        &mut self,
-        settings: &MeshSettings,
-        config: &Config,
-        slice: &Object<EndpointSlice>,
-        written: &SliceEndpoint,
-        pod: Option<&Object<Pod>>,
-    ) {
+    fn identify(&mut self, settings: &MeshSettings, pod: Option<&Object<Pod>>) {
         if let Some(pod) = pod {
             let (place, account) = (&pod.meta.namespace, &pod.spec.service_account);
             let id = format!("spiffe://{}/ns/{place}/sa/{account}", settings.trust_domain);
             self.identities.insert(id);
         }
+    }
+
+    fn add(
+        &mut self,
+        config: &Config,
+        slice: &Object<EndpointSlice>,
+        written: &SliceEndpoint,
+        pod: Option<&Object<Pod>>,
+    ) {
         let labels = pod.map(|pod| pod.meta.labels.clone()).unwrap_or_default();
-        let meshed = labels.get("security.istio.io/tlsMode").is_some_and(|mode| mode == "istio");
+        // A gateway takes the mesh's TLS on no port that a Service has.
+        let gateway = pod.is_some_and(|pod| pod.meta.annotations.contains_key(GATEWAY));
+        let mode = labels.get("security.istio.io/tlsMode").filter(|_| !gateway);
+        let meshed = mode.is_some_and(|mode| mode == "istio");
         let accepts = |port| config.mtls(&slice.meta.namespace, &labels, port) != Mtls::Disable;
         for (name, port) in &slice.spec.ports {
             self.ports.entry(name.clone()).or_default().push(Endpoint {

@@ -1,11 +1,12 @@
 //! From facts and acknowledgements to patches; pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ctl_source::ObjectKey;
 use serde_json::{Value, json};
-use weft_admin_api::sync::{Progress, SyncReport};
+use weft_admin_api::sync::{RefusedResource, SyncReport};
 
+use crate::audience::{Answers, Audience, Expected};
 use crate::conditions::{self, Condition};
 
 /// How bad a finding is.
@@ -33,10 +34,14 @@ pub struct ObjectFacts {
     pub key: ObjectKey,
     /// `metadata.generation`.
     pub generation: i64,
+    /// Changes when the object says something else, also where its generation stays (annotations count too).
+    pub content: u64,
     /// `status` as it is now, `null` when absent.
     pub status: Value,
     /// Problems found in this generation.
     pub findings: Vec<Finding>,
+    /// Whose configuration it is part of.
+    pub audience: Audience,
 }
 
 /// What a published revision was made of.
@@ -46,6 +51,8 @@ pub struct Observed {
     pub revision: u64,
     /// Every object whose status we write.
     pub objects: Vec<ObjectFacts>,
+    /// Every proxy that serves traffic and so has to take what is published, connected or not.
+    pub proxies: Vec<Expected>,
 }
 
 /// A status to write.
@@ -60,7 +67,8 @@ pub struct Patch {
 #[derive(Debug)]
 struct Track {
     generation: i64,
-    /// First revision that contains this generation.
+    content: u64,
+    /// First revision that contains this content.
     since: u64,
     /// `N of N`, once all have answered it.
     programmed: Option<String>,
@@ -69,46 +77,35 @@ struct Track {
     /// As the last revision brought it; when that does not move, our own last write is the newer word.
     seen: Value,
     findings: Vec<Finding>,
+    audience: Audience,
 }
 
-/// Remembers, per object, since which revision its generation is in force.
+/// Remembers, per object, since which revision what it says is in force.
 #[derive(Debug, Default)]
 pub struct Tracker {
     tracks: HashMap<ObjectKey, Track>,
+    proxies: Vec<Expected>,
 }
 
 impl Tracker {
     /// Takes a new revision.
     pub fn observe(&mut self, observed: &Observed) {
+        self.proxies.clone_from(&observed.proxies);
         let mut before = std::mem::take(&mut self.tracks);
         for facts in &observed.objects {
-            let ObjectFacts { key, generation, status, findings } = facts.clone();
-            let track = match before.remove(&key) {
-                Some(old) if old.generation == generation => {
-                    let known = if status == old.seen { old.status } else { status.clone() };
-                    Track { status: known, seen: status, findings, ..old }
-                }
-                // After a restart an object that says so already stays programmed.
-                _ => Track {
-                    generation,
-                    since: observed.revision,
-                    programmed: conditions::programmed(&status, generation)
-                        .then(|| message(&status)),
-                    seen: status.clone(),
-                    status,
-                    findings,
-                },
-            };
-            self.tracks.insert(key, track);
+            let track = Track::of(facts, observed.revision, before.remove(&facts.key));
+            self.tracks.insert(facts.key.clone(), track);
         }
     }
 
     /// What to write now. Tell [`Tracker::written`] what was written.
     pub fn patches(&mut self, report: &SyncReport, now: &str) -> Vec<Patch> {
+        let answers = Answers::of(report, &self.proxies);
+        let refused = refusals(&self.tracks, report);
         let mut patches = Vec::new();
         for (key, track) in &mut self.tracks {
-            let progress = report.progress(track.since);
-            let conditions = [track.accepted(), track.programmed(key, &progress)];
+            let programmed = track.programmed(&answers, refused.get(key));
+            let conditions = [track.accepted(), programmed];
             let status = conditions::merge(&track.status, &conditions, track.generation, now);
             if !conditions::says(&track.status, &status) {
                 patches.push(Patch { key: key.clone(), patch: json!({ "status": status }) });
@@ -132,6 +129,31 @@ impl Tracker {
 }
 
 impl Track {
+    fn of(facts: &ObjectFacts, revision: u64, before: Option<Self>) -> Self {
+        let ObjectFacts { key: _, generation, content, status, findings, audience } = facts.clone();
+        match before {
+            Some(old) if old.generation == generation && old.content == content => {
+                let known = if status == old.seen { old.status } else { status.clone() };
+                Self { status: known, seen: status, findings, audience, ..old }
+            }
+            old => {
+                // After a restart an object that says so already stays programmed; it did not change unseen, because its
+                // generation would have.
+                let said = old.is_none() && conditions::programmed(&status, generation);
+                Self {
+                    generation,
+                    content,
+                    since: revision,
+                    programmed: said.then(|| message(&status)),
+                    seen: status.clone(),
+                    status,
+                    findings,
+                    audience,
+                }
+            }
+        }
+    }
+
     fn accepted(&self) -> Condition {
         let (errors, warnings): (Vec<_>, Vec<_>) =
             self.findings.iter().partition(|f| f.severity == Severity::Error);
@@ -146,39 +168,62 @@ impl Track {
         Condition { kind: "Accepted", status, reason, message, generation: self.generation }
     }
 
-    fn programmed(&mut self, key: &ObjectKey, progress: &Progress) -> Condition {
-        let (status, reason, message) = self.programmed_words(key, progress);
+    fn programmed(&mut self, answers: &Answers<'_>, refused: Option<&String>) -> Condition {
+        let (status, reason, message) = self.programmed_words(answers, refused);
         Condition { kind: "Programmed", status, reason, message, generation: self.generation }
     }
 
     fn programmed_words(
         &mut self,
-        key: &ObjectKey,
-        progress: &Progress,
+        answers: &Answers<'_>,
+        refused: Option<&String>,
     ) -> (&'static str, &'static str, String) {
         if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            self.programmed = None;
             return ("False", "Invalid", "not in force as written; see Accepted".into());
         }
-        let mine = progress
-            .refused
-            .iter()
-            .find(|(_, refused)| refused.objects.iter().any(|path| names(path, key)));
-        if let Some((proxy, refused)) = mine {
+        if let Some(why) = refused {
             self.programmed = None;
-            let why = format!("{proxy} refused {}: {}", refused.resource, refused.why);
-            return ("False", "Refused", why);
+            return ("False", "Refused", why.clone());
         }
         if let Some(message) = &self.programmed {
             return ("True", "Programmed", message.clone());
         }
-        let Progress { proxies, acknowledged, refused: _ } = progress;
-        let message = format!("acknowledged by {acknowledged} of {proxies} proxies");
-        if acknowledged < proxies {
-            return ("False", "Pending", message);
+        let progress = answers.progress(&self.audience, self.since);
+        if progress.acknowledged < progress.proxies {
+            return ("False", "Pending", progress.to_string());
         }
-        self.programmed = Some(message.clone());
-        ("True", "Programmed", message)
+        self.programmed = Some(progress.to_string());
+        ("True", "Programmed", progress.to_string())
     }
+}
+
+/// Which objects the refusals that stand are about, with who refused what and why. A resource may be made of many objects:
+/// those that were in force before it was refused still are, because the last good version serves on; only when all were
+/// is none of them beyond suspicion.
+fn refusals(tracks: &HashMap<ObjectKey, Track>, report: &SyncReport) -> HashMap<ObjectKey, String> {
+    let standing = report.proxies.iter().flat_map(|proxy| {
+        let all = proxy.types.iter().flat_map(|sync| &sync.refused);
+        all.map(move |refused| (&proxy.name, refused))
+    });
+    let mut found: HashMap<ObjectKey, String> = HashMap::new();
+    let mut paths: Option<HashMap<String, &ObjectKey>> = None;
+    for (proxy, refused) in standing {
+        let paths =
+            paths.get_or_insert_with(|| tracks.keys().map(|key| (path(key), key)).collect());
+        let RefusedResource { resource, why, objects } = refused;
+        let named: HashSet<&ObjectKey> =
+            objects.iter().filter_map(|path| paths.get(&versionless(path)).copied()).collect();
+        let pending = |key: &&&ObjectKey| tracks.get(**key).is_some_and(|t| t.programmed.is_none());
+        let suspects: Vec<&ObjectKey> = named.iter().filter(pending).copied().collect();
+        let blamed = if suspects.is_empty() { named.into_iter().collect() } else { suspects };
+        for key in blamed {
+            found
+                .entry(key.clone())
+                .or_insert_with(|| format!("{proxy} refused {resource}: {why}"));
+        }
+    }
+    found
 }
 
 fn message(status: &Value) -> String {
@@ -187,8 +232,8 @@ fn message(status: &Value) -> String {
     ours.and_then(|c| c["message"].as_str()).unwrap_or_default().to_owned()
 }
 
-/// True when `/apis/GROUP/VERSION/namespaces/NS/some-kind/NAME` is `key`.
-fn names(path: &str, key: &ObjectKey) -> bool {
+/// `/apis/GROUP/namespaces/NS/some-kind/NAME`, as resources name their objects, without the version.
+fn path(key: &ObjectKey) -> String {
     let mut kind = String::new();
     for (position, letter) in key.resource.kind.char_indices() {
         if letter.is_ascii_uppercase() && position > 0 {
@@ -197,8 +242,16 @@ fn names(path: &str, key: &ObjectKey) -> bool {
         kind.push(letter.to_ascii_lowercase());
     }
     let namespace = key.namespace.as_deref().unwrap_or_default();
-    path.starts_with(&format!("/apis/{}/", key.resource.group))
-        && path.ends_with(&format!("/namespaces/{namespace}/{kind}/{}", key.name))
+    format!("/apis/{}/namespaces/{namespace}/{kind}/{}", key.resource.group, key.name)
+}
+
+/// The path without its version, which the object may be stored under another of.
+fn versionless(path: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if parts.len() > 3 {
+        parts.remove(3);
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use ctl_source::{Object, ObjectKey, ResourceType, Source, SourceError, Watch, kinds};
-use ctl_status::{ObjectFacts, Observed, StatusWriter, run};
+use ctl_status::{Audience, ObjectFacts, Observed, StatusWriter, run};
 use serde_json::Value;
 use tokio::sync::watch;
 use weft_admin_api::sync::{ProxySync, SyncReport};
@@ -65,7 +65,14 @@ impl Source for Remembers {
 fn facts(name: &str) -> ObjectFacts {
     let resource = kinds::find("networking.istio.io", "VirtualService").unwrap().resource();
     let key = ObjectKey { resource, namespace: Some("shop".into()), name: name.into() };
-    ObjectFacts { key, generation: 1, status: Value::Null, findings: Vec::new() }
+    ObjectFacts {
+        key,
+        generation: 1,
+        content: 1,
+        status: Value::Null,
+        findings: Vec::new(),
+        audience: Audience::everyone(),
+    }
 }
 
 fn report(acknowledged: u64) -> SyncReport {
@@ -83,7 +90,8 @@ fn report(acknowledged: u64) -> SyncReport {
 #[tokio::test]
 async fn conditions_follow_the_ledger_and_nothing_is_written_twice() {
     let source = Arc::new(Remembers::default());
-    let observed = Observed { revision: 1, objects: vec![facts("gone"), facts("pay")] };
+    let objects = vec![facts("gone"), facts("pay")];
+    let observed = Observed { revision: 1, objects, proxies: Vec::new() };
     let (observed, facts_seen) = watch::channel(Arc::new(observed));
     let (ledger, ledger_changed) = watch::channel(0);
     let (current, report_seen) = watch::channel(report(0));

@@ -36,6 +36,18 @@ pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Clus
     found
 }
 
+/// Whether clients may go to the pods of a service themselves, so that its clusters and listeners hold endpoints.
+pub(crate) fn may_be_direct(snapshot: &MeshSnapshot, service: &Service) -> bool {
+    let passes = |policy: Policy<'_>| policy::passes_through(policy.load_balancer);
+    service.is_headless()
+        || snapshot.config().rules(service).any(|rule| {
+            service.ports.iter().any(|port| {
+                passes(rule.policy_of(port.number, None))
+                    || rule.subsets.iter().any(|s| passes(rule.policy_of(port.number, Some(s))))
+            })
+        })
+}
+
 struct Place<'a> {
     snapshot: &'a MeshSnapshot,
     view: &'a OutboundView,

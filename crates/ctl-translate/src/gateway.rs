@@ -19,6 +19,7 @@ use weft_proto::envoy::config::route::v3::{
 
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS};
+use crate::names;
 use crate::rbac::Access;
 use crate::route::selection::Context;
 use crate::route::{self as routes, action, matching};
@@ -43,24 +44,30 @@ pub(crate) fn build(
         }
     }
     let access = Access::of(snapshot, &view.namespace, &view.labels);
-    let listeners = by_port.keys().map(|port| {
-        let target = view.ports.iter().find(|(number, _)| number == port);
-        let target = target.map_or(*port, |(_, target)| *target);
-        let name = format!("{ANY_ADDRESS}_{target}");
-        let manager = Manager {
-            side: Side::Gateway,
-            name: &name,
-            routes: Routes::Named(format!("http.{port}")),
-            access: access.http_filters(),
-            access_log: log,
-        };
-        let chain = listener::chain("", None, vec![manager.filter()], None);
-        let direction = TrafficDirection::Outbound;
-        let mut opened = listener::listener(name.clone(), ANY_ADDRESS, target, direction);
-        opened.filter_chains = vec![chain];
-        opened.metadata = listener::made_from(&access);
-        opened
-    });
+    let listeners =
+        by_port.iter().map(|(port, servers)| {
+            let target = view.ports.iter().find(|(number, _)| number == port);
+            let target = target.map_or(*port, |(_, target)| *target);
+            let name = format!("{ANY_ADDRESS}_{target}");
+            let manager = Manager {
+                side: Side::Gateway,
+                name: &name,
+                routes: Routes::Named(format!("http.{port}")),
+                access: access.http_filters(),
+                access_log: log,
+            };
+            let chain = listener::chain("", None, vec![manager.filter()], None);
+            let direction = TrafficDirection::Outbound;
+            let mut opened = listener::listener(name.clone(), ANY_ADDRESS, target, direction);
+            opened.filter_chains = vec![chain];
+            let mut objects = access.policies.clone();
+            objects.extend(servers.iter().map(|(gateway, _)| {
+                names::object("networking.istio.io", "gateway", &gateway.meta)
+            }));
+            objects.dedup();
+            opened.metadata = listener::made_from(objects);
+            opened
+        });
     let listeners = listeners.collect();
     let configurations = by_port.iter().map(|(port, servers)| {
         let hosts = hosts(snapshot, outbound, *port, servers);

@@ -63,7 +63,10 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
     let direction = TrafficDirection::Inbound;
     let mut listener = listener::listener(name, ANY_ADDRESS, names::INBOUND_PORT, direction);
     listener.filter_chains = chains;
-    listener.metadata = listener::made_from(&access);
+    let peers = snapshot.config().peer_authentications(&view.namespace, &view.labels);
+    let peers =
+        peers.map(|object| names::object("security.istio.io", "peer-authentication", &object.meta));
+    listener.metadata = listener::made_from(access.policies.iter().cloned().chain(peers).collect());
     let declared = |port: &&InboundPort| port.protocol != Protocol::Auto;
     let plain = |port: &&InboundPort| mode(port.port) == Mtls::Disable && declared(port);
     let numbers = |ports: Vec<&InboundPort>| ports.iter().map(|p| p.port).collect::<Vec<u16>>();

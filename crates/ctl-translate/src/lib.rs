@@ -27,6 +27,8 @@ mod wire;
 pub use resources::{Resource, Resources};
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
 
+use std::sync::Arc;
+
 use ctl_snapshot::{MeshSnapshot, Service};
 use weft_proto::type_url;
 
@@ -80,6 +82,29 @@ pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resou
         }
     }
     found
+}
+
+/// Whether two versions of the mesh give the same outbound resources for every view, because they differ only in endpoints
+/// that such resources do not hold.
+#[must_use]
+pub fn same_outbound(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
+    let (old, new) = (one.workloads(), other.workloads());
+    let same = |service: &Service| {
+        let whole = || match (old.behind(&service.host), new.behind(&service.host)) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        old.identities(&service.host).eq(new.identities(&service.host))
+            && (!cluster::may_be_direct(one, service) || whole())
+    };
+    same_config(one, other) && one.config().services().all(|service| same(service))
+}
+
+/// Whether two versions of the mesh have the same configuration; then inbound and gateway resources are the same.
+#[must_use]
+pub fn same_config(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
+    Arc::ptr_eq(one.config(), other.config()) && one.settings() == other.settings()
 }
 
 /// What a sidecar accepts for its pod.

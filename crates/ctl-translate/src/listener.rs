@@ -12,7 +12,6 @@ use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use weft_proto::envoy::r#type::v3::Int32Range;
 use weft_proto::google::protobuf::{Any, Struct};
 
-use crate::rbac::Access;
 use crate::{access_log, wire};
 
 pub(crate) const ANY_ADDRESS: &str = "0.0.0.0";
@@ -34,12 +33,11 @@ pub(crate) fn listener(
     }
 }
 
-/// Names the policies in a listener, so that its refusal is told of at them.
-pub(crate) fn made_from(access: &Access) -> Option<Metadata> {
-    let paths = access.policies.iter().cloned();
-    let fields = vec![("config".to_owned(), wire::texts(paths))];
-    let named = Struct { fields: wire::ordered(fields) };
-    (!access.policies.is_empty()).then(|| wire::metadata("istio", named))
+/// Names in a listener the objects that it was made from, so that its refusal is told of at them.
+pub(crate) fn made_from(objects: Vec<String>) -> Option<Metadata> {
+    let any = !objects.is_empty();
+    let fields = vec![("config".to_owned(), wire::texts(objects.into_iter()))];
+    any.then(|| wire::metadata("istio", Struct { fields: wire::ordered(fields) }))
 }
 
 /// Takes connections from `virtualOutbound` only.

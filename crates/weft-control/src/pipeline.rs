@@ -1,22 +1,25 @@
 //! The configuration walk: raw objects, validated model, snapshot, resources per view, push; and conditions back.
 //!
 //! In: watches of a Source. Out: published worlds, and what they were made of for the status writer.
-//! Holds: nothing is published before every kind has been seen once; a world is made of one moment.
+//! Holds: nothing is published before every kind has been seen once; a world is made of one moment. Each object is validated
+//! once, when it arrives, and what proxies do not read (a status, a readiness) makes no new world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use ctl_push::{Debounce, PushServer};
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
-use ctl_source::{Batch, Change, Object, ObjectKey, ResourceType, Source, Watch, kinds};
-use ctl_status::{Finding, ObjectFacts, Observed, StatusWriter};
+use ctl_source::{Batch, Change, Object, ResourceType, Source, Watch, kinds};
+use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use weft_model::Problem;
+use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
 
 use crate::world::MeshWorld;
+
+mod facts;
 
 /// Kinds that make up the mesh, and whether we write their conditions.
 const KINDS: &[(&str, &str, bool)] = &[
@@ -59,9 +62,11 @@ pub(crate) async fn start(
     };
     let walk = Walk {
         raw: Raw::default(),
+        inventory: Inventory::default(),
         version: 0,
         settings: Arc::default(),
         push: push.clone(),
+        published: None,
         told,
     };
     tokio::spawn(until(stop.clone(), settling));
@@ -89,73 +94,94 @@ struct Raw {
 
 struct Walk {
     raw: Raw,
+    inventory: Inventory,
     version: u64,
     settings: Arc<MeshSettings>,
     push: PushServer<MeshWorld>,
+    /// The world that was published last, and its revision.
+    published: Option<(Arc<MeshWorld>, u64)>,
     told: watch::Sender<Arc<Observed>>,
 }
 
 impl Walk {
     async fn run(mut self, mut batches: Watch) {
+        // The first world is made of every kind; until then everything counts as changed.
+        let mut touched = Touched::Config;
         while let Some(batch) = batches.recv().await {
-            self.raw.take(batch);
+            touched = touched.max(self.take(batch));
             while let Ok(more) = batches.try_recv() {
-                self.raw.take(more);
+                touched = touched.max(self.take(more));
             }
             if self.raw.kinds.len() == KINDS.len() {
-                self.version += 1;
-                self.publish();
+                self.publish(touched);
+                touched = Touched::Nothing;
             }
         }
     }
 
-    fn publish(&self) {
-        let (model, problems) = weft_model::validate(self.raw.all());
-        let facts = self.facts(&problems);
-        let snapshot = MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model);
-        let revision = self.push.publish(Arc::new(MeshWorld::new(snapshot)));
-        self.told.send_replace(Arc::new(Observed { revision, objects: facts }));
+    fn take(&mut self, batch: Batch) -> Touched {
+        let mut touched = Touched::Nothing;
+        match &batch {
+            Batch::Snapshot(resource, objects) => {
+                let all: HashSet<ObjectRef> = objects.iter().map(|o| ObjectRef::of(o)).collect();
+                touched = self.inventory.retain(&resource.kind, |known| all.contains(known));
+                for object in objects {
+                    touched = touched.max(self.inventory.apply(object));
+                }
+            }
+            Batch::Changes(_, changes) => {
+                for change in changes {
+                    touched = touched.max(match change {
+                        Change::Applied(object) => self.inventory.apply(object),
+                        Change::Deleted(object) => self.inventory.remove(object),
+                    });
+                }
+            }
+        }
+        self.raw.take(batch);
+        touched
+    }
+
+    fn publish(&mut self, touched: Touched) {
+        let (model, problems) = self.inventory.model();
+        let older = self.published.as_ref().map(|(world, revision)| (&**world, *revision));
+        let revision = match older {
+            // A status, a readiness: nothing that a proxy reads.
+            Some((_, revision)) if touched == Touched::Nothing => revision,
+            older => {
+                self.version += 1;
+                let older = older.map(|(world, _)| world);
+                let snapshot = match older.map(MeshWorld::snapshot) {
+                    Some(before) if touched < Touched::Config => {
+                        before.with_endpoints(self.version, &model)
+                    }
+                    _ => MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model),
+                };
+                let world = Arc::new(MeshWorld::new(snapshot, older));
+                let revision = self.push.publish(Arc::clone(&world));
+                self.published = Some((world, revision));
+                revision
+            }
+        };
+        let (objects, proxies) = (self.facts(&problems), self.proxies());
+        self.told.send_replace(Arc::new(Observed { revision, objects, proxies }));
     }
 
     fn facts(&self, problems: &[Problem]) -> Vec<ObjectFacts> {
+        let problems = facts::by_object(problems);
         let ours = KINDS.iter().filter(|(_, _, conditions)| *conditions);
         let infos = ours.filter_map(|(group, kind, _)| kinds::find(group, kind));
         let objects = infos.flat_map(|info| {
             let known = self.raw.kinds.get(info.kind).into_iter().flatten();
             known.map(move |(name, object)| (info, name, object))
         });
-        objects.map(|(info, name, object)| facts(info, name, object, problems)).collect()
+        let root = &self.settings.root_namespace;
+        objects.map(|(info, name, object)| facts::of(info, name, object, &problems, root)).collect()
     }
-}
 
-fn facts(
-    info: &kinds::KindInfo,
-    (namespace, name): &(String, String),
-    object: &Value,
-    problems: &[Problem],
-) -> ObjectFacts {
-    let own = problems.iter().filter(|problem| {
-        problem.object.kind == info.kind
-            && problem.object.namespace == *namespace
-            && problem.object.name == *name
-    });
-    let finding = |problem: &Problem| Finding {
-        severity: if problem.is_error() {
-            ctl_status::Severity::Error
-        } else {
-            ctl_status::Severity::Warning
-        },
-        message: problem.to_string(),
-    };
-    ObjectFacts {
-        key: ObjectKey {
-            resource: info.resource(),
-            namespace: Some(namespace.clone()),
-            name: name.clone(),
-        },
-        generation: object["metadata"]["generation"].as_i64().unwrap_or(0),
-        status: object["status"].clone(),
-        findings: own.map(finding).collect(),
+    fn proxies(&self) -> Vec<Expected> {
+        let pods = self.raw.kinds.get("Pod").into_iter().flatten();
+        pods.filter_map(|(name, pod)| facts::proxy(name, pod)).collect()
     }
 }
 
@@ -176,10 +202,6 @@ impl Raw {
                 }
             }
         }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Value> {
-        self.kinds.values().flat_map(|objects| objects.values().map(|object| &**object))
     }
 }
 

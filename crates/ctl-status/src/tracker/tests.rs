@@ -3,20 +3,30 @@ use weft_admin_api::sync::{ProxySync, RefusedResource, SyncState, TypeSync};
 
 use super::*;
 
-fn key() -> ObjectKey {
+fn key(name: &str) -> ObjectKey {
     let resource = kinds::find("networking.istio.io", "VirtualService").unwrap().resource();
-    ObjectKey { resource, namespace: Some("payments".into()), name: "pay".into() }
+    ObjectKey { resource, namespace: Some("payments".into()), name: name.into() }
+}
+
+fn facts(name: &str, generation: i64) -> ObjectFacts {
+    ObjectFacts {
+        key: key(name),
+        generation,
+        content: 0,
+        status: Value::Null,
+        findings: Vec::new(),
+        audience: Audience::everyone(),
+    }
 }
 
 fn observed(revision: u64, generation: i64, findings: &[Finding]) -> Observed {
-    let status = Value::Null;
-    let findings = findings.to_vec();
-    Observed { revision, objects: vec![ObjectFacts { key: key(), generation, status, findings }] }
+    let object = ObjectFacts { findings: findings.to_vec(), ..facts("pay", generation) };
+    Observed { revision, objects: vec![object], proxies: Vec::new() }
 }
 
 fn report(acknowledged: &[u64]) -> SyncReport {
     let proxy = |(i, acknowledged): (usize, &u64)| ProxySync {
-        name: format!("p{i}"),
+        name: format!("p{i}.shop"),
         proxy_type: "sidecar".into(),
         version: String::new(),
         offered: 9,
@@ -40,7 +50,8 @@ fn programmed_waits_for_every_proxy_and_then_stays() {
     tracker.observe(&observed(5, 1, &[]));
     let (accepted, programmed) = write(&mut tracker, &report(&[5, 4]), "t1").unwrap();
     assert_eq!((&accepted["status"], &programmed["status"]), (&json!("True"), &json!("False")));
-    assert_eq!(programmed["message"], "acknowledged by 1 of 2 proxies");
+    let words = "acknowledged by 1 of 2 proxies; waiting for p1.shop";
+    assert_eq!(programmed["message"], words);
     assert!(write(&mut tracker, &report(&[5, 4]), "t2").is_none(), "said already");
 
     let (accepted, programmed) = write(&mut tracker, &report(&[5, 6]), "t3").unwrap();
@@ -59,14 +70,13 @@ fn programmed_waits_for_every_proxy_and_then_stays() {
     );
 }
 
-#[test]
-fn a_refusal_names_proxy_resource_and_reason() {
-    let mut tracker = Tracker::default();
-    tracker.observe(&observed(1, 1, &[]));
-    write(&mut tracker, &report(&[1]), "t1").unwrap();
-    let mut refusing = report(&[2]);
-    let path = "/apis/networking.istio.io/v1/namespaces/payments/virtual-service/pay";
-    refusing.proxies[0].types.push(TypeSync {
+/// One proxy that has answered `acknowledged` and refuses a resource that is made of these objects.
+fn refusing(acknowledged: u64, objects: &[&str]) -> SyncReport {
+    let path = |name: &&str| {
+        format!("/apis/networking.istio.io/v1beta1/namespaces/payments/virtual-service/{name}")
+    };
+    let mut report = report(&[acknowledged]);
+    report.proxies[0].types.push(TypeSync {
         resource_type: "RDS".into(),
         state: SyncState::Refused,
         resources: 1,
@@ -74,12 +84,129 @@ fn a_refusal_names_proxy_resource_and_reason() {
         refused: vec![RefusedResource {
             resource: "8080".into(),
             why: "bad regex".into(),
-            objects: vec![path.into()],
+            objects: objects.iter().map(path).collect(),
         }],
     });
-    let (_, programmed) = write(&mut tracker, &refusing, "t2").unwrap();
+    report
+}
+
+/// `Programmed` of every object, by name.
+fn programmed(tracker: &mut Tracker, report: &SyncReport) -> Vec<(String, String)> {
+    for patch in tracker.patches(report, "now") {
+        tracker.written(&patch);
+    }
+    let said = |(key, track): (&ObjectKey, &Track)| {
+        let condition = track.status["conditions"][1].clone();
+        (key.name.clone(), condition["reason"].as_str().unwrap().to_owned())
+    };
+    let mut all: Vec<_> = tracker.tracks.iter().map(said).collect();
+    all.sort();
+    all
+}
+
+fn said(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, reason)| ((*name).into(), (*reason).into())).collect()
+}
+
+#[test]
+fn a_proxy_that_serves_and_is_not_connected_has_not_taken_it() {
+    let expected = |name: &str| Expected { name: name.into(), gateway: false };
+    let mut tracker = Tracker::default();
+    let mut first = observed(1, 1, &[]);
+    first.proxies = vec![expected("p0.shop"), expected("away.shop")];
+    tracker.observe(&first);
+    let (_, programmed) = write(&mut tracker, &SyncReport::default(), "t1").unwrap();
+    assert_eq!(programmed["status"], "False", "nobody is connected, but two serve");
+    assert_eq!(
+        programmed["message"],
+        "acknowledged by 0 of 2 proxies; waiting for away.shop, p0.shop"
+    );
+    let (_, programmed) = write(&mut tracker, &report(&[1]), "t2").unwrap();
+    assert_eq!(programmed["message"], "acknowledged by 1 of 2 proxies; waiting for away.shop");
+    first.proxies.pop();
+    tracker.observe(&first);
+    let (_, programmed) = write(&mut tracker, &report(&[1]), "t3").unwrap();
+    assert_eq!(programmed["status"], "True", "the pod is gone");
+}
+
+#[test]
+fn where_no_proxy_is_affected_there_is_nothing_to_wait_for() {
+    let mut tracker = Tracker::default();
+    tracker.observe(&observed(1, 1, &[]));
+    let (_, programmed) = write(&mut tracker, &SyncReport::default(), "t1").unwrap();
+    assert_eq!(
+        (&programmed["status"], &programmed["message"]),
+        (&json!("True"), &json!("no proxy is affected"))
+    );
+}
+
+#[test]
+fn only_the_audience_counts() {
+    let audience = |sidecars: bool, gateways: bool, namespace: Option<&str>| Audience {
+        sidecars,
+        gateways,
+        namespaces: namespace.map(|name| [name.to_owned()].into()),
+    };
+    let message = |audience: Audience| {
+        let mut tracker = Tracker::default();
+        let mut first = observed(5, 1, &[]);
+        first.objects[0].audience = audience;
+        first.proxies = vec![Expected { name: "gate.front".into(), gateway: true }];
+        tracker.observe(&first);
+        let (_, programmed) = write(&mut tracker, &report(&[5, 4]), "t1").unwrap();
+        programmed["message"].as_str().unwrap().to_owned()
+    };
+    let waits =
+        |who: &str, n: usize| format!("acknowledged by 1 of {n} proxies; waiting for {who}");
+    assert_eq!(message(Audience::everyone()), waits("gate.front, p1.shop", 3));
+    assert_eq!(message(audience(true, false, None)), waits("p1.shop", 2));
+    assert_eq!(message(audience(true, true, Some("shop"))), waits("p1.shop", 2));
+    let gate = "acknowledged by 0 of 1 proxies; waiting for gate.front";
+    assert_eq!(message(audience(false, true, None)), gate);
+    assert_eq!(message(audience(true, true, Some("other"))), "no proxy is affected");
+}
+
+#[test]
+fn a_change_that_no_generation_counts_is_waited_for_too() {
+    let mut tracker = Tracker::default();
+    tracker.observe(&observed(1, 1, &[]));
+    write(&mut tracker, &report(&[1]), "t1").unwrap();
+    let mut second = observed(2, 1, &[]);
+    second.objects[0].content = 7;
+    tracker.observe(&second);
+    let (_, programmed) = write(&mut tracker, &report(&[1]), "t2").unwrap();
+    assert_eq!(programmed["reason"], "Pending");
+    let (_, programmed) = write(&mut tracker, &report(&[2]), "t3").unwrap();
+    assert_eq!(programmed["reason"], "Programmed");
+}
+
+#[test]
+fn of_the_objects_of_a_refused_resource_those_that_were_in_force_stay_so() {
+    let mut tracker = Tracker::default();
+    let objects = |bad: i64| vec![facts("bad", bad), facts("good", 1)];
+    tracker.observe(&Observed { revision: 1, objects: objects(1), proxies: Vec::new() });
+    let both = said(&[("bad", "Programmed"), ("good", "Programmed")]);
+    assert_eq!(programmed(&mut tracker, &report(&[1])), both);
+
+    tracker.observe(&Observed { revision: 2, objects: objects(2), proxies: Vec::new() });
+    let one = said(&[("bad", "Refused"), ("good", "Programmed")]);
+    assert_eq!(programmed(&mut tracker, &refusing(2, &["bad", "good"])), one);
+    assert_eq!(programmed(&mut tracker, &refusing(2, &["bad", "good"])), one, "and stays so");
+
+    tracker.observe(&Observed { revision: 3, objects: objects(3), proxies: Vec::new() });
+    assert_eq!(programmed(&mut tracker, &report(&[3])), both);
+    let neither = said(&[("bad", "Refused"), ("good", "Refused")]);
+    assert_eq!(programmed(&mut tracker, &refusing(3, &["bad", "good"])), neither);
+}
+
+#[test]
+fn a_refusal_names_proxy_resource_and_reason() {
+    let mut tracker = Tracker::default();
+    tracker.observe(&observed(1, 1, &[]));
+    write(&mut tracker, &report(&[1]), "t1").unwrap();
+    let (_, programmed) = write(&mut tracker, &refusing(2, &["pay"]), "t2").unwrap();
     assert_eq!(programmed["reason"], "Refused");
-    assert_eq!(programmed["message"], "p0 refused 8080: bad regex");
+    assert_eq!(programmed["message"], "p0.shop refused 8080: bad regex");
 }
 
 #[test]

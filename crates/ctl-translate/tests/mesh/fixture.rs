@@ -246,14 +246,18 @@ impl Mesh {
         let namespace = text(deployment, "/metadata/namespace");
         let template = deployment.pointer("/spec/template")?;
         let mut labels = template.pointer("/metadata/labels")?.clone();
-        if self.meshed(namespace, template) {
+        // Gateways are injected wherever they stand.
+        if self.meshed(namespace, template) || labels["istio"] == "ingressgateway" {
             labels["security.istio.io/tlsMode"] = json!("istio");
             labels["service.istio.io/canonical-name"] = labels["app"].clone();
         }
+        let gateway = labels["istio"] == "ingressgateway";
+        let annotation = if gateway { "gateway.istio.io/status" } else { "none" };
         let name = format!("{}-0", text(deployment, "/metadata/name"));
         let ip = format!("10.244.1.{}", self.number(deployment));
         Some(json!({ "apiVersion": "v1", "kind": "Pod",
-            "metadata": { "name": name, "namespace": namespace, "labels": labels },
+            "metadata": { "name": name, "namespace": namespace, "labels": labels,
+                "annotations": { annotation: "{}" } },
             "spec": template["spec"], "status": { "podIP": ip } }))
     }
 

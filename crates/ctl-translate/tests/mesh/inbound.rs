@@ -132,6 +132,27 @@ fn clients_learn_who_accepts_mutual_tls() {
 }
 
 #[test]
+fn a_gateway_is_called_in_plaintext() {
+    let served = Mesh::small().served("client.east");
+    let found =
+        served.assignment("outbound|80||istio-ingressgateway.istio-system.svc.cluster.local");
+    let first = &found["endpoints"][0]["lb_endpoints"][0]["metadata"]["filter_metadata"];
+    assert!(first["envoy.transport_socket_match"].is_null(), "{first}");
+}
+
+#[test]
+fn the_listener_names_the_policies_that_it_was_made_from() {
+    let mesh = mesh().and(&peers("default", "istio-system", "{mtls: {mode: STRICT}}")).and(&peers(
+        "shop",
+        "east",
+        "{selector: {matchLabels: {app: shop}}, mtls: {mode: STRICT}}",
+    ));
+    let listener = mesh.served("web-v1.east").listener("virtualInbound");
+    let path = "/apis/security.istio.io/v1/namespaces/istio-system/peer-authentication/default";
+    assert_eq!(listener["metadata"]["filter_metadata"]["istio"]["config"], path);
+}
+
+#[test]
 fn a_pod_without_a_service_has_only_the_chains_for_all_ports() {
     let served = mesh().served("caller.west");
     let listener = served.listener("virtualInbound");
