@@ -26,3 +26,4 @@ pub use fault::Fault;
 pub use pki::{Credential, Pki, PkiError};
 pub use registry::{DeleteOptions, Part, Propagation, Registry, WriteOptions, Written};
 pub use serve::{Extra, Server};
+pub use strict::{SchemaFault, schema_faults};

@@ -66,6 +66,41 @@ pub(crate) fn check(
     }
 }
 
+/// One thing that is wrong with an object of a built-in kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFault {
+    /// JSON pointer of the field; empty for the object as a whole.
+    pub pointer: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Holds an object of a built-in kind against its schema without changing it; other kinds have no faults here.
+#[must_use]
+pub fn schema_faults(kind: &KindInfo, object: &Value) -> Vec<SchemaFault> {
+    let Some(round) = type_of(kind) else { return Vec::new() };
+    let mut object = object.clone();
+    quantities(&mut object);
+    let known = match round(&object) {
+        Ok(known) => known,
+        Err(error) => {
+            let pointer = culprit(round, &object).unwrap_or_default();
+            return vec![SchemaFault { pointer, what: format!("cannot be read: {error}") }];
+        }
+    };
+    let mut unknown = Vec::new();
+    prune(&mut object, &known, "", &mut unknown);
+    let fault =
+        |path: String| SchemaFault { pointer: pointer(&path), what: "unknown field".into() };
+    unknown.into_iter().map(fault).collect()
+}
+
+/// `spec.containers[0].imagge` as a JSON pointer.
+fn pointer(path: &str) -> String {
+    let steps = path.replace('[', ".").replace(']', "");
+    format!("/{}", steps.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+}
+
 /// Quantities may be written as numbers; they are kept as texts.
 fn quantities(value: &mut Value) {
     match value {
@@ -115,18 +150,22 @@ fn prune(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>
 
 /// Names the field that cannot be read: the first one without which the object could be.
 fn mistyped(round: Round, object: &Value, error: &serde_json::Error) -> Fault {
+    let path =
+        culprit(round, object).map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
+    let path = path.unwrap_or_else(|| "the object".to_owned());
+    Fault::bad(format!("{path} cannot be read: {error}"))
+}
+
+fn culprit(round: Round, object: &Value) -> Option<String> {
     let mut leaves = Vec::new();
     collect(object, String::new(), &mut leaves);
-    let culprit = leaves.into_iter().find(|pointer| {
+    leaves.into_iter().find(|pointer| {
         let mut without = object.clone();
         if let Some(slot) = without.pointer_mut(pointer) {
             *slot = Value::Null;
         }
         round(&without).is_ok()
-    });
-    let path = culprit.map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
-    let path = path.unwrap_or_else(|| "the object".to_owned());
-    Fault::bad(format!("{path} cannot be read: {error}"))
+    })
 }
 
 fn collect(value: &Value, pointer: String, leaves: &mut Vec<String>) {

@@ -72,7 +72,7 @@ impl Ledger {
         let book = self.lock();
         let mut proxies: Vec<_> = book.proxies.values().map(|entry| entry.report(now)).collect();
         proxies.sort_by(|a, b| a.name.cmp(&b.name));
-        SyncReport { revision: book.revision, proxies }
+        SyncReport { revision: book.revision, proxies, ..SyncReport::default() }
     }
 
     pub(crate) fn published(&self, revision: u64) {

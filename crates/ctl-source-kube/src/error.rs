@@ -9,7 +9,8 @@ pub(crate) fn translate(error: kube::Error) -> SourceError {
     };
     let message = status.message.clone();
     match (status.code, status.reason.as_str()) {
-        (404, _) => SourceError::NotFound(message),
+        // Ours says "not found" by itself.
+        (404, _) => SourceError::NotFound(message.trim_end_matches(" not found").to_owned()),
         (409, "AlreadyExists") => SourceError::AlreadyExists(message),
         (409, _) => SourceError::Conflict(message),
         (429 | 500.., _) => SourceError::Unavailable(message),

@@ -54,6 +54,16 @@ impl KubeSource {
         self.client.clone()
     }
 
+    /// The JSON at a path of the server that is no object, such as `/weft/debug/syncz`.
+    ///
+    /// # Errors
+    /// As for objects.
+    pub async fn raw(&self, path: &str) -> Result<Value, SourceError> {
+        let request = http::Request::get(path).body(Vec::new());
+        let request = request.map_err(|error| SourceError::Invalid(error.to_string()))?;
+        self.client.request(request).await.map_err(translate)
+    }
+
     fn api(&self, resource: &ResourceType, namespace: Option<&str>) -> Api<DynamicObject> {
         let resource_type = api_resource(resource);
         match namespace {

@@ -35,4 +35,5 @@ pub use node::NodeParts;
 pub use reaper::Reaper;
 pub use relay::Relay;
 pub use signal::stop_on_signals;
+pub use socket::SERVICES_IN_FORCE;
 pub use supervise::supervise;

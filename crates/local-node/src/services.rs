@@ -3,6 +3,7 @@
 //! In: batches of Services and EndpointSlices. Out: the kernel's table, the [`Directory`] for DNS and relay.
 //! Holds: the kernel's table is changed whole, and only when it differs; a refusal is tried again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,19 +19,27 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// The current directory.
 #[derive(Debug, Default)]
-pub(crate) struct Services(RwLock<Arc<Directory>>);
+pub(crate) struct Services {
+    directory: RwLock<Arc<Directory>>,
+    in_force: AtomicU64,
+}
 
 impl Services {
     pub(crate) fn now(&self) -> Arc<Directory> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn environment(&self, namespace: &str) -> Vec<(String, String)> {
         self.now().environment(namespace)
     }
 
+    /// Highest `resourceVersion` of the objects whose addresses are in force.
+    pub(crate) fn in_force(&self) -> u64 {
+        self.in_force.load(Ordering::Acquire)
+    }
+
     fn publish(&self, directory: Directory) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
     }
 }
 
@@ -55,6 +64,7 @@ pub(crate) async fn run(node: Arc<Shared>, synced: watch::Sender<bool>) {
             }
             let directory = Directory::build(&node.config, &services, &slices);
             apply(&node, directory, &synced).await;
+            node.services.in_force.store(newest(&services).max(newest(&slices)), Ordering::Release);
         }
         wait(&node, &SourceError::Unavailable("the watch of services ended".into())).await;
     }
@@ -87,6 +97,11 @@ fn take(batch: Batch, services: &mut Objects, slices: &mut Objects) {
             }
         }
     }
+}
+
+fn newest(objects: &Objects) -> u64 {
+    let version = |object: &Object| object["metadata"]["resourceVersion"].as_str()?.parse().ok();
+    objects.values().filter_map(version).max().unwrap_or(0)
 }
 
 /// Namespace and name of an object.

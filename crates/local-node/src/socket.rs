@@ -31,6 +31,8 @@ use query::Query;
 /// What every answer carries.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 const MOST_CONNECTIONS: usize = 1024;
+/// Answers the highest `resourceVersion` of Services and EndpointSlices that the kernel and DNS follow.
+pub const SERVICES_IN_FORCE: &str = "/weft/services-in-force";
 
 /// Binds `<state>/node.sock` and starts to serve.
 pub(crate) fn serve(node: Arc<Shared>, tasks: &mut JoinSet<()>) -> io::Result<()> {
@@ -75,6 +77,9 @@ async fn connection(node: Arc<Shared>, stream: UnixStream) {
 async fn answer(node: &Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    if path == SERVICES_IN_FORCE {
+        return plain(node.services.in_force().to_string());
+    }
     let ["api", "v1", "namespaces", namespace, "pods", name, what] = parts.as_slice() else {
         return refuse(StatusCode::NOT_FOUND, &format!("the node has no {path}"));
     };
@@ -112,6 +117,10 @@ pub(crate) fn container_of(pod: &PodCtx, query: &Query) -> Result<String, String
         }
         None => Err(format!("pod {} has no container", pod.name)),
     }
+}
+
+fn plain(text: String) -> Response<Body> {
+    Response::new(full(text))
 }
 
 /// An error as `kubectl` prints it.

@@ -75,9 +75,21 @@ pub struct ProxySync {
     pub types: Vec<TypeSync>,
 }
 
+/// What the newest configuration was made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Built {
+    /// The configuration's revision.
+    pub revision: u64,
+    /// Highest `resourceVersion` among the objects that went into it; 0 when they are not numbers.
+    pub resource_version: u64,
+}
+
 /// Answer of `/debug/syncz`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncReport {
+    /// What the newest configuration was made from; it may be about to be published.
+    #[serde(default)]
+    pub built: Built,
     /// Newest revision of the configuration.
     pub revision: u64,
     /// Connected proxies by name.
@@ -96,6 +108,15 @@ pub struct Progress {
 }
 
 impl SyncReport {
+    /// True when a configuration that was made of objects at least as new as `resource_version` is in force at every
+    /// connected proxy, and at least `proxies` are connected.
+    #[must_use]
+    pub fn settled(&self, resource_version: u64, proxies: usize) -> bool {
+        self.built.resource_version >= resource_version
+            && self.proxies.len() >= proxies
+            && self.proxies.iter().all(|proxy| proxy.acknowledged >= self.built.revision)
+    }
+
     /// How far `revision` has come.
     #[must_use]
     pub fn progress(&self, revision: u64) -> Progress {

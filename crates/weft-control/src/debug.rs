@@ -7,21 +7,21 @@ use std::sync::Arc;
 use axum::routing::get;
 use axum::{Json, Router};
 use ctl_ca::CaService;
-use ctl_push::{PushServer, World};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::pipeline::Running;
+
 /// Serves until told to stop.
-pub(crate) async fn serve<W: World>(
+pub(crate) async fn serve(
     listener: TcpListener,
-    push: PushServer<W>,
+    walk: Running,
     authority: Arc<CaService>,
     stop: CancellationToken,
 ) {
-    let ledger = push.ledger().clone();
-    let counted = push.ledger().clone();
+    let counted = walk.push.ledger().clone();
     let router = Router::new()
-        .route("/debug/syncz", get(async move || Json(ledger.report())))
+        .route("/debug/syncz", get(async move || Json(walk.report())))
         .route("/metrics", get(async move || metrics(&authority, counted.report().proxies.len())))
         .route("/ready", get(async || "ready\n"))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")));

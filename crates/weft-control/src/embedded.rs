@@ -78,14 +78,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         mesh_root_pem: ca.root_pem().to_owned(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
-    let push = pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone()).await?;
-    let ledger = push.ledger().clone();
+    let walk = pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone()).await?;
+    let reporting = walk.clone();
     server.set_extra(Arc::new(move |path| match path {
-        "/weft/debug/syncz" => serde_json::to_value(ledger.report()).ok(),
+        "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),
         _ => None,
     }));
     let services = serve::Services {
-        push,
+        walk,
         ca,
         tokens: Tokens(registry.clone()),
         clock: clock.clone(),

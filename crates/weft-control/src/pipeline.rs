@@ -14,6 +14,7 @@ use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use weft_admin_api::sync::{Built, SyncReport};
 use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
 
@@ -35,6 +36,22 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("security.istio.io", "AuthorizationPolicy", true),
 ];
 
+/// The walk, from outside.
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) push: PushServer<MeshWorld>,
+    built: watch::Receiver<Built>,
+}
+
+impl Running {
+    /// What every proxy has taken.
+    pub(crate) fn report(&self) -> SyncReport {
+        // In this order: a configuration that is built in between is then not taken for one that is in force.
+        let report = self.push.ledger().report();
+        SyncReport { built: *self.built.borrow(), ..report }
+    }
+}
+
 /// Starts the walk.
 ///
 /// # Errors
@@ -43,7 +60,7 @@ pub(crate) async fn start(
     source: Arc<dyn Source>,
     clock: Clock,
     stop: CancellationToken,
-) -> anyhow::Result<PushServer<MeshWorld>> {
+) -> anyhow::Result<Running> {
     let types: Vec<ResourceType> = KINDS
         .iter()
         .filter_map(|(group, kind, _)| kinds::find(group, kind))
@@ -60,7 +77,9 @@ pub(crate) async fn start(
         report: Box::new(move || ledger.report()),
         wall,
     };
+    let (building, built) = watch::channel(Built::default());
     let walk = Walk {
+        building,
         raw: Raw::default(),
         inventory: Inventory::default(),
         version: 0,
@@ -72,7 +91,7 @@ pub(crate) async fn start(
     tokio::spawn(until(stop.clone(), settling));
     tokio::spawn(until(stop.clone(), ctl_status::run(writer)));
     tokio::spawn(until(stop, walk.run(batches)));
-    Ok(push)
+    Ok(Running { push, built })
 }
 
 fn wall() -> std::time::SystemTime {
@@ -90,9 +109,12 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
 #[derive(Default)]
 struct Raw {
     kinds: BTreeMap<String, BTreeMap<(String, String), Object>>,
+    /// Highest `resourceVersion` that was seen.
+    newest: u64,
 }
 
 struct Walk {
+    building: watch::Sender<Built>,
     raw: Raw,
     inventory: Inventory,
     version: u64,
@@ -163,6 +185,7 @@ impl Walk {
                 revision
             }
         };
+        self.building.send_replace(Built { revision, resource_version: self.raw.newest });
         let (objects, proxies) = (self.facts(&problems), self.proxies());
         self.told.send_replace(Arc::new(Observed { revision, objects, proxies }));
     }
@@ -189,6 +212,7 @@ impl Raw {
     fn take(&mut self, batch: Batch) {
         match batch {
             Batch::Snapshot(resource, objects) => {
+                self.newest = objects.iter().map(version).fold(self.newest, u64::max);
                 let fresh = objects.into_iter().map(|object| (name(&object), object)).collect();
                 self.kinds.insert(resource.kind, fresh);
             }
@@ -196,13 +220,21 @@ impl Raw {
                 let known = self.kinds.entry(resource.kind).or_default();
                 for change in changes {
                     match change {
-                        Change::Applied(object) => known.insert(name(&object), object),
+                        Change::Applied(object) => {
+                            self.newest = self.newest.max(version(&object));
+                            known.insert(name(&object), object)
+                        }
                         Change::Deleted(object) => known.remove(&name(&object)),
                     };
                 }
             }
         }
     }
+}
+
+/// 0 for a server whose versions are no numbers.
+fn version(object: &Object) -> u64 {
+    object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
 fn name(object: &Value) -> (String, String) {

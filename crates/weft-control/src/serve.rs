@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ctl_ca::{Ca, CaService, ServerIdentity, tls_incoming};
-use ctl_push::{Access, PushServer, World};
+use ctl_push::Access;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -15,6 +15,7 @@ use weft_proto::ca::CertificateServer;
 use weft_rt::Clock;
 use weft_types::TrustDomain;
 
+use crate::pipeline::Running;
 use crate::tokens::Tokens;
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -27,8 +28,8 @@ const NAMES: &[&str] = &[
 ];
 
 /// What the ports serve.
-pub(crate) struct Services<W: World> {
-    pub(crate) push: PushServer<W>,
+pub(crate) struct Services {
+    pub(crate) walk: Running,
     pub(crate) ca: Arc<Ca>,
     pub(crate) tokens: Tokens,
     pub(crate) clock: Clock,
@@ -39,8 +40,9 @@ pub(crate) struct Services<W: World> {
 ///
 /// # Errors
 /// When a port is taken or the server's certificate cannot be made.
-pub(crate) async fn start<W: World>(services: Services<W>, address: IpAddr) -> anyhow::Result<()> {
-    let Services { push, ca, tokens, clock, stop } = services;
+pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result<()> {
+    let Services { walk, ca, tokens, clock, stop } = services;
+    let push = &walk.push;
     let bind = async |port: u16| {
         let at = SocketAddr::new(address, port);
         TcpListener::bind(at).await.with_context(|| format!("control plane port {at}"))
@@ -68,7 +70,7 @@ pub(crate) async fn start<W: World>(services: Services<W>, address: IpAddr) -> a
         );
     tokio::spawn(told("15012", tls));
     tokio::spawn(told("15010", open));
-    tokio::spawn(crate::debug::serve(debug, push, authority, stop));
+    tokio::spawn(crate::debug::serve(debug, walk.clone(), authority, stop));
     Ok(())
 }
 

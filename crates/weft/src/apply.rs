@@ -20,10 +20,10 @@ const WORKLOADS: &[&str] = &["Deployment", "ReplicaSet", "Job", "Pod"];
 pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Result<(), Failure> {
     objects.sort_by_key(|written| rank(written.object["kind"].as_str().unwrap_or_default()));
     for written in objects {
-        let name = describe(&written.object);
+        let (name, place) = (describe(&written.object), written.place(""));
         one(source, written.object)
             .await
-            .map_err(|error| Failure::new(format!("{}: {name}: {error}", written.file)))?;
+            .map_err(|error| Failure::new(format!("{place}: {name}: {error}")))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use weft_rt::Clock;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::state::{self, Place};
 
 const GRACE: Duration = Duration::from_secs(3);
@@ -19,12 +19,12 @@ const GRACE: Duration = Duration::from_secs(3);
 pub(crate) async fn run(place: &Place) -> Result<ExitCode, Failure> {
     let folder = place.folder()?;
     if !folder.exists() {
-        println!("no mesh: {} does not exist", folder.display());
+        say!("no mesh: {} does not exist", folder.display());
         return Ok(ExitCode::SUCCESS);
     }
     if state::lock(&folder)?.is_some() {
         clear(&folder)?;
-        println!("no mesh runs with the state in {}", folder.display());
+        say!("no mesh runs with the state in {}", folder.display());
         return Ok(ExitCode::SUCCESS);
     }
     let clock = Clock::real();
@@ -34,7 +34,7 @@ pub(crate) async fn run(place: &Place) -> Result<ExitCode, Failure> {
         while clock.now() < deadline {
             if state::lock(&folder)?.is_some() {
                 clear(&folder)?;
-                println!("the mesh has ended");
+                say!("the mesh has ended");
                 return Ok(ExitCode::SUCCESS);
             }
             clock.sleep(Duration::from_millis(10)).await;

@@ -3,6 +3,24 @@
 
 use std::process::ExitCode;
 
+/// Prints a line to standard output; who closed it does not want to hear more.
+macro_rules! say {
+    () => { $crate::failure::line(&mut std::io::stdout(), format_args!("")) };
+    ($($text:tt)*) => { $crate::failure::line(&mut std::io::stdout(), format_args!($($text)*)) };
+}
+
+/// Prints a line to standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::failure::line(&mut std::io::stderr(), format_args!($($text)*)) };
+}
+
+pub(crate) use {complain, say};
+
+/// Writes a line and does not mind a closed end.
+pub(crate) fn line(to: &mut dyn std::io::Write, text: std::fmt::Arguments<'_>) {
+    writeln!(to, "{text}").ok();
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -23,9 +41,9 @@ impl Failure {
 
     /// Says it.
     pub(crate) fn tell(&self) -> ExitCode {
-        eprintln!("error: {}", self.what);
+        complain!("error: {}", self.what);
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            complain!("hint: {hint}");
         }
         ExitCode::FAILURE
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::state::Place;
 
 /// Arguments.
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     if options.show {
         print!("{text}");
     } else {
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod apply;
+mod check;
 mod control_plane;
 mod down;
 mod failure;
@@ -20,11 +21,12 @@ mod hand_over;
 mod kubeconfig;
 mod node;
 mod ready;
+mod settled;
 mod state;
 mod status;
 mod up;
 
-use failure::Failure;
+use failure::{Failure, say};
 
 #[derive(Debug, Parser)]
 #[command(name = "weft", version, about = "A service mesh on one machine and on a cluster")]
@@ -87,7 +89,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::NodeLaunch(options) => node::launch(&options),
         Command::PodExec { arguments } => Ok(local_node::pod_exec::run(arguments)),
         Command::Version => {
-            println!("weft {}", env!("CARGO_PKG_VERSION"));
+            say!("weft {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
         Command::Completion { shell } => {

@@ -106,12 +106,18 @@ impl Seen {
         (self.pods.values().filter(|pod| ready(pod)).count(), self.pods.len().max(wanted))
     }
 
+    /// Judged by the pods themselves: the counts in a Deployment's status may be those of an earlier life.
     fn complete(&self) -> bool {
-        let done = |d: &Object| {
-            d["status"]["observedGeneration"] == d["metadata"]["generation"]
-                && count(&d["status"]["availableReplicas"]) >= count(&d["spec"]["replicas"])
+        let served = |deployment: &Object| {
+            let own = self.pods.values().filter(|pod| selects(deployment, pod) && ready(pod));
+            own.count() >= count(&deployment["spec"]["replicas"])
         };
-        !self.deployments.is_empty() && self.deployments.values().all(done)
+        let alone = |pod: &&Object| pod["metadata"]["ownerReferences"].is_null();
+        let over =
+            |pod: &Object| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+        !self.deployments.is_empty()
+            && self.deployments.values().all(served)
+            && self.pods.values().filter(alone).all(|pod| ready(pod) || over(pod))
     }
 
     fn unready(&self, limit: Duration) -> Failure {
@@ -121,6 +127,15 @@ impl Seen {
         }
         Failure::new(lines.join("\n")).hint("kubectl describe pod NAME and weft logs NAME say more")
     }
+}
+
+/// Does the Deployment's selector match the pod?
+fn selects(deployment: &Value, pod: &Value) -> bool {
+    let labels = deployment["spec"]["selector"]["matchLabels"].as_object();
+    deployment["metadata"]["namespace"] == pod["metadata"]["namespace"]
+        && labels.is_some_and(|labels| {
+            labels.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value)
+        })
 }
 
 fn count(value: &Value) -> usize {

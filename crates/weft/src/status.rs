@@ -6,7 +6,7 @@ use ctl_source::{Source as _, kinds};
 use ctl_source_kube::KubeSource;
 use local_node::record;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::ready;
 use crate::state::{self, Place};
 
@@ -14,7 +14,7 @@ use crate::state::{self, Place};
 pub(crate) async fn run(place: &Place) -> Result<ExitCode, Failure> {
     let folder = place.folder()?;
     if !folder.exists() || state::lock(&folder)?.is_some() {
-        println!("no mesh runs with the state in {}", folder.display());
+        say!("no mesh runs with the state in {}", folder.display());
         return Ok(ExitCode::FAILURE);
     }
     let record =
@@ -24,15 +24,16 @@ pub(crate) async fn run(place: &Place) -> Result<ExitCode, Failure> {
     let pods = source.list(&pods.resource(), None).await?;
     let count = pods.iter().filter(|pod| ready::ready(pod)).count();
     let pid = |pid: Option<u32>| pid.map_or("none".to_owned(), |pid| pid.to_string());
-    println!("state          {}", folder.display());
-    println!("version        {}", record.version);
-    println!("node           pid {}", pid(record.node_pid));
-    println!("control plane  pid {}", pid(record.control_plane_pid));
-    println!("API server     https://localhost:{}", record.extra["apiPort"]);
-    println!(
+    say!("state          {}", folder.display());
+    say!("version        {}", record.version);
+    say!("node           pid {}", pid(record.node_pid));
+    say!("control plane  pid {}", pid(record.control_plane_pid));
+    say!("API server     https://localhost:{}", record.extra["apiPort"]);
+    say!(
         "ingress        http://localhost:{} https://localhost:{}",
-        record.extra["ingressHttpPort"], record.extra["ingressHttpsPort"]
+        record.extra["ingressHttpPort"],
+        record.extra["ingressHttpsPort"]
     );
-    println!("pods           {count} of {} ready", pods.len());
+    say!("pods           {count} of {} ready", pods.len());
     Ok(ExitCode::SUCCESS)
 }

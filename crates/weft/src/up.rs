@@ -17,10 +17,10 @@ use ctl_source_kube::KubeSource;
 use local_node::record;
 use weft_rt::Clock;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, complain, say};
 use crate::node::own_binary;
 use crate::state::{self, Place};
-use crate::{apply, down, files, hand_over, ready};
+use crate::{apply, check, down, files, hand_over, ready, settled};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -56,8 +56,8 @@ const LET_GO: Duration = Duration::from_secs(3);
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let clock = Clock::real();
     let began = clock.now();
-    let objects = files::read(&options.paths)?;
     let folder = options.place.folder()?;
+    let objects = objects(&options.paths, &folder)?;
     state::create(&folder)?;
     let Some(lock) = state::lock(&folder)? else {
         return Err(Failure::new(format!(
@@ -87,13 +87,27 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         }
     };
     let seconds = clock.now().saturating_duration_since(began).as_secs_f64();
-    println!("{ready} of {all} pods ready after {seconds:.1} s");
+    say!("{ready} of {all} pods ready after {seconds:.1} s");
     guide(&options, &folder);
     drop(ours);
     if !options.detach {
         stay(&folder, &mut node).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads and judges the files; says what is worth a warning.
+fn objects(paths: &[PathBuf], folder: &Path) -> Result<Vec<files::Written>, Failure> {
+    let mut objects = files::read(paths)?;
+    let mut warnings = check::check(&objects, folder.join("store.redb").exists())?;
+    for (namespace, told) in check::missing_namespaces(&objects) {
+        warnings.push(told);
+        objects.push(files::Written::made(namespace));
+    }
+    for warning in warnings {
+        complain!("warning: {warning}");
+    }
+    Ok(objects)
 }
 
 /// Binds the host's ports. A mesh that was killed may still be letting go of them; a living program keeps them.
@@ -178,7 +192,9 @@ async fn arrive(
     });
     let progress = waited.await;
     bar.finish_and_clear();
-    progress
+    let progress = progress?;
+    settled::wait(&source, started.folder, clock, options.wait).await?;
+    Ok(progress)
 }
 
 fn progress_bar() -> indicatif::ProgressBar {
@@ -229,18 +245,18 @@ fn last_line(folder: &Path) -> String {
 }
 
 fn guide(options: &Options, folder: &Path) {
-    println!("page     http://localhost:{}/", options.ingress_http_port);
-    println!("kubectl  export KUBECONFIG={}", folder.join("kubeconfig").display());
-    println!();
-    println!("Try:");
-    println!("  kubectl get pods -A");
-    println!("  curl http://localhost:{}/", options.ingress_http_port);
-    println!("  weft status");
+    say!("page     http://localhost:{}/", options.ingress_http_port);
+    say!("kubectl  export KUBECONFIG={}", folder.join("kubeconfig").display());
+    say!();
+    say!("Try:");
+    say!("  kubectl get pods -A");
+    say!("  curl http://localhost:{}/", options.ingress_http_port);
+    say!("  weft status");
 }
 
 /// Waits for Ctrl-C or the node's end.
 async fn stay(folder: &Path, node: &mut Child) -> Result<(), Failure> {
-    println!("\nCtrl-C ends the mesh.");
+    say!("\nCtrl-C ends the mesh.");
     let mut stop =
         local_node::stop_on_signals().map_err(|error| Failure::new(error.to_string()))?;
     let clock = Clock::real();
