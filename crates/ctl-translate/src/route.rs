@@ -102,7 +102,7 @@ impl Hosts<'_> {
     fn of_port(&self, services: &[&Service]) -> Vec<VirtualHost> {
         let port = self.context.port;
         let mut named = Vec::new();
-        for (host, object) in self.chosen.without_service(port, services) {
+        for (host, object) in self.chosen.without_service(&self.context, services) {
             let routes = action::routes(&self.context, object);
             if !routes.is_empty() {
                 named.push(virtual_host(format!("{host}:{port}"), vec![host], routes));

@@ -49,21 +49,23 @@ impl<'a> VirtualServices<'a> {
         self.exact.get(host).copied().or_else(|| pattern().map(|(_, object)| *object))
     }
 
-    /// Hosts that none of these services has, with who decides for them. As in Istio they are served on port 80, and on
+    /// Hosts that are no service of the mesh, with who decides for them. As in Istio they are served on port 80, and on
     /// other ports only beside a service of the same VirtualService.
     pub(crate) fn without_service(
         &self,
-        port: u16,
+        context: &Context<'_>,
         services: &[&Service],
     ) -> Vec<(String, Written<'a>)> {
-        let hosts: BTreeSet<&Host> = services.iter().map(|service| &service.host).collect();
+        let config = context.snapshot.config();
         let beside: BTreeSet<_> =
             services.iter().filter_map(|s| self.for_host(&s.host)).map(Arc::as_ptr).collect();
-        let served = |object: Written<'_>| port == 80 || beside.contains(&Arc::as_ptr(object));
-        let exact = self.exact.iter().filter(|(host, _)| !hosts.contains(*host));
+        let served =
+            |object: Written<'_>| context.port == 80 || beside.contains(&Arc::as_ptr(object));
+        let exact = self.exact.iter().filter(|(host, _)| config.service(host).is_none());
         let exact = exact.map(|(host, object)| (host.to_string(), *object));
         let wild = self.wild.iter().filter(|(pattern, _)| {
-            pattern.to_string() != "*" && !hosts.iter().any(|host| pattern.matches(host.as_str()))
+            pattern.to_string() != "*"
+                && !config.services().any(|service| pattern.matches(service.host.as_str()))
         });
         let wild = wild.map(|(pattern, object)| (pattern.to_string(), *object));
         exact.chain(wild).filter(|(_, object)| served(object)).collect()

@@ -148,6 +148,13 @@ fn a_host_without_a_service_is_served_on_port_80_and_beside_services_of_the_same
     let served = mesh.served("client.east");
     assert_eq!(served.host("80", "*.wild.example:80")["domains"], json!(["*.wild.example"]));
     assert!(!served.has_host("81", "far.example:81"));
+    let mesh = Mesh::small().service("east", "late", &["http:82:8080"]);
+    let served = mesh.and(&answers("v", "east", "hosts: [late]")).served("client.east");
+    assert!(served.has_host("82", "late.east.svc.cluster.local:82"));
+    assert!(
+        !served.has_host("80", "late.east.svc.cluster.local:80"),
+        "a service, on its own ports"
+    );
     let mesh = Mesh::small().and(&answers("v", "east", "hosts: [far.example, shop]"));
     assert_eq!(decides(&mesh, "client.east", "far.example:81"), "v", "shop has port 81");
 }

@@ -70,8 +70,37 @@ pub(crate) fn duration(span: Span, findings: &mut Findings) {
     }
 }
 
+/// What our engine knows and RE2 does not, so that Envoy would refuse it.
+fn unknown_to_re2(pattern: &str) -> Option<String> {
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['\\', '(']) {
+        let (symbol, after) = rest.get(at..).unwrap_or_default().split_at(1);
+        rest = after;
+        let next = after.chars().next()?;
+        if symbol == "\\" {
+            if matches!(next, '<' | '>' | 'u' | 'U') || after.starts_with("b{") {
+                return Some(format!("it does not know \\{next}"));
+            }
+            rest = after.get(next.len_utf8()..).unwrap_or_default();
+        } else if let Some(flags) = after.strip_prefix('?').filter(|f| !f.starts_with(['P', '<'])) {
+            let mut flags = flags.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-');
+            if let Some(flag) = flags.find(|flag| matches!(flag, 'x' | 'u' | 'R')) {
+                return Some(format!("it does not know the flag {flag}"));
+            }
+        }
+    }
+    None
+}
+
 /// Compiles a pattern as proxies will.
 pub(crate) fn regex(pattern: &str, findings: &mut Findings) {
+    if let Some(why) = unknown_to_re2(pattern) {
+        findings.error(
+            format!("{pattern:?} is no RE2 pattern: {why}"),
+            "see https://github.com/google/re2/wiki/Syntax",
+        );
+        return;
+    }
     if let Err(error) = regex::Regex::new(pattern) {
         let text = error.to_string();
         let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -173,5 +202,22 @@ fn is_namespace(text: &str) -> bool {
 pub(crate) fn percent(value: f64, findings: &mut Findings) {
     if !(value == 0.0 || (0.0001..=100.0).contains(&value)) {
         findings.error(format!("{value} is no share"), "use 0, or 0.0001 to 100");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown_to_re2;
+
+    #[test]
+    fn patterns_that_envoy_would_refuse_are_refused_here() {
+        for pattern in ["(?x) a", "(?i-x:a)", "a\\<b", "\\u0041", "\\b{start}a", "((?ux)a)"] {
+            assert!(unknown_to_re2(pattern).is_some(), "{pattern}");
+        }
+        for pattern in
+            ["(?i)a", "(?P<x>a)", "(?<x>a)", "(?:x)", "\\(?x", "a\\\\<", "\\bx", "(x|u)R"]
+        {
+            assert!(unknown_to_re2(pattern).is_none(), "{pattern}");
+        }
     }
 }
