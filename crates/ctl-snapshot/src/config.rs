@@ -9,7 +9,7 @@ use weft_model::api::peer_authentication::PeerAuthentication;
 use weft_model::api::virtual_service::VirtualService;
 use weft_model::{Host, MeshModel, Object, Objects};
 
-use crate::authn::{self, Mtls};
+use crate::authn::{self, Mtls, Peers};
 use crate::rules::{Rule, Rules};
 use crate::{Alias, MeshSettings, Service, Visibility};
 
@@ -24,7 +24,7 @@ pub struct Config {
     virtual_services: Vec<(Visibility, Arc<Object<VirtualService>>)>,
     rules: Rules,
     gateways: Objects<Gateway>,
-    peer_authentications: Objects<PeerAuthentication>,
+    peers: Peers,
     policies: HashMap<String, Objects<AuthorizationPolicy>>,
     selector_keys: BTreeSet<String>,
     source_keys: BTreeSet<String>,
@@ -64,7 +64,7 @@ impl Config {
             virtual_services: virtual_services.collect(),
             rules: Rules::build(settings, &model.destination_rules),
             gateways: model.gateways.clone(),
-            peer_authentications: model.peer_authentications.clone(),
+            peers: Peers::build(&model.peer_authentications, &settings.root_namespace),
             policies,
             selector_keys: selector_keys(model),
             source_keys: source_keys(model),
@@ -144,7 +144,13 @@ impl Config {
     /// What a port of a workload accepts.
     #[must_use]
     pub fn mtls(&self, namespace: &str, labels: &BTreeMap<String, String>, port: u16) -> Mtls {
-        authn::mode(&self.peer_authentications, &self.root, namespace, labels, port)
+        self.peers.mode(namespace, labels, port)
+    }
+
+    /// Ports of a workload for which its own policy says something.
+    #[must_use]
+    pub fn mtls_ports(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<u16> {
+        self.peers.ports(namespace, labels)
     }
 
     /// The policies that say what the ports of a workload accept.
@@ -153,7 +159,7 @@ impl Config {
         namespace: &'a str,
         labels: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a Arc<Object<PeerAuthentication>>> + 'a {
-        authn::in_scope(&self.peer_authentications, &self.root, namespace, labels)
+        self.peers.in_scope(namespace, labels)
     }
 
     /// The policies that apply to a workload: the mesh's, then its namespace's.

@@ -57,8 +57,12 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
     for port in &view.ports {
         chains.extend(builder.port(port, mode(port.port)));
     }
-    // Ports that no service names; 0 is no port, so that only policies for all ports count.
-    chains.extend(builder.others(mode(0)));
+    // Ports that no service names, first those for which a policy says something of its own.
+    let mut own = snapshot.config().mtls_ports(&view.namespace, &view.labels);
+    own.retain(|port| view.ports.iter().all(|known| known.port != *port));
+    own.iter().for_each(|port| chains.extend(builder.others(Some(*port), mode(*port))));
+    // 0 is no port, so that only policies for all ports count.
+    chains.extend(builder.others(None, mode(0)));
     let name = names::VIRTUAL_INBOUND.to_owned();
     let direction = TrafficDirection::Inbound;
     let mut listener = listener::listener(name, ANY_ADDRESS, names::INBOUND_PORT, direction);
@@ -166,13 +170,17 @@ impl Builder<'_> {
         chains.collect()
     }
 
-    fn others(&self, mode: Mtls) -> Vec<FilterChain> {
+    /// Ports that no service names: one, or all.
+    fn others(&self, port: Option<u16>, mode: Mtls) -> Vec<FilterChain> {
         let cluster = names::INBOUND_PASSTHROUGH.to_owned();
         let kinds = kinds(Protocol::Auto, mode);
+        let number = port.unwrap_or(0).to_string();
         let chains = kinds.iter().map(|kind| {
             let name = if kind.http { "virtualInbound-catchall-http" } else { "virtualInbound" };
-            let routes = || route::inbound(&cluster, "0", None);
-            self.chain(name, kind, matches(kind), &cluster, routes)
+            let mut matches = matches(kind);
+            matches.destination_port = port.and_then(|port| wire::number(u32::from(port)));
+            let routes = || route::inbound(&cluster, &number, None);
+            self.chain(name, kind, matches, &cluster, routes)
         });
         chains.collect()
     }

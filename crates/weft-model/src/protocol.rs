@@ -59,8 +59,8 @@ impl Protocol {
     }
 }
 
-/// Ports of protocols in which the server speaks first, so that detection would wait for ever.
-const SERVER_FIRST: &[u16] = &[25, 3306, 3307, 5432, 6379, 9999, 27017, 27018, 27019];
+/// Ports of protocols in which the server speaks first, so that detection would wait for ever: SMTP, DNS, MySQL, MongoDB.
+const SERVER_FIRST: &[u16] = &[25, 53, 3306, 27017];
 
 #[cfg(test)]
 mod tests {

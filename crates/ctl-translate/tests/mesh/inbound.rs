@@ -106,6 +106,15 @@ fn a_port_may_differ_and_an_unset_port_inherits() {
 }
 
 #[test]
+fn a_port_that_no_service_names_may_differ_too() {
+    let spec = "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}, \
+                portLevelMtls: {9999: {mode: DISABLE}}}";
+    let mesh = mesh().and(&peers("web", "east", spec));
+    assert_eq!(chains(&mesh, Some(9999)), ["raw_buffer http/1.1 h2c: http", "all: tcp"]);
+    assert_eq!(chains(&mesh, None).len(), 2, "STRICT");
+}
+
+#[test]
 fn of_two_policies_of_one_scope_the_oldest_counts() {
     let aged = |name: &str, created: &str, mode: &str| {
         format!(
