@@ -116,13 +116,13 @@ class Mesh:
             env=self.environment(),
         )
 
-    def up(self, *paths):
+    def up(self, *paths, check=True):
         began = time.monotonic()
         done = self.weft(
             "up", *(paths or [SHOP]), "--detach",
             "--dataplane", self.dataplane, "--api-port", self.api,
             "--ingress-http-port", self.http, "--ingress-https-port", self.https,
-            timeout=180,
+            check=check, timeout=180,
         )
         self.up_seconds = time.monotonic() - began
         return done

@@ -38,6 +38,25 @@ fn describe(object: &Value) -> String {
     format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
+/// Deletes an object; one that is gone already is fine.
+pub(crate) async fn delete(source: &dyn Source, object: &Value) -> Result<(), Failure> {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let Some(info) = kinds::find(group, kind) else { return Ok(()) };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let namespace = text(&object["metadata"]["namespace"]).unwrap_or_else(|| "default".to_owned());
+    let key = ObjectKey {
+        namespace: info.namespaced.then_some(namespace),
+        name: text(&object["metadata"]["name"]).unwrap_or_default(),
+        resource: info.resource(),
+    };
+    match source.delete(&key, None).await {
+        Ok(()) | Err(SourceError::NotFound(_)) => Ok(()),
+        Err(error) => Err(Failure::new(format!("{}: {error}", describe(object)))),
+    }
+}
+
 async fn one(source: &dyn Source, mut object: Value) -> Result<(), SourceError> {
     let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     let (group, version) = version.split_once('/').unwrap_or(("", &version));

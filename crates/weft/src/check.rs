@@ -101,7 +101,8 @@ pub(crate) fn missing_namespaces(written: &[Written]) -> Vec<(Value, String)> {
     missing
 }
 
-fn with_namespace(object: &Value) -> Value {
+/// The object, in namespace `default` when it names none and lives in one.
+pub(crate) fn with_namespace(object: &Value) -> Value {
     let mut object = object.clone();
     let group = object["apiVersion"].as_str().and_then(|v| v.split_once('/')).map_or("", |v| v.0);
     let info = ctl_source::kinds::find(group, object["kind"].as_str().unwrap_or_default());

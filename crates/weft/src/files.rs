@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 use weft_model::api::yaml::{self, Document};
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 pub(crate) struct Written {
     /// The object.
     pub(crate) object: Value,
-    document: Rc<Document>,
+    document: Arc<Document>,
     /// Pointer of the object in its document; not empty for an item of a `List`.
     base: String,
 }
@@ -26,7 +26,7 @@ impl Written {
     pub(crate) fn made(object: Value) -> Self {
         let document =
             Document { file: "weft up".into(), value: Value::Null, positions: HashMap::new() };
-        Self { object, document: Rc::new(document), base: String::new() }
+        Self { object, document: Arc::new(document), base: String::new() }
     }
 
     /// `file:line:column` of a field, or of the nearest one around it that the file has.
@@ -93,7 +93,7 @@ fn parse(text: &str, file: &str, found: &mut Vec<Written>, faults: &mut Vec<Stri
         Err(error) => return faults.push(error.to_string()),
     };
     for document in documents {
-        let document = Rc::new(document);
+        let document = Arc::new(document);
         let items = document.value["items"].as_array();
         match items.filter(|_| document.value["kind"].as_str().is_some_and(|k| k.ends_with("List")))
         {
@@ -109,12 +109,12 @@ fn parse(text: &str, file: &str, found: &mut Vec<Written>, faults: &mut Vec<Stri
 
 fn admit(
     object: &Value,
-    document: &Rc<Document>,
+    document: &Arc<Document>,
     base: String,
     found: &mut Vec<Written>,
     faults: &mut Vec<String>,
 ) {
-    let written = Written { object: object.clone(), document: Rc::clone(document), base };
+    let written = Written { object: object.clone(), document: Arc::clone(document), base };
     let text = |pointer: &str| written.object.pointer(pointer).and_then(Value::as_str);
     let missing = ["/apiVersion", "/kind", "/metadata/name"]
         .into_iter()

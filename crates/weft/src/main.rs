@@ -25,6 +25,7 @@ mod settled;
 mod state;
 mod status;
 mod up;
+mod watch;
 
 use failure::{Failure, say};
 

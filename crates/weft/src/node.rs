@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Tells this life of the node from others.
     #[arg(long, default_value = "")]
     pub(crate) boot_id: String,
+    /// Files and folders whose changes are applied.
+    #[arg(long)]
+    pub(crate) watch: Vec<PathBuf>,
     /// End when the starter ends.
     #[arg(long)]
     pub(crate) follow: bool,
@@ -37,6 +40,9 @@ pub(crate) fn launch(options: &Options) -> Result<ExitCode, Failure> {
     let mut node = Command::new(own_binary()?);
     node.arg("node").arg("--state-dir").arg(&options.state_dir);
     node.args(["--dataplane", &options.dataplane.to_string(), "--boot-id", &options.boot_id]);
+    for path in &options.watch {
+        node.arg("--watch").arg(path);
+    }
     let ended = local_node::launch::launch(node, options.follow);
     let status = ended.map_err(|error| Failure::new(error.to_string()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -85,14 +91,13 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     });
     let api_ca = std::fs::read_to_string(options.state_dir.join("apiserver/ca.crt")).ok();
     let config = NodeConfig { api_ca, ..config };
-    let parts = NodeParts {
-        config,
-        source: Arc::new(source),
-        reaper,
-        prepared,
-        clock,
-        relays: relays.into(),
-    };
+    let source = Arc::new(source);
+    if !options.watch.is_empty() {
+        let (paths, state, clock) = (options.watch, options.state_dir.clone(), clock.clone());
+        let source = Arc::clone(&source);
+        tasks.spawn(async move { crate::watch::run(paths, state, &*source, clock).await });
+    }
+    let parts = NodeParts { config, source, reaper, prepared, clock, relays: relays.into() };
     let ended = local_node::node::run(parts, stop).await;
     ended.map_err(|error| failed("the node ended", &error))?;
     supervised.await.map_err(|error| failed("the control plane's supervisor", &error))?;

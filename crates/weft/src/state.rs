@@ -21,6 +21,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The flags that name this mesh in another command, each with a space before it.
+    pub(crate) fn flags(&self) -> String {
+        match &self.state_dir {
+            Some(folder) => format!(" --state-dir {}", folder.display()),
+            None if self.name == "default" => String::new(),
+            None => format!(" --name {}", self.name),
+        }
+    }
+
     /// The folder, absolute; it need not exist.
     pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
         let folder = match &self.state_dir {

@@ -20,7 +20,7 @@ use weft_rt::Clock;
 use crate::failure::{Failure, complain, say};
 use crate::node::own_binary;
 use crate::state::{self, Place};
-use crate::{apply, check, down, files, hand_over, ready, settled};
+use crate::{apply, check, down, files, hand_over, ready, settled, watch};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -138,6 +138,11 @@ fn bind(port: u16, flag: &str) -> Result<TcpListener, Failure> {
     })
 }
 
+/// The paths that exist as files or folders, as the node finds them.
+fn watched(paths: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    paths.iter().filter(|path| path.as_os_str() != "-").filter_map(|path| path.canonicalize().ok())
+}
+
 /// Differs for every start of a node on this machine.
 fn boot_id(clock: &Clock) -> String {
     let since = clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -159,6 +164,9 @@ fn start(
     command.args(["--dataplane", &options.dataplane.to_string(), "--boot-id", boot_id]);
     if !options.detach {
         command.arg("--follow");
+    }
+    for path in watched(&options.paths) {
+        command.arg("--watch").arg(path);
     }
     command.stdin(Stdio::from(OwnedFd::from(socket)));
     command.stdout(log.try_clone().map_err(failed)?).stderr(log);
@@ -219,7 +227,7 @@ async fn connect(folder: &Path, node: &mut Child, clock: &Clock) -> Result<KubeS
         if let Some(status) = ended {
             return Err(Failure::new(format!(
                 "the node ended at once ({status}): {}",
-                last_line(folder)
+                last_line(&folder.join("log/node.log"))
             ))
             .hint(format!("{} says more", folder.join("log/node.log").display())));
         }
@@ -232,26 +240,32 @@ async fn connect(folder: &Path, node: &mut Child, clock: &Clock) -> Result<KubeS
             }
         }
         if clock.now() > deadline {
-            return Err(Failure::new(format!("no API server after {} s", START.as_secs()))
-                .hint(format!("see the files in {}", folder.join("log").display())));
+            let log = folder.join("log/control-plane.log");
+            let last = last_line(&log);
+            let told = format!("no API server after {} s: {last}", START.as_secs());
+            return Err(Failure::new(told).hint(format!("{} says more", log.display())));
         }
         clock.sleep(Duration::from_millis(10)).await;
     }
 }
 
-fn last_line(folder: &Path) -> String {
-    let log = std::fs::read_to_string(folder.join("log/node.log")).unwrap_or_default();
+fn last_line(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
     log.lines().next_back().unwrap_or("it said nothing").to_owned()
 }
 
 fn guide(options: &Options, folder: &Path) {
-    say!("page     http://localhost:{}/", options.ingress_http_port);
-    say!("kubectl  export KUBECONFIG={}", folder.join("kubeconfig").display());
+    let (http, https) = (options.ingress_http_port, options.ingress_https_port);
+    say!("ingress  http://localhost:{http}/ and https://localhost:{https}/");
+    say!("state    {}", folder.display());
     say!();
     say!("Try:");
+    say!("  export KUBECONFIG={}", folder.join("kubeconfig").display());
     say!("  kubectl get pods -A");
-    say!("  curl http://localhost:{}/", options.ingress_http_port);
-    say!("  weft status");
+    say!("  curl http://localhost:{http}/");
+    if options.detach {
+        say!("\nweft down{} ends the mesh.", options.place.flags());
+    }
 }
 
 /// Waits for Ctrl-C or the node's end.
@@ -260,17 +274,31 @@ async fn stay(folder: &Path, node: &mut Child) -> Result<(), Failure> {
     let mut stop =
         local_node::stop_on_signals().map_err(|error| Failure::new(error.to_string()))?;
     let clock = Clock::real();
+    let mut told = 0;
     loop {
-        let waited = clock.timeout(Duration::from_millis(500), stop.wait_for(|stop| *stop)).await;
+        let waited = clock.timeout(Duration::from_millis(200), stop.wait_for(|stop| *stop)).await;
+        told = tell_changes(folder, told);
         if waited.is_ok() {
             end(folder, node);
             return Ok(());
         }
         let ended = node.try_wait().map_err(|error| Failure::new(error.to_string()))?;
         if let Some(status) = ended {
-            return Err(Failure::new(format!("the node ended ({status}): {}", last_line(folder))));
+            return Err(Failure::new(format!(
+                "the node ended ({status}): {}",
+                last_line(&folder.join("log/node.log"))
+            )));
         }
     }
+}
+
+/// Prints what the node did about changed files since `told` bytes; answers how much is told now.
+fn tell_changes(folder: &Path, told: usize) -> usize {
+    let text = std::fs::read_to_string(watch::log_path(folder)).unwrap_or_default();
+    for line in text.get(told..).unwrap_or_default().lines() {
+        say!("{line}");
+    }
+    text.len()
 }
 
 fn end(folder: &Path, node: &mut Child) {
