@@ -84,7 +84,7 @@ fn report(acknowledged: u64) -> SyncReport {
         acknowledged,
         types: Vec::new(),
     };
-    SyncReport { revision: 1, proxies: vec![proxy] }
+    SyncReport { revision: 1, proxies: vec![proxy], ..SyncReport::default() }
 }
 
 #[tokio::test]

@@ -241,3 +241,6 @@ fn name(object: &Value) -> (String, String) {
     let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
     (text("namespace"), text("name"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,8 @@ fn report(acknowledged: &[u64]) -> SyncReport {
         acknowledged: *acknowledged,
         types: Vec::new(),
     };
-    SyncReport { revision: 9, proxies: acknowledged.iter().enumerate().map(proxy).collect() }
+    let proxies = acknowledged.iter().enumerate().map(proxy).collect();
+    SyncReport { revision: 9, proxies, ..SyncReport::default() }
 }
 
 /// Writes what is due and gives `(Accepted, Programmed)` of it.

@@ -1,0 +1,121 @@
+use serde_json::json;
+
+use super::*;
+
+fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
+    let (push, _settling) = PushServer::new(Debounce::default(), Clock::real());
+    let (told, observed) = watch::channel(Arc::new(Observed::default()));
+    let walk = Walk {
+        building: watch::Sender::new(Built::default()),
+        raw: Raw::default(),
+        inventory: Inventory::default(),
+        version: 0,
+        settings: Arc::default(),
+        push,
+        published: None,
+        told,
+    };
+    (walk, observed)
+}
+
+fn resource(kind: &str) -> ResourceType {
+    let found = KINDS.iter().find(|(_, known, _)| *known == kind).unwrap();
+    kinds::find(found.0, found.1).unwrap().resource()
+}
+
+fn object(kind: &str, name: &str, more: &Value) -> Object {
+    let resource = resource(kind);
+    let version =
+        if resource.group.is_empty() { "v1".into() } else { format!("{}/v1", resource.group) };
+    let mut object = json!({ "apiVersion": version, "kind": kind,
+        "metadata": { "name": name, "namespace": "shop", "generation": 1 } });
+    for (key, value) in more.as_object().unwrap() {
+        object[key] = value.clone();
+    }
+    Arc::new(object)
+}
+
+fn route(weight: u32) -> Value {
+    json!({ "spec": { "hosts": ["web"], "http": [{ "route": [
+        { "destination": { "host": "web" }, "weight": weight } ] }] } })
+}
+
+fn service() -> Object {
+    let ports = json!([{ "name": "http", "port": 80 }]);
+    object("Service", "web", &json!({ "spec": { "clusterIP": "10.96.0.1", "ports": ports } }))
+}
+
+impl Walk {
+    fn applied(&mut self, object: &Object) -> u64 {
+        let kind = resource(object["kind"].as_str().unwrap());
+        let touched = self.take(Batch::Changes(kind, vec![Change::Applied(Arc::clone(object))]));
+        self.publish(touched);
+        self.published.as_ref().unwrap().1
+    }
+}
+
+#[test]
+fn a_status_makes_no_new_revision_and_a_spec_does() {
+    let (mut walk, observed) = walk();
+    walk.applied(&service());
+    let first = walk.applied(&object("VirtualService", "web", &route(100)));
+    let mut said = route(100);
+    said["status"] = json!({ "observedGeneration": 1 });
+    assert_eq!(walk.applied(&object("VirtualService", "web", &said)), first);
+    let seen = observed.borrow().clone();
+    assert_eq!(
+        (seen.revision, &seen.objects[0].status),
+        (first, &said["status"]),
+        "but it is told"
+    );
+    assert_eq!(walk.applied(&object("VirtualService", "web", &route(50))), first + 1);
+}
+
+#[test]
+fn a_fresh_list_takes_away_what_it_does_not_have() {
+    let (mut walk, observed) = walk();
+    walk.applied(&service());
+    for name in ["a", "b"] {
+        walk.applied(&object("VirtualService", name, &route(100)));
+    }
+    let list = vec![object("VirtualService", "b", &route(100))];
+    let touched = walk.take(Batch::Snapshot(resource("VirtualService"), list));
+    assert_eq!(touched, Touched::Config);
+    walk.publish(touched);
+    let seen = observed.borrow().clone();
+    let names: Vec<&str> = seen.objects.iter().map(|facts| facts.key.name.as_str()).collect();
+    assert_eq!(names, ["b"]);
+    let config = Arc::clone(walk.published.as_ref().unwrap().0.snapshot().config());
+    assert_eq!(config.virtual_services_for("shop").count(), 1);
+}
+
+#[test]
+fn findings_stand_at_their_object() {
+    let (mut walk, observed) = walk();
+    walk.applied(&service());
+    let mut wrong = route(100);
+    wrong["spec"]["http"][0]["route"][0]["destination"]["host"] = json!("wbe");
+    walk.applied(&object("VirtualService", "wrong", &wrong));
+    walk.applied(&object("VirtualService", "right", &route(100)));
+    let seen = observed.borrow().clone();
+    let found: Vec<(&str, usize)> =
+        seen.objects.iter().map(|facts| (facts.key.name.as_str(), facts.findings.len())).collect();
+    // Both are for one host; the second is told so.
+    assert_eq!(found, [("right", 0), ("wrong", 2)], "{:?}", seen.objects);
+    assert!(seen.objects[1].findings.iter().any(|f| f.message.contains("did you mean")));
+}
+
+#[test]
+fn a_change_of_endpoints_keeps_the_configuration() {
+    let (mut walk, _observed) = walk();
+    walk.applied(&service());
+    let config = |walk: &Walk| Arc::clone(walk.published.as_ref().unwrap().0.snapshot().config());
+    let before = config(&walk);
+    let slice = json!({ "metadata": { "name": "web", "namespace": "shop",
+        "labels": { "kubernetes.io/service-name": "web" } },
+        "ports": [{ "name": "http", "port": 80 }], "endpoints": [{ "addresses": ["10.1.1.1"] }] });
+    walk.applied(&object("EndpointSlice", "web", &slice));
+    assert!(Arc::ptr_eq(&before, &config(&walk)));
+    walk.applied(&object("VirtualService", "web", &route(100)));
+    assert!(!Arc::ptr_eq(&before, &config(&walk)));
+}
