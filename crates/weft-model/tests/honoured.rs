@@ -44,6 +44,8 @@ fn fields_of_routes() {
     route("fault: {delay: {fixedDelay: 1s}}", &["fault.delay.percentage"]);
     route("fault: {abort: {httpStatus: 500}}", &["fault.abort.percentage"]);
     route("fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}", &[]);
+    let beyond = "fault: {abort: {httpStatus: 600, percentage: {value: 1}}}";
+    route(beyond, &["fault.abort.httpStatus"]);
     let exponential = "fault: {delay: {exponentialDelay: 1s, percentage: {value: 1}}}";
     route(exponential, &["fault.delay.exponentialDelay"]);
     let http2 = "fault: {abort: {http2Error: a, percentage: {value: 1}}}";

@@ -106,7 +106,9 @@ pub(crate) fn fault(written: &Fault) -> HttpFault {
         })
     });
     let abort = written.abort.as_ref().and_then(|abort| {
+        // Istio lets 600 pass, which no proxy takes.
         let status = abort.http_status.and_then(|status| u32::try_from(status).ok());
+        let status = status.filter(|status| (200..600).contains(status));
         let grpc = abort.grpc_status.as_deref().and_then(weft_model::grpc_status);
         let kind = match (status, grpc) {
             (Some(status), _) => fault_abort::ErrorType::HttpStatus(status),

@@ -58,12 +58,15 @@ pub(crate) fn both_data_planes_take(what: &str, mesh: &Mesh) {
 /// Both data planes take these resources.
 #[track_caller]
 pub(crate) fn both_take(what: &str, resources: &Resources) {
+    let objections = objections(resources);
+    assert!(objections.is_empty(), "{what}: {}", objections.join("\n"));
+}
+
+/// What either data plane says against resources.
+pub(crate) fn objections(resources: &Resources) -> Vec<String> {
     names_are_unique(resources);
-    let refused = refusals(resources);
-    assert!(refused.is_empty(), "{what}: weft-proxy refuses\n{}", refused.join("\n"));
-    if let Some(objection) = envoy::objection(resources) {
-        panic!("{what}: Envoy refuses: {objection}");
-    }
+    let ours = refusals(resources).into_iter().map(|refused| format!("weft-proxy: {refused}"));
+    ours.chain(envoy::objection(resources).map(|why| format!("Envoy: {why}"))).collect()
 }
 
 #[test]

@@ -119,6 +119,12 @@ impl Mesh {
         self
     }
 
+    /// Applies one object, which says its namespace.
+    pub(crate) fn with(mut self, object: Value) -> Self {
+        self.put(object, "default");
+        self
+    }
+
     fn put(&mut self, mut object: Value, namespace: &str) {
         let kind = text(&object, "/kind").to_owned();
         if kind != "Namespace" && text(&object, "/metadata/namespace").is_empty() {

@@ -9,6 +9,7 @@ mod fixture;
 mod world;
 
 mod access;
+mod cases;
 mod destinations;
 mod everything;
 mod gateway;

@@ -436,9 +436,14 @@ fn abort(abort: &Abort, findings: &mut Findings) {
         1 => {}
         _ => findings.error("says more than one status", "keep one of them"),
     }
-    // Istio allows 600 here, and only here.
-    if let Some(number) = http_status.filter(|number| *number != 600) {
-        status("httpStatus", i64::from(number), findings);
+    match http_status {
+        // Istio allows it here, and only here.
+        Some(600) => {
+            let what = "is no status that a proxy can send; it has no effect";
+            findings.warning_in("httpStatus", code::NOT_HONOURED, what, "use 200 to 599");
+        }
+        Some(number) => status("httpStatus", i64::from(*number), findings),
+        None => {}
     }
     findings.given("grpcStatus", grpc_status.as_ref(), |name, findings| {
         if self::grpc_status(name).is_none() {
