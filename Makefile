@@ -18,7 +18,7 @@ run: build ## builds the release binaries and starts the sample shop
 build: ## builds the release binaries
 	cargo build --release -p weft -p weft-proxy
 
-test: peers check unit ## formats, lints and runs every test
+test: peers check unit e2e ## formats, lints and runs every test
 
 peers: ## installs the real peers that the tests need (kubectl, Envoy, pytest)
 	scripts/install-peers
@@ -32,4 +32,6 @@ unit: ## unit and integration tests
 	cargo test --workspace
 
 e2e: build peers ## the whole mesh with real kubectl, curl and Envoy, on both data planes
+	rm -f conformance/figures.txt
 	WEFT_BIN=$(BIN) $(WEFT_PEERS)/python -m pytest -q conformance
+	@cat conformance/figures.txt
