@@ -36,21 +36,46 @@ pub fn error_detail(refusals: &[Refusal]) -> Status {
     }
 }
 
-/// Reads refusals back. `sent` are the names of the refused answer; a sentence that names none of them blames all.
+/// What a refused answer tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blame {
+    /// These were refused, and the rest was taken.
+    Named(Vec<Refusal>),
+    /// Nothing of the answer was taken, for this reason; which resource is at fault is not said.
+    Whole(String),
+}
+
+/// Reads refusals back. `sent` are the names of the refused answer.
 #[must_use]
-pub fn read_error_detail(status: &Status, sent: &[String]) -> Vec<Refusal> {
+pub fn read_error_detail(status: &Status, sent: &[String]) -> Blame {
     let exact =
         status.details.iter().filter(|any| any.type_url == STRUCT_URL).find_map(from_struct);
     if let Some(refusals) = exact {
-        return refusals;
+        return Blame::Named(refusals);
     }
     let named = from_sentence(&status.message, sent);
     if !named.is_empty() {
-        return named;
+        return Blame::Named(named);
     }
-    let blame =
-        |resource: &String| Refusal { resource: resource.clone(), why: status.message.clone() };
-    sent.iter().map(blame).collect()
+    let why = readable(&status.message);
+    match sent {
+        [only] => Blame::Named(vec![Refusal { resource: only.clone(), why }]),
+        _ => Blame::Whole(why),
+    }
+}
+
+/// Of Envoy's sentence what is for people: it prints the whole message before the reason, and cuts the end off.
+fn readable(message: &str) -> String {
+    const DUMP: &str = "goo.gle/debug";
+    const REASON: &str = "Proto constraint validation failed";
+    match (message.starts_with(DUMP), message.rfind(REASON)) {
+        (true, Some(at)) => message.get(at..).unwrap_or_default().to_owned(),
+        (true, None) => {
+            "a value is out of bounds; Envoy cut the reason off, the log of its istio-proxy has it"
+                .to_owned()
+        }
+        (false, _) => message.to_owned(),
+    }
 }
 
 fn from_struct(any: &Any) -> Option<Vec<Refusal>> {
@@ -80,8 +105,8 @@ fn from_sentence(message: &str, sent: &[String]) -> Vec<Refusal> {
         .zip(ends)
         .map(|((start, name), end)| {
             let why = message.get(start + name.len() + 1..end).unwrap_or_default();
-            let why = why.trim_matches(|c: char| c.is_whitespace() || c == ',').to_owned();
-            Refusal { resource: (*name).clone(), why }
+            let why = why.trim_matches(|c: char| c.is_whitespace() || c == ',');
+            Refusal { resource: (*name).clone(), why: readable(why) }
         })
         .collect()
 }
@@ -107,7 +132,7 @@ mod tests {
     #[test]
     fn what_we_write_we_read_back() {
         let refusals = [refusal("0.0.0.0_80", "field x: no"), refusal("b: c", "d")];
-        assert_eq!(read_error_detail(&error_detail(&refusals), &[]), refusals);
+        assert_eq!(read_error_detail(&error_detail(&refusals), &[]), Blame::Named(refusals.into()));
     }
 
     #[test]
@@ -116,12 +141,22 @@ mod tests {
         let message = "Error adding/updating cluster(s) outbound|80||a: bad timeout, b: no type";
         let status = Status { code: 13, message: message.into(), details: Vec::new() };
         let want = [refusal("outbound|80||a", "bad timeout"), refusal("b", "no type")];
-        assert_eq!(read_error_detail(&status, &sent), want);
+        assert_eq!(read_error_detail(&status, &sent), Blame::Named(want.into()));
     }
 
     #[test]
-    fn a_sentence_without_names_blames_what_was_sent() {
+    fn a_sentence_without_names_blames_the_only_one_or_nobody() {
         let status = Status { code: 13, message: "unknown field".into(), details: Vec::new() };
-        assert_eq!(read_error_detail(&status, &["80".into()]), [refusal("80", "unknown field")]);
+        let only = Blame::Named(vec![refusal("80", "unknown field")]);
+        assert_eq!(read_error_detail(&status, &["80".into()]), only);
+        let whole = Blame::Whole("unknown field".into());
+        assert_eq!(read_error_detail(&status, &["80".into(), "81".into()]), whole);
+    }
+
+    #[test]
+    fn of_a_dump_only_the_reason_is_told() {
+        let dump = "goo.gle/debugproto  \nname: \"a\"\n: Proto constraint validation failed (X: too large)";
+        assert_eq!(readable(dump), "Proto constraint validation failed (X: too large)");
+        assert!(readable("goo.gle/debugproto \nname...(truncated)").contains("istio-proxy"));
     }
 }

@@ -26,11 +26,13 @@ pub(super) fn receive(
         first.held = held.map(|(name, version)| (name, version.into())).collect();
         first
     });
-    let answer = subscription.answered(&response_nonce, error_detail.as_ref());
+    let was_suspected = std::mem::take(&mut subscription.suspecting);
+    let answer = subscription.answered(&response_nonce, error_detail.as_ref(), true);
     unsubscribe(subscription, resource_names_unsubscribe);
     let asked = !resource_names_subscribe.is_empty();
     subscribe(subscription, resource_names_subscribe);
-    Received { type_url, answer, wants: asked || subscription.due }
+    let wants = asked || subscription.due || !subscription.suspects.is_empty();
+    Received { type_url, answer, wants: wants || was_suspected }
 }
 
 fn subscribe(subscription: &mut Subscription, names: Vec<String>) {
@@ -76,7 +78,10 @@ pub(super) fn answer(
 ) -> Option<(DeltaDiscoveryResponse, Vec<String>)> {
     let mut updated = Vec::new();
     let mut resources = Vec::new();
-    for (name, resource) in set.iter().filter(|(name, _)| subscription.wants(name)) {
+    let group = next_suspects(subscription, set);
+    let suspected = |name: &String| group.as_ref().is_none_or(|group| group.contains(name));
+    let wanted = |name: &String| subscription.wants(name) && suspected(name);
+    for (name, resource) in set.iter().filter(|(name, _)| wanted(name)) {
         match subscription.held.get(name) {
             Some(version) if *version == resource.version => continue,
             Some(_) => updated.push(name.clone()),
@@ -89,6 +94,7 @@ pub(super) fn answer(
             name: name.clone(),
         });
     }
+    let keep_removed = keep_removed || group.is_some();
     let removed_resources = if keep_removed { Vec::new() } else { removed(subscription, set) };
     if resources.is_empty() && removed_resources.is_empty() && !subscription.due {
         return None;
@@ -114,6 +120,17 @@ pub(super) fn answer(
         removed_resources,
     };
     Some((response, updated))
+}
+
+/// The next group of suspects that still has somebody to send; `None` when nobody is suspected.
+fn next_suspects(subscription: &mut Subscription, set: &ResourceSet) -> Option<Vec<String>> {
+    while let Some(group) = subscription.suspects.pop_front() {
+        if group.iter().any(|name| subscription.wants(name) && set.contains_key(name)) {
+            subscription.suspecting = true;
+            return Some(group);
+        }
+    }
+    None
 }
 
 /// What the client holds or asked for by name, and does not exist.

@@ -23,7 +23,7 @@ pub(super) fn receive(
     let first = || Subscription::first(&type_url, resource_names.is_empty());
     let subscription = types.entry(type_url.clone()).or_insert_with(first);
     let latest = response_nonce.is_empty() || subscription.is_latest(&response_nonce);
-    let answer = subscription.answered(&response_nonce, error_detail.as_ref());
+    let answer = subscription.answered(&response_nonce, error_detail.as_ref(), false);
     if latest {
         let mut names: BTreeSet<String> = resource_names.into_iter().collect();
         subscription.wildcard |= names.remove("*");

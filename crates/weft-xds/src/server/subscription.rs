@@ -6,8 +6,8 @@ use std::sync::Arc;
 use weft_proto::google::rpc::Status;
 use weft_proto::type_url;
 
-use crate::Answer;
-use crate::refusal::read_error_detail;
+use crate::refusal::{Blame, read_error_detail};
+use crate::{Answer, Refusal};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub(super) struct Subscription {
     pub(super) absent: BTreeSet<String>,
     /// State of the world: version of the last answer.
     pub(super) version: String,
+    /// Groups of names to send one after the other, because an answer with all of them was refused whole.
+    pub(super) suspects: VecDeque<Vec<String>>,
+    /// A group of them is under way; after it the rest is looked at again.
+    pub(super) suspecting: bool,
     /// An answer is due even when nothing changed.
     pub(super) due: bool,
     in_flight: VecDeque<InFlight>,
@@ -45,7 +49,7 @@ impl Subscription {
     }
 
     pub(super) fn waiting(&self) -> bool {
-        !self.in_flight.is_empty()
+        !self.in_flight.is_empty() || !self.suspects.is_empty()
     }
 
     pub(super) fn held(&self) -> impl Iterator<Item = &str> {
@@ -67,11 +71,39 @@ impl Subscription {
     }
 
     /// Matches a nonce with an answer under way; older ones count as answered with it.
-    pub(super) fn answered(&mut self, nonce: &str, error: Option<&Status>) -> Option<Answer> {
+    /// With `isolate` an answer that was refused whole is taken apart; else all of it is blamed.
+    pub(super) fn answered(
+        &mut self,
+        nonce: &str,
+        error: Option<&Status>,
+        isolate: bool,
+    ) -> Option<Answer> {
         let position = self.in_flight.iter().position(|flight| flight.nonce == nonce)?;
         let mut answered: Vec<InFlight> = self.in_flight.drain(..=position).collect();
         let InFlight { nonce: _, tag, sent, removed } = answered.pop()?;
-        let refused = error.map(|error| read_error_detail(error, &sent)).unwrap_or_default();
+        let refused = match error.map(|error| read_error_detail(error, &sent)) {
+            None => Vec::new(),
+            Some(Blame::Named(refused)) => refused,
+            Some(Blame::Whole(why)) if sent.is_empty() => {
+                vec![Refusal { resource: String::new(), why }]
+            }
+            Some(Blame::Whole(why)) if !isolate => {
+                let blame = |name: &String| Refusal { resource: name.clone(), why: why.clone() };
+                sent.iter().map(blame).collect()
+            }
+            Some(Blame::Whole(_)) => {
+                self.suspect(sent);
+                return Some(Answer { tag, sent: Vec::new(), removed, refused: Vec::new() });
+            }
+        };
         Some(Answer { tag, sent, removed, refused })
+    }
+
+    /// Half of the names at a time, until the one at fault stands alone.
+    fn suspect(&mut self, mut names: Vec<String>) {
+        self.forget(&names);
+        let second = names.split_off(names.len() / 2);
+        self.suspects.push_back(names);
+        self.suspects.push_back(second);
     }
 }

@@ -98,6 +98,41 @@ fn a_refusal_names_its_resource_and_is_not_sent_again_until_it_changes() {
 }
 
 #[test]
+fn of_an_answer_that_is_refused_whole_the_one_at_fault_is_found_and_the_rest_is_taken() {
+    let all = set(&[("a", "1"), ("b", "1"), ("c", "bad"), ("d", "1"), ("e", "1")]);
+    let mut session = Session::new(Mode::Delta);
+    session.receive(ask(CDS, &["*"]));
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    while let Some(response) = session.push(CDS, &all, 1, false) {
+        let sent: Vec<String> = names(&response).0.into_iter().map(str::to_owned).collect();
+        let Response::Delta(delta) = response else { panic!("delta") };
+        let bad = sent.iter().any(|name| name == "c");
+        let status = weft_proto::google::rpc::Status {
+            code: 13,
+            message: "bad".into(),
+            details: Vec::new(),
+        };
+        let received = session.receive(Request::Delta(DeltaDiscoveryRequest {
+            type_url: CDS.into(),
+            response_nonce: delta.nonce,
+            error_detail: bad.then_some(status),
+            ..Default::default()
+        }));
+        refused.extend(received.answer.unwrap().refused);
+        if !bad {
+            taken.extend(sent);
+        }
+        if !received.wants {
+            break;
+        }
+    }
+    taken.sort();
+    assert_eq!(taken, ["a", "b", "d", "e"]);
+    assert_eq!(refused, [Refusal { resource: "c".into(), why: "bad".into() }]);
+    assert!(!session.waiting(CDS));
+}
+
+#[test]
 fn a_changed_cluster_brings_its_endpoints_again() {
     let mut session = Session::new(Mode::Delta);
     session.receive(ask(CDS, &[]));
