@@ -56,16 +56,16 @@ pub(crate) fn build(
                 access: access.http_filters(),
                 access_log: log,
             };
-            let chain = listener::chain("", None, vec![manager.filter()], None);
-            let direction = TrafficDirection::Outbound;
-            let mut opened = listener::listener(name.clone(), ANY_ADDRESS, target, direction);
-            opened.filter_chains = vec![chain];
             let mut objects = access.policies.clone();
             objects.extend(servers.iter().map(|(gateway, _)| {
                 names::object("networking.istio.io", "gateway", &gateway.meta)
             }));
             objects.dedup();
-            opened.metadata = listener::made_from(objects);
+            let mut chain = listener::chain("", None, vec![manager.filter()], None);
+            chain.metadata = listener::made_from(objects);
+            let direction = TrafficDirection::Outbound;
+            let mut opened = listener::listener(name.clone(), ANY_ADDRESS, target, direction);
+            opened.filter_chains = vec![chain];
             opened
         });
     let listeners = listeners.collect();

@@ -53,7 +53,12 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
     let builder =
         Builder { snapshot, access: &access, log: snapshot.settings().access_log.as_deref() };
     let mode = |port: u16| snapshot.config().mtls(&view.namespace, &view.labels, port);
-    let mut chains = vec![builder.black_hole()];
+    let peers = snapshot.config().peer_authentications(&view.namespace, &view.labels);
+    let peers =
+        peers.map(|object| names::object("security.istio.io", "peer-authentication", &object.meta));
+    let mut guard = builder.black_hole();
+    guard.metadata = listener::made_from(access.policies.iter().cloned().chain(peers).collect());
+    let mut chains = vec![guard];
     for port in &view.ports {
         chains.extend(builder.port(port, mode(port.port)));
     }
@@ -67,10 +72,6 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
     let direction = TrafficDirection::Inbound;
     let mut listener = listener::listener(name, ANY_ADDRESS, names::INBOUND_PORT, direction);
     listener.filter_chains = chains;
-    let peers = snapshot.config().peer_authentications(&view.namespace, &view.labels);
-    let peers =
-        peers.map(|object| names::object("security.istio.io", "peer-authentication", &object.meta));
-    listener.metadata = listener::made_from(access.policies.iter().cloned().chain(peers).collect());
     let declared = |port: &&InboundPort| port.protocol != Protocol::Auto;
     let plain = |port: &&InboundPort| mode(port.port) == Mtls::Disable && declared(port);
     let numbers = |ports: Vec<&InboundPort>| ports.iter().map(|p| p.port).collect::<Vec<u16>>();

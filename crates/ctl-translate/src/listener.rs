@@ -33,7 +33,8 @@ pub(crate) fn listener(
     }
 }
 
-/// Names in a listener the objects that it was made from, so that its refusal is told of at them.
+/// Names in a chain the objects that its listener was made from, so that its refusal is told of at them.
+/// Why in a chain: when more of a listener changes than its chains, Envoy ends every connection of it.
 pub(crate) fn made_from(objects: Vec<String>) -> Option<Metadata> {
     let any = !objects.is_empty();
     let fields = vec![("config".to_owned(), wire::texts(objects.into_iter()))];

@@ -286,7 +286,7 @@ spec:
 fn a_listener_names_the_policies_that_it_was_made_from() {
     let mesh = mesh().and(&policy("a", "east", "{}")).and(&policy("b", "istio-system", "{}"));
     let listener = mesh.served("web-v1.east").listener("virtualInbound");
-    let named = &listener["metadata"]["filter_metadata"]["istio"]["config"];
+    let named = &listener["filter_chains"][0]["metadata"]["filter_metadata"]["istio"]["config"];
     let path = |ns: &str, name: &str| {
         format!("/apis/security.istio.io/v1/namespaces/{ns}/authorization-policy/{name}")
     };

@@ -158,7 +158,10 @@ fn the_listener_names_the_policies_that_it_was_made_from() {
     ));
     let listener = mesh.served("web-v1.east").listener("virtualInbound");
     let path = "/apis/security.istio.io/v1/namespaces/istio-system/peer-authentication/default";
-    assert_eq!(listener["metadata"]["filter_metadata"]["istio"]["config"], path);
+    assert_eq!(
+        listener["filter_chains"][0]["metadata"]["filter_metadata"]["istio"]["config"],
+        path
+    );
 }
 
 #[test]
