@@ -1,43 +1,142 @@
-//! A ring of hashed endpoints, for consistent picks.
-//! In: endpoints, how many entries at least. Out: the endpoint that follows a hash on the ring.
-//! Holds: an endpoint's places depend on its address alone, so others move little when one comes or goes.
+//! Tables of hashed endpoints, for consistent picks.
+//! In: endpoints, how large. Out: the endpoint that a hash means, or the next one that is available.
+//! Holds: an endpoint's places depend on its address and weight alone, so others move little when one comes or goes;
+//! no weights make a table larger than asked for, by more than one place per endpoint.
 
-use proxy_config::endpoint::Endpoints;
+use proxy_config::cluster::Balancer;
+use proxy_config::endpoint::{Endpoint, Endpoints};
 
 use crate::mix;
 
-/// The ring.
-#[derive(Debug, Clone, Default)]
-pub struct Ring {
-    places: Vec<(u64, usize)>,
+/// A ring, or a table of Maglev's kind.
+#[derive(Debug, Clone)]
+pub struct Table(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Places in order of their hash, each with an index.
+    Ring(Vec<(u64, u32)>),
+    /// An index per remainder of the hash.
+    Maglev(Vec<u32>),
 }
 
-impl Ring {
-    /// Makes a ring of at least `minimum` entries, shared by weight, at most 8 million.
+impl Table {
+    /// Makes the table that `balancer` needs; `None` when it hashes nothing, or there are no endpoints.
     #[must_use]
-    pub fn new(endpoints: &Endpoints, minimum: u64) -> Self {
-        let weights = || endpoints.endpoints.iter().map(|e| u64::from(e.weight.max(1)));
-        let total = weights().sum::<u64>().max(1);
-        let scale = minimum.clamp(total, 8 * 1024 * 1024).div_ceil(total);
-        let mut places = Vec::new();
-        for (index, (endpoint, weight)) in endpoints.endpoints.iter().zip(weights()).enumerate() {
-            let seed = hash(endpoint.address.to_string().as_bytes());
-            places.extend((0..weight * scale).map(|n| (mix(seed ^ mix(n)), index)));
+    pub fn new(endpoints: &Endpoints, balancer: Balancer) -> Option<Self> {
+        let endpoints = endpoints.endpoints.as_slice();
+        if endpoints.is_empty() {
+            return None;
         }
-        places.sort_unstable();
-        Self { places }
+        Some(Self(match balancer {
+            Balancer::RingHash { minimum, maximum } => {
+                Kind::Ring(ring(endpoints, minimum.min(maximum)))
+            }
+            Balancer::Maglev { size } => Kind::Maglev(maglev(endpoints, size)),
+            _ => return None,
+        }))
     }
 
-    /// The first available endpoint at or after `hash`.
+    /// The first available endpoint at or after the place of `hash`.
     pub(crate) fn find(&self, hash: u64, available: &[usize]) -> Option<usize> {
-        let start = self.places.partition_point(|(place, _)| *place < hash);
-        let after = self.places[start..].iter().chain(&self.places[..start]);
-        after.map(|(_, index)| *index).find(|index| available.contains(index))
+        let free = |index: &u32| available.contains(&(*index as usize));
+        let found = match &self.0 {
+            Kind::Ring(places) => {
+                let start = places.partition_point(|(place, _)| *place < hash);
+                let after = places[start..].iter().chain(&places[..start]);
+                after.map(|(_, index)| *index).find(free)
+            }
+            Kind::Maglev(table) => {
+                let start = usize::try_from(hash % (table.len() as u64).max(1)).unwrap_or(0);
+                table[start..].iter().chain(&table[..start]).copied().find(free)
+            }
+        };
+        found.map(|index| index as usize)
+    }
+}
+
+fn index(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn weight(endpoint: &Endpoint) -> u64 {
+    u64::from(endpoint.weight.max(1))
+}
+
+fn seed(endpoint: &Endpoint) -> u64 {
+    hash(endpoint.address.to_string().as_bytes())
+}
+
+/// About `size` places shared by weight, at least one each.
+fn ring(endpoints: &[Endpoint], size: u64) -> Vec<(u64, u32)> {
+    let total = endpoints.iter().map(weight).sum::<u64>().max(1);
+    let mut places = Vec::new();
+    for (number, endpoint) in endpoints.iter().enumerate() {
+        let share = u128::from(weight(endpoint)) * u128::from(size) / u128::from(total);
+        let share = u64::try_from(share).unwrap_or(size).max(1);
+        let seed = seed(endpoint);
+        places.extend((0..share).map(|n| (mix(seed ^ mix(n)), index(number))));
+    }
+    places.sort_unstable();
+    places
+}
+
+/// Everybody in turn takes the next free place of his own permutation; who weighs less sits out turns.
+/// Source: Maglev, NSDI 2016, with Envoy's way of weights.
+fn maglev(endpoints: &[Endpoint], size: u64) -> Vec<u32> {
+    const FREE: u32 = u32::MAX;
+    let size = size.max(2);
+    let most = endpoints.iter().map(weight).max().unwrap_or(1);
+    let mut walkers: Vec<Walker> = endpoints.iter().map(|e| Walker::new(e, size)).collect();
+    let mut table = vec![FREE; usize::try_from(size).unwrap_or(2)];
+    let mut left = table.len();
+    let mut turn = 0u64;
+    while left > 0 {
+        turn += 1;
+        for (number, walker) in walkers.iter_mut().enumerate() {
+            if left == 0 || turn.saturating_mul(walker.weight) < walker.due {
+                continue;
+            }
+            walker.due += most;
+            // The size is prime, so that the walk meets every place; there is a free one.
+            while table.get(walker.at).is_some_and(|taken| *taken != FREE) {
+                walker.step(size);
+            }
+            if let Some(place) = table.get_mut(walker.at) {
+                *place = index(number);
+                left -= 1;
+            }
+        }
+    }
+    table
+}
+
+struct Walker {
+    at: usize,
+    skip: u64,
+    weight: u64,
+    due: u64,
+}
+
+impl Walker {
+    fn new(endpoint: &Endpoint, size: u64) -> Self {
+        let seed = seed(endpoint);
+        let at = usize::try_from(seed % size).unwrap_or(0);
+        Self {
+            at,
+            skip: mix(seed) % (size - 1) + 1,
+            weight: weight(endpoint),
+            due: weight(endpoint),
+        }
+    }
+
+    fn step(&mut self, size: u64) {
+        self.at = usize::try_from((self.at as u64 + self.skip) % size).unwrap_or(0);
     }
 }
 
 /// FNV-1a, mixed.
-fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let fnv = bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));

@@ -2,17 +2,20 @@
 //!
 //! In: a cluster's endpoints, their live loads and health, a random number. Out: an index into the endpoints.
 //! Holds: the endpoint returned is available (healthy by the control plane, not ejected); hosts that were tried
-//! before are avoided while others are left. Lower priorities serve only when no higher one is available.
+//! before are avoided while others are left. Lower priorities serve only when no higher one is available. When fewer
+//! hosts are healthy than the panic threshold says, health no longer counts.
 //! Never: I/O, clocks, randomness of its own, locks.
 //! Why two choices and not the minimum: every proxy would send to the same idle endpoint at once.
 
 mod hash;
+mod key;
 mod outlier;
 
 use proxy_config::cluster::Balancer;
 use proxy_config::endpoint::{Endpoint, Endpoints, Health};
 
-pub use hash::Ring;
+pub use hash::Table;
+pub use key::{Key, key};
 pub use outlier::{HostHealth, Verdict as OutlierVerdict};
 
 /// What is known live of an endpoint.
@@ -39,8 +42,10 @@ pub struct Pick<'a> {
     pub random: u64,
     /// What consistent hashing hashes; `None` falls back to a random pick.
     pub hash: Option<u64>,
-    /// The ring, for consistent hashing; made by [`Ring::new`] once per endpoints.
-    pub ring: Option<&'a Ring>,
+    /// The table, for consistent hashing; made by [`Table::new`] once per endpoints.
+    pub table: Option<&'a Table>,
+    /// Percent of healthy hosts below which health no longer counts.
+    pub panic_threshold: u8,
 }
 
 impl std::fmt::Debug for Pick<'_> {
@@ -58,13 +63,14 @@ pub struct Cursor {
 /// Picks. `None`: no endpoint is available ("no healthy upstream").
 #[must_use]
 pub fn pick(pick: &Pick<'_>, cursor: &mut Cursor) -> Option<usize> {
-    let available = available(pick, true).or_else(|| available(pick, false))?;
+    let available = available(pick, true).or_else(|| available(pick, false));
+    let available = panicking(pick, available.as_deref()).or(available)?;
     match pick.balancer {
         Balancer::RoundRobin => cursor.next(pick.endpoints, &available),
         Balancer::LeastRequest { choices } => Some(least(pick, &available, choices)),
         Balancer::RingHash { .. } | Balancer::Maglev { .. } => {
-            let hashed = pick.ring.zip(pick.hash);
-            let found = hashed.and_then(|(ring, hash)| ring.find(hash, &available));
+            let hashed = pick.table.zip(pick.hash);
+            let found = hashed.and_then(|(table, hash)| table.find(hash, &available));
             found.or_else(|| weighted(pick.endpoints, &available, pick.random))
         }
         Balancer::Random | Balancer::ClusterProvided => {
@@ -89,6 +95,41 @@ fn available(pick: &Pick<'_>, fresh: bool) -> Option<Vec<usize>> {
         Some(endpoints.iter().enumerate().filter_map(same).collect())
     };
     usable(Health::Healthy).or_else(|| usable(Health::Degraded))
+}
+
+/// All hosts of the priority that would serve, when too few of them are healthy and no other priority makes up for it.
+fn panicking(pick: &Pick<'_>, available: Option<&[usize]>) -> Option<Vec<usize>> {
+    let endpoints = &pick.endpoints.endpoints;
+    if pick.panic_threshold == 0 || endpoints.is_empty() {
+        return None;
+    }
+    let first = available.and_then(|indexes| endpoints.get(*indexes.first()?));
+    let priority = first.or_else(|| endpoints.iter().min_by_key(|e| e.priority))?.priority;
+    let healthy_of = |priority: u32| {
+        let here = endpoints.iter().enumerate().filter(move |(_, e)| e.priority == priority);
+        here.fold((0usize, 0usize), |(healthy, all), (index, endpoint)| {
+            let good = endpoint.health == Health::Healthy && !(pick.live)(index).ejected;
+            (healthy + usize::from(good), all + 1)
+        })
+    };
+    let (healthy, all) = healthy_of(priority);
+    if healthy * 100 >= usize::from(pick.panic_threshold) * all {
+        return None;
+    }
+    let mut priorities: Vec<u32> = endpoints.iter().map(|e| e.priority).collect();
+    priorities.dedup();
+    // Envoy counts a priority as whole from 1/1.4 of its hosts on.
+    let health = |priority: u32| {
+        let (healthy, all) = healthy_of(priority);
+        (healthy * 140 / all.max(1)).min(100)
+    };
+    if priorities.into_iter().map(health).sum::<usize>() >= 100 {
+        return None;
+    }
+    let same = |(index, e): (usize, &Endpoint)| (e.priority == priority).then_some(index);
+    let all: Vec<usize> = endpoints.iter().enumerate().filter_map(same).collect();
+    let fresh: Vec<usize> = all.iter().copied().filter(|i| !pick.tried.contains(i)).collect();
+    Some(if fresh.is_empty() { all } else { fresh })
 }
 
 impl Cursor {

@@ -16,6 +16,7 @@ fn endpoints(weights: &[u32]) -> Endpoints {
         health: Health::Healthy,
         transport_labels: Vec::new(),
         workload: "".into(),
+        hostname: "".into(),
     };
     Endpoints { name: "c".into(), endpoints: weights.iter().enumerate().map(endpoint).collect() }
 }
@@ -25,7 +26,16 @@ fn request<'a>(
     balancer: Balancer,
     live: &'a dyn Fn(usize) -> Live,
 ) -> Pick<'a> {
-    Pick { balancer, endpoints, live, tried: &[], random: 0, hash: None, ring: None }
+    Pick {
+        balancer,
+        endpoints,
+        live,
+        tried: &[],
+        random: 0,
+        hash: None,
+        table: None,
+        panic_threshold: 0,
+    }
 }
 
 const IDLE: fn(usize) -> Live = |_| Live { active: 0, ejected: false };
@@ -76,22 +86,110 @@ fn a_host_that_was_tried_is_taken_again_when_nobody_else_is_left() {
 }
 
 #[test]
-fn the_ring_moves_only_the_keys_of_a_host_that_left() {
+fn a_table_moves_only_the_keys_of_a_host_that_left() {
     let endpoints = endpoints(&[1, 1, 1, 1]);
-    let ring = Ring::new(&endpoints, 1024);
-    let at = |hash: u64, live: &dyn Fn(usize) -> Live| {
-        let mut request = request(&endpoints, Balancer::RingHash { minimum: 1024 }, live);
-        (request.hash, request.ring) = (Some(hash), Some(&ring));
-        pick(&request, &mut Cursor::default()).unwrap()
-    };
-    let without_last = |index| Live { active: 0, ejected: index == 3 };
-    let mut moved = 0;
-    for key in 0..1000 {
-        let (before, after) = (at(mix(key), &IDLE), at(mix(key), &without_last));
-        assert!(before == 3 || before == after);
-        moved += u32::from(before != after);
+    for balancer in [RING, Balancer::Maglev { size: 65_537 }] {
+        let table = Table::new(&endpoints, balancer).unwrap();
+        let at = |hash: u64, live: &dyn Fn(usize) -> Live| {
+            let mut request = request(&endpoints, balancer, live);
+            (request.hash, request.table) = (Some(hash), Some(&table));
+            pick(&request, &mut Cursor::default()).unwrap()
+        };
+        let without_last = |index| Live { active: 0, ejected: index == 3 };
+        let mut moved = 0;
+        for key in 0..1000 {
+            let (before, after) = (at(mix(key), &IDLE), at(mix(key), &without_last));
+            assert!(before == 3 || before == after);
+            moved += u32::from(before != after);
+        }
+        assert!((150..350).contains(&moved), "{balancer:?}: {moved}");
     }
-    assert!((150..350).contains(&moved), "{moved}");
+}
+
+const RING: Balancer = Balancer::RingHash { minimum: 1024, maximum: 8 * 1024 * 1024 };
+
+#[test]
+fn tables_share_by_weight_and_huge_weights_make_no_huge_table() {
+    let big = u32::MAX;
+    let endpoints = endpoints(&[big, big / 3, 1]);
+    for balancer in [RING, Balancer::Maglev { size: 65_537 }] {
+        let table = Table::new(&endpoints, balancer).unwrap();
+        let mut hits = [0u32; 3];
+        for key in 0..4000 {
+            let mut request = request(&endpoints, balancer, &IDLE);
+            (request.hash, request.table) = (Some(mix(key)), Some(&table));
+            hits[pick(&request, &mut Cursor::default()).unwrap()] += 1;
+        }
+        assert!((2700..3300).contains(&hits[0]), "{balancer:?}: {hits:?}");
+        assert!((700..1300).contains(&hits[1]), "{balancer:?}: {hits:?}");
+    }
+}
+
+#[test]
+fn below_the_panic_threshold_health_no_longer_counts() {
+    let endpoints = endpoints(&[1; 10]);
+    let two_left = |index| Live { active: 0, ejected: index >= 2 };
+    let mut request = request(&endpoints, Balancer::RoundRobin, &two_left);
+    let hosts = |request: &Pick<'_>| {
+        let mut cursor = Cursor::default();
+        let picks = (0..100).filter_map(|_| pick(request, &mut cursor));
+        picks.collect::<std::collections::BTreeSet<usize>>().len()
+    };
+    assert_eq!(hosts(&request), 2);
+    request.panic_threshold = 20;
+    assert_eq!(hosts(&request), 2);
+    request.panic_threshold = 21;
+    assert_eq!(hosts(&request), 10);
+    let all_out = |_| Live { active: 0, ejected: true };
+    request.live = &all_out;
+    assert_eq!(hosts(&request), 10);
+}
+
+/// A request of one path, with one field.
+struct Asked(&'static str, &'static str, &'static str);
+
+impl proxy_config::RequestFacts for Asked {
+    fn method(&self) -> &str {
+        "GET"
+    }
+    fn path(&self) -> &str {
+        self.0
+    }
+    fn authority(&self) -> &str {
+        "x"
+    }
+    fn scheme(&self) -> &str {
+        "http"
+    }
+    fn field(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        (name == self.1).then_some(std::borrow::Cow::Borrowed(self.2))
+    }
+}
+
+#[test]
+fn a_request_is_hashed_by_what_the_policies_name() {
+    use proxy_config::route::{HashBy, HashPolicy};
+    let client = "10.0.0.1".parse().unwrap();
+    let ask = |by: HashBy, request: &Asked| {
+        key(&[HashPolicy { by, terminal: false }], request, client, || 7)
+    };
+    let header = || HashBy::Header("x-user".into());
+    let jason = ask(header(), &Asked("/", "x-user", "jason")).hash;
+    assert!(jason.is_some());
+    assert_eq!(jason, ask(header(), &Asked("/other", "x-user", "jason")).hash);
+    assert_ne!(jason, ask(header(), &Asked("/", "x-user", "eve")).hash);
+    assert_eq!(ask(header(), &Asked("/", "y", "eve")).hash, None);
+    let query = ask(HashBy::Query("u".into()), &Asked("/a?b=1&u=jason", "", ""));
+    assert_eq!(query.hash, jason);
+    assert!(ask(HashBy::SourceIp, &Asked("/", "", "")).hash.is_some());
+    let cookie = |ttl| HashBy::Cookie { name: "u".into(), ttl, path: "/".into() };
+    let given = ask(cookie(None), &Asked("/", "cookie", "a=b; u=jason"));
+    assert_eq!((given.hash, given.cookies.len()), (jason, 0));
+    assert_eq!(ask(cookie(None), &Asked("/", "", "")).hash, None);
+    let fresh = ask(cookie(Some(Duration::from_secs(60))), &Asked("/", "", ""));
+    assert_eq!(fresh.cookies, ["u=\"0000000000000007\"; Max-Age=60; Path=/; HttpOnly"]);
+    let back = ask(cookie(None), &Asked("/", "cookie", "u=0000000000000007"));
+    assert_eq!(fresh.hash, back.hash);
 }
 
 #[test]

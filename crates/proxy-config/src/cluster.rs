@@ -95,6 +95,8 @@ pub enum Balancer {
     RingHash {
         /// Fewest entries on the ring.
         minimum: u64,
+        /// Most entries, unless there are more hosts.
+        maximum: u64,
     },
     /// Consistent, by Maglev's table.
     Maglev {
@@ -115,8 +117,6 @@ pub enum Protocol {
     Http2,
     /// As the client spoke.
     Downstream,
-    /// By ALPN.
-    Auto,
 }
 
 /// TLS for endpoints with these labels.

@@ -21,6 +21,8 @@ pub struct Endpoints {
 pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Its name (may be empty), for rewriting the host.
+    pub hostname: Arc<str>,
     /// 0 is used first.
     pub priority: u32,
     /// Its weight in its locality, at least 1.

@@ -34,6 +34,10 @@ pub struct HttpManager {
     pub escaped_slashes: EscapedSlashes,
     /// `x-forwarded-client-cert`.
     pub client_cert: ClientCert,
+    /// What ours says of the client.
+    pub client_cert_details: ClientCertDetails,
+    /// `expect: 100-continue` goes on to the server (true), or is answered by us.
+    pub proxy_100_continue: bool,
     /// Take the client's address from the connection (edge) and append it to `x-forwarded-for`.
     pub use_remote_address: bool,
     /// How many proxies in front of us are trusted in `x-forwarded-for`.
@@ -134,6 +138,21 @@ pub enum EscapedSlashes {
     UnescapeAndRedirect,
     /// They become slashes.
     UnescapeAndForward,
+}
+
+/// What our element of `x-forwarded-client-cert` says, besides `By` and `Hash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClientCertDetails {
+    /// `Subject`.
+    pub subject: bool,
+    /// `Cert`, the client's certificate.
+    pub cert: bool,
+    /// `Chain`, all that the client showed.
+    pub chain: bool,
+    /// `DNS` names.
+    pub dns: bool,
+    /// `URI` names.
+    pub uri: bool,
 }
 
 /// `x-forwarded-client-cert`: what happens to a given one, and what is added.

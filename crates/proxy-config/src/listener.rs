@@ -69,6 +69,8 @@ pub struct FilterChain {
     pub matches: ChainMatch,
     /// Terminate TLS first.
     pub tls: Option<DownstreamTls>,
+    /// Bound of the handshake; `None` leaves it to the proxy.
+    pub handshake_timeout: Option<Duration>,
     /// Filters in order; the last one is terminal.
     pub filters: Vec<NetworkFilter>,
 }

@@ -21,8 +21,6 @@ pub struct RouteConfig {
     pub ignore_port: bool,
     /// Operations on every request and response.
     pub headers: HeaderOps,
-    /// Requests to clusters that do not exist are answered with 503 (true: the configuration is refused instead).
-    pub validate_clusters: bool,
 }
 
 /// A host and its routes.
@@ -252,12 +250,21 @@ pub enum HostRewrite {
     Header(Arc<str>),
 }
 
+/// One thing that consistent hashing hashes.
+#[derive(Debug, Clone)]
+pub struct HashPolicy {
+    /// What.
+    pub by: HashBy,
+    /// When it has given a hash, those after it are not looked at.
+    pub terminal: bool,
+}
+
 /// What consistent hashing hashes.
 #[derive(Debug, Clone)]
-pub enum HashPolicy {
+pub enum HashBy {
     /// A field.
     Header(Arc<str>),
-    /// A cookie; made with this lifetime and path when missing and a lifetime is given.
+    /// A cookie; made with this lifetime (zero: the browser's session) and path when missing and a lifetime is given.
     Cookie { name: Arc<str>, ttl: Option<Duration>, path: Arc<str> },
     /// The client's address.
     SourceIp,
@@ -272,6 +279,8 @@ pub struct Mirror {
     pub cluster: Arc<str>,
     /// Share of the requests.
     pub fraction: Fraction,
+    /// `-shadow` is added to the host.
+    pub suffix: bool,
 }
 
 /// Answered with a redirect.

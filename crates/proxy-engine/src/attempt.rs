@@ -212,7 +212,8 @@ impl<'a> Tries<'a> {
             Some(policy) if policy.avoid_previous_hosts => &self.tried,
             _ => &[],
         };
-        let picked = decide::pick(run.worker, &self.cluster, run.facts, Some(head), avoid)
+        let wish = decide::Wish { avoid, hash: run.key.hash };
+        let picked = decide::pick(run.worker, &self.cluster, run.facts, Some(head), wish)
             .ok_or(Failure::NoEndpoint)?;
         if !picked.usable {
             run.failure = Some("TLS settings of the cluster cannot be used".into());

@@ -28,6 +28,8 @@ use crate::unserved;
 
 /// The secret that holds the workload's own certificate.
 const OWN: &str = "default";
+/// The secret that holds the mesh's roots.
+const ROOTS: &str = "ROOTCA";
 
 /// What outlives a plan.
 #[derive(Debug)]
@@ -171,6 +173,7 @@ fn server_tls(config: &DownstreamTls, living: &Living) -> Result<ServerTlsPair, 
     if config.require_client_certificate && config.roots.is_none() {
         return Err("client certificates are required, but no roots are given".into());
     }
+    known_roots(config.roots.as_deref())?;
     let settings = |alpn: &[Arc<str>]| {
         let tls = ServerTls {
             require_client: config.require_client_certificate,
@@ -184,6 +187,14 @@ fn server_tls(config: &DownstreamTls, living: &Living) -> Result<ServerTlsPair, 
         with: settings(&config.alpn)?,
         without: settings(&[])?,
     })
+}
+
+/// Peers are verified by the mesh's roots; other ones must not be taken for them.
+fn known_roots(name: Option<&str>) -> Result<(), String> {
+    match name {
+        None | Some(ROOTS) => Ok(()),
+        Some(other) => Err(format!("roots {other:?} are not served by this proxy yet")),
+    }
 }
 
 fn sans(matchers: &[StringMatcher]) -> Result<Vec<SanMatch>, String> {
@@ -250,6 +261,10 @@ fn compile_cluster(
             max_retries: limits.max_retries,
         },
         service: service(cluster),
+        table: endpoints
+            .as_ref()
+            .and_then(|list| proxy_balance::Table::new(list, cluster.balancer))
+            .map(Arc::new),
         endpoints,
         health: Arc::clone(&life.health),
     })
@@ -332,6 +347,7 @@ fn client_tls(config: &UpstreamTls, living: &mut Living) -> Result<Tls, String> 
             "TLS with other certificates than the mesh's is not served by this proxy yet".into()
         );
     }
+    known_roots(config.roots.as_deref())?;
     let sans = sans(&config.server_sans)?;
     let key = (sans.clone(), config.alpn.clone(), Arc::clone(&config.sni));
     let next = living.client_tls.len() as u64;

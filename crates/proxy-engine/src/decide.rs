@@ -226,6 +226,17 @@ fn value_of(
     )
 }
 
+/// What the route hashes of a request.
+pub(crate) fn key(
+    worker: &Worker,
+    forward: &Forward<'_>,
+    facts: &Facts,
+    head: &RequestHead,
+) -> proxy_balance::Key {
+    let fresh = || worker.rng.borrow_mut().next_u64();
+    proxy_balance::key(&forward.action.hash, &Head(head, facts), facts.remote.ip(), fresh)
+}
+
 /// The route's operations on the answer.
 pub(crate) fn change_response(
     forward: &Forward<'_>,
@@ -303,13 +314,22 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// The mark of every socket that we open toward servers.
 pub(crate) const MARK: u32 = 1337;
 
-/// Picks a host of the cluster, if possible none of `avoid`.
+/// What a request wishes of its host.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wish<'a> {
+    /// Hosts that were tried already.
+    pub(crate) avoid: &'a [SocketAddr],
+    /// For consistent hashing.
+    pub(crate) hash: Option<u64>,
+}
+
+/// Picks a host of the cluster, by the wishes if that is possible.
 pub(crate) fn pick(
     worker: &Worker,
     cluster: &Cluster,
     facts: &Facts,
     head: Option<&RequestHead>,
-    avoid: &[SocketAddr],
+    wish: Wish<'_>,
 ) -> Option<Picked> {
     let dial = dial(cluster);
     let version = head.map(|head| head.version);
@@ -324,7 +344,7 @@ pub(crate) fn pick(
         let target = Target { address: facts.local, protocol, tls, dial };
         return Some(Picked { target, usable, active: None });
     }
-    let host = choose(worker, cluster, avoid)?;
+    let host = choose(worker, cluster, wish)?;
     let (tls, usable) = target_tls(&host.tls);
     let target = Target { address: host.endpoint.address, protocol, tls, dial };
     Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX) })
@@ -354,7 +374,7 @@ fn target_tls(tls: &Tls) -> (Option<proxy_upstream::TlsTarget>, bool) {
     }
 }
 
-fn choose<'a>(worker: &Worker, cluster: &'a Cluster, avoid: &[SocketAddr]) -> Option<&'a Host> {
+fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&'a Host> {
     let endpoints = cluster.endpoints.as_ref()?;
     let outlier = cluster.config.outlier.is_some();
     let out = if outlier { cluster.health.ejected(worker.shared.clock.now()) } else { Vec::new() };
@@ -367,15 +387,16 @@ fn choose<'a>(worker: &Worker, cluster: &'a Cluster, avoid: &[SocketAddr]) -> Op
     let at = |address: &SocketAddr| {
         cluster.hosts.iter().position(|host| host.endpoint.address == *address)
     };
-    let tried: SmallVec<[usize; 4]> = avoid.iter().filter_map(at).collect();
+    let tried: SmallVec<[usize; 4]> = wish.avoid.iter().filter_map(at).collect();
     let question = Pick {
         balancer: cluster.config.balancer,
         endpoints,
         live: &live,
         tried: &tried,
         random: worker.rng.borrow_mut().next_u64(),
-        hash: None,
-        ring: None,
+        hash: wish.hash,
+        table: cluster.table.as_deref(),
+        panic_threshold: cluster.config.panic_threshold,
     };
     let mut cursors = worker.cursors.borrow_mut();
     let index = match cursors.get_mut(&cluster.name) {

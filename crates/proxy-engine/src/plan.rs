@@ -150,6 +150,8 @@ pub struct Cluster {
     pub(crate) limits: Limits,
     pub(crate) service: Arc<Service>,
     pub(crate) endpoints: Option<Arc<proxy_config::Endpoints>>,
+    /// For consistent hashing.
+    pub(crate) table: Option<Arc<proxy_balance::Table>>,
     pub(crate) health: Arc<Health>,
 }
 

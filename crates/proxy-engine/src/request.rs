@@ -79,6 +79,7 @@ pub(crate) struct Run<'a> {
     download: Download,
     route: Option<&'a Arc<str>>,
     extra: Extra,
+    pub(crate) key: proxy_balance::Key,
     pub(crate) active: Option<Slot>,
     log: bool,
     status: u16,
@@ -120,6 +121,7 @@ impl<'a> Run<'a> {
             download: Download::default(),
             route: None,
             extra: Extra::new(),
+            key: proxy_balance::Key::default(),
             active: None,
             log,
             status: 0,
@@ -182,6 +184,9 @@ impl<'a> Run<'a> {
             return self.reply(client, &reply).await;
         };
         self.cluster = Some(Arc::clone(cluster));
+        if cluster.table.is_some() {
+            self.key = decide::key(self.worker, &route, self.facts, head);
+        }
         let tries = Tries::new(Arc::clone(cluster), route);
         match tries.run(self, head, client).await {
             Ok(answered) => self.answer(answered, client, &route, head).await,
@@ -295,6 +300,9 @@ impl<'a> Run<'a> {
         decide::change_response(route, request, self.facts, head);
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
+        }
+        for cookie in &self.key.cookies {
+            head.fields.append("set-cookie", cookie.as_bytes());
         }
         let manager = &self.http.manager;
         forwarded::response(

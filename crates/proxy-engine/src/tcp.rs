@@ -66,7 +66,8 @@ async fn connect(
     let mut flag = Flag::NoHealthyUpstream;
     let mut tried = smallvec::SmallVec::<[std::net::SocketAddr; 4]>::new();
     for _ in 0..TRIES {
-        let Some(picked) = decide::pick(worker, cluster, facts, None, &tried) else { break };
+        let wish = decide::Wish { avoid: &tried, hash: None };
+        let Some(picked) = decide::pick(worker, cluster, facts, None, wish) else { break };
         let target: &Target = &picked.target;
         if !picked.usable {
             return Err(Flag::UpstreamConnect);

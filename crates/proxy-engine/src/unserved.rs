@@ -4,7 +4,7 @@
 //! Holds: every field that is accepted and without effect is named here; a field leaves this file when it is honoured.
 
 use proxy_config::access_log::{AccessLog, Sink};
-use proxy_config::cluster::{Balancer, Discovery};
+use proxy_config::cluster::Discovery;
 use proxy_config::http::HttpManager;
 use proxy_config::route::{HostRewrite, RouteAction};
 use proxy_config::{Cluster, RouteConfig};
@@ -13,9 +13,6 @@ pub(crate) fn in_cluster(cluster: &Cluster, problems: &mut Vec<String>) {
     let mut say = |what: &str| problems.push(format!("cluster {}: {what}", cluster.name));
     if matches!(cluster.discovery, Discovery::Dns(_)) {
         say("host names are not looked up yet, so it has no hosts");
-    }
-    if matches!(cluster.balancer, Balancer::RingHash { .. } | Balancer::Maglev { .. }) {
-        say("consistent hashing is not done yet; hosts are picked at random");
     }
 }
 

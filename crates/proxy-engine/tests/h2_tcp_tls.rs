@@ -65,6 +65,7 @@ fn inbound_as(identity: IdentityStore, app: std::net::SocketAddr, permissive: bo
         name: name.into(),
         matches: ChainMatch { transport_protocol: Some(transport), ..ChainMatch::default() },
         tls,
+        handshake_timeout: None,
         filters: vec![manager(Vec::new())],
     };
     let tls = DownstreamTls {

@@ -18,11 +18,14 @@ use wire::cluster as cluster_wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{any, endpoints, tls, wrap};
+use crate::{any, endpoints, options, tls, wrap};
 
 const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
+    // Tuning that changes no answer, with or without effect here: names of statistics, buffer sizes, DNS jitter and
+    // TTLs (names are looked up at `dns_refresh_rate`), how soon unused hosts are forgotten, and what happens at
+    // results of active health checks, which would be refused.
     #[expect(deprecated, reason = "the old protocol options must be met here")]
     only!(
         cluster,
@@ -36,7 +39,6 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
         load_assignment,
         max_requests_per_connection,
         circuit_breakers,
-        common_http_protocol_options,
         http2_protocol_options,
         typed_extension_protocol_options,
         dns_refresh_rate,
@@ -63,6 +65,9 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
     let connect = cluster.connect_timeout.as_ref().map(wrap::duration).transpose();
     let matches = cluster.transport_socket_matches.iter().map(transport_match);
     let idle = common.as_ref().and_then(|c| c.idle_timeout.as_ref());
+    if let Some(options) = &cluster.upstream_connection_options {
+        only!(options, tcp_keepalive).map_err(|e| e.within("upstream_connection_options"))?;
+    }
     Ok(Cluster {
         discovery: discovery(&cluster)?,
         balancer: balancer(&cluster)?,
@@ -81,7 +86,7 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
         max_requests_per_connection: per_connection.map(|n| n.value).filter(|n| *n > 0),
         source: source(cluster.upstream_bind_config.as_ref())?,
         keepalive: keepalive(&cluster),
-        panic_threshold: panic_threshold(&cluster),
+        panic_threshold: panic_threshold(&cluster)?,
         service: service(cluster.metadata.as_ref()),
         name: cluster.name.as_str().into(),
     })
@@ -136,6 +141,9 @@ fn names(listed: &ClusterLoadAssignment) -> Lowered<Vec<(Arc<str>, u16, u32)>> {
         else {
             return Err(refuse());
         };
+        if socket.address.is_empty() {
+            return Err(refuse());
+        }
         let port = u16::try_from(port).map_err(|_ignored| refuse())?;
         let weight = endpoint.load_balancing_weight.map_or(1, |weight| weight.value.max(1));
         Ok((Arc::from(socket.address.as_str()), port, weight))
@@ -145,26 +153,63 @@ fn names(listed: &ClusterLoadAssignment) -> Lowered<Vec<(Arc<str>, u16, u32)>> {
 
 fn balancer(cluster: &wire::Cluster) -> Lowered<Balancer> {
     use cluster_wire::{LbConfig, LbPolicy};
+    let at = |e: Rejected| e.within("lb_config");
     Ok(match (cluster.lb_policy(), cluster.lb_config.as_ref()) {
-        (LbPolicy::RoundRobin, _) => Balancer::RoundRobin,
+        (LbPolicy::RoundRobin, None) => Balancer::RoundRobin,
+        (LbPolicy::RoundRobin, Some(LbConfig::RoundRobinLbConfig(config))) => {
+            crate::known::nothing_else(config).map_err(at)?;
+            Balancer::RoundRobin
+        }
         (LbPolicy::LeastRequest, Some(LbConfig::LeastRequestLbConfig(config))) => {
+            only!(config, choice_count).map_err(at)?;
             Balancer::LeastRequest { choices: config.choice_count.map_or(2, |n| n.value.max(2)) }
         }
-        (LbPolicy::LeastRequest, _) => Balancer::LeastRequest { choices: 2 },
-        (LbPolicy::Random, _) => Balancer::Random,
+        (LbPolicy::LeastRequest, None) => Balancer::LeastRequest { choices: 2 },
+        (LbPolicy::Random, None) => Balancer::Random,
         (LbPolicy::RingHash, Some(LbConfig::RingHashLbConfig(config))) => {
-            Balancer::RingHash { minimum: config.minimum_ring_size.map_or(1024, |n| n.value) }
+            // Which host a key means need not be Envoy's choice, so its default hash function is as good as ours.
+            only!(config, minimum_ring_size, maximum_ring_size).map_err(at)?;
+            ring(config).map_err(at)?
         }
-        (LbPolicy::RingHash, _) => Balancer::RingHash { minimum: 1024 },
+        (LbPolicy::RingHash, None) => Balancer::RingHash { minimum: 1024, maximum: LARGEST_RING },
         (LbPolicy::Maglev, Some(LbConfig::MaglevLbConfig(config))) => {
-            Balancer::Maglev { size: config.table_size.map_or(65_537, |n| n.value) }
+            let size = config.table_size.map_or(MAGLEV, |n| n.value);
+            if !(2..=LARGEST_MAGLEV).contains(&size) || !is_prime(size) {
+                let why = format!("must be a prime of at most {LARGEST_MAGLEV}");
+                return Err(at(Rejected::new("table_size", why)));
+            }
+            Balancer::Maglev { size }
         }
-        (LbPolicy::Maglev, _) => Balancer::Maglev { size: 65_537 },
-        (LbPolicy::ClusterProvided, _) => Balancer::ClusterProvided,
+        (LbPolicy::Maglev, None) => Balancer::Maglev { size: MAGLEV },
+        (LbPolicy::ClusterProvided, None) => Balancer::ClusterProvided,
         (LbPolicy::LoadBalancingPolicyConfig, _) => {
             return Err(Rejected::new("load_balancing_policy", "is not supported"));
         }
+        (policy, Some(_)) => {
+            let why = format!("is not of the policy {}", policy.as_str_name());
+            return Err(Rejected::new("lb_config", why));
+        }
     })
+}
+
+/// Envoy's bounds and defaults.
+const LARGEST_RING: u64 = 8 * 1024 * 1024;
+const MAGLEV: u64 = 65_537;
+const LARGEST_MAGLEV: u64 = 5_000_011;
+
+fn ring(config: &cluster_wire::RingHashLbConfig) -> Lowered<Balancer> {
+    let minimum = config.minimum_ring_size.map_or(1024, |n| n.value);
+    let maximum = config.maximum_ring_size.map_or(LARGEST_RING, |n| n.value);
+    if minimum > maximum || maximum > LARGEST_RING {
+        let why = format!("must be at least the minimum and at most {LARGEST_RING}");
+        return Err(Rejected::new("maximum_ring_size", why));
+    }
+    Ok(Balancer::RingHash { minimum, maximum })
+}
+
+fn is_prime(n: u64) -> bool {
+    n == 2
+        || (n % 2 == 1 && (3..).step_by(2).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d)))
 }
 
 fn protocol_options(cluster: &wire::Cluster) -> Lowered<Option<HttpProtocolOptions>> {
@@ -175,13 +220,11 @@ fn protocol_options(cluster: &wire::Cluster) -> Lowered<Option<HttpProtocolOptio
             return Err(at(Rejected::new("", format!("{} is not known", any::kind(config)))));
         }
         let options: HttpProtocolOptions = any::open(config).map_err(at)?;
-        only!(
-            options,
-            common_http_protocol_options,
-            upstream_http_protocol_options,
-            upstream_protocol_options,
-        )
-        .map_err(at)?;
+        only!(options, common_http_protocol_options, upstream_protocol_options,).map_err(at)?;
+        if let Some(common) = &options.common_http_protocol_options {
+            only!(common, idle_timeout, max_requests_per_connection)
+                .map_err(|e| at(e.within("common_http_protocol_options")))?;
+        }
         found = Some(options);
     }
     Ok(found)
@@ -196,11 +239,24 @@ fn protocol(cluster: &wire::Cluster, options: Option<&HttpProtocolOptions>) -> L
     match options.and_then(|options| options.upstream_protocol_options.as_ref()) {
         None if old_http2 => Ok(Protocol::Http2),
         None => Ok(Protocol::Http1),
-        Some(Options::UseDownstreamProtocolConfig(_)) => Ok(Protocol::Downstream),
-        Some(Options::AutoConfig(_)) => Ok(Protocol::Auto),
+        Some(Options::UseDownstreamProtocolConfig(both)) => {
+            only!(both, http_protocol_options, http2_protocol_options)
+                .map_err(|e| e.within("use_downstream_protocol_config"))?;
+            options::http1(both.http_protocol_options.as_ref())?;
+            options::http2(both.http2_protocol_options.as_ref())?;
+            Ok(Protocol::Downstream)
+        }
+        Some(Options::AutoConfig(_)) => {
+            Err(Rejected::new("auto_config", "choosing the protocol by ALPN is not supported"))
+        }
         Some(Options::ExplicitHttpConfig(explicit)) => match explicit.protocol_config.as_ref() {
-            Some(ProtocolConfig::HttpProtocolOptions(_)) | None => Ok(Protocol::Http1),
-            Some(ProtocolConfig::Http2ProtocolOptions(_)) => Ok(Protocol::Http2),
+            None => Ok(Protocol::Http1),
+            Some(ProtocolConfig::HttpProtocolOptions(found)) => {
+                options::http1(Some(found)).map(|()| Protocol::Http1)
+            }
+            Some(ProtocolConfig::Http2ProtocolOptions(found)) => {
+                options::http2(Some(found)).map(|()| Protocol::Http2)
+            }
             Some(ProtocolConfig::Http3ProtocolOptions(_)) => {
                 Err(Rejected::new("explicit_http_config", "HTTP/3 is not supported"))
             }
@@ -267,6 +323,27 @@ fn outlier(wire: &wire::OutlierDetection) -> Lowered<Outlier> {
         max_ejection_time,
     )
     .map_err(|e| e.within("outlier_detection"))?;
+    let half = |field: &str, share: Option<weft_proto::google::protobuf::UInt32Value>| {
+        let partly = share.is_some_and(|share| share.value != 0 && share.value < 100);
+        let refuse = || Rejected::new(field, "must be 0 or 100").within("outlier_detection");
+        (!partly).then_some(()).ok_or_else(refuse)
+    };
+    half("enforcing_consecutive_5xx", wire.enforcing_consecutive_5xx)?;
+    half("enforcing_consecutive_gateway_failure", wire.enforcing_consecutive_gateway_failure)?;
+    half(
+        "enforcing_consecutive_local_origin_failure",
+        wire.enforcing_consecutive_local_origin_failure,
+    )?;
+    for (field, share) in [
+        ("enforcing_success_rate", wire.enforcing_success_rate),
+        ("enforcing_local_origin_success_rate", wire.enforcing_local_origin_success_rate),
+    ] {
+        // Unset means on in Envoy; it needs five busy hosts to matter, and Istio always turns it off.
+        if share.is_some_and(|share| share.value > 0) {
+            let why = "hosts are not ejected by their success rate";
+            return Err(Rejected::new(field, why).within("outlier_detection"));
+        }
+    }
     let time = |wire: Option<&weft_proto::google::protobuf::Duration>, default: u64| {
         let found =
             wire.map(wrap::duration).transpose().map_err(|e| e.within("outlier_detection"))?;
@@ -321,11 +398,21 @@ fn keepalive(cluster: &wire::Cluster) -> Option<Keepalive> {
     })
 }
 
-fn panic_threshold(cluster: &wire::Cluster) -> u8 {
+fn panic_threshold(cluster: &wire::Cluster) -> Lowered<u8> {
+    if let Some(common) = &cluster.common_lb_config {
+        // Updates are merged by the control plane already; new hosts wait for active health checks, which are refused.
+        only!(
+            common,
+            healthy_panic_threshold,
+            update_merge_window,
+            ignore_new_hosts_until_first_hc
+        )
+        .map_err(|e| e.within("common_lb_config"))?;
+    }
     let threshold = cluster.common_lb_config.as_ref().and_then(|c| c.healthy_panic_threshold);
     let percent = threshold.map_or(50.0, |percent| percent.value).clamp(0.0, 100.0);
     // Whole percents are enough; the comparison finds the largest one that is not above it.
-    (0..=100u8).rev().find(|whole| f64::from(*whole) <= percent).unwrap_or(0)
+    Ok((0..=100u8).rev().find(|whole| f64::from(*whole) <= percent).unwrap_or(0))
 }
 
 fn service(metadata: Option<&core::Metadata>) -> Option<Service> {

@@ -14,6 +14,10 @@ use crate::wrap;
 
 pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoints> {
     only!(assignment, cluster_name, endpoints, policy)?;
+    if let Some(policy) = &assignment.policy {
+        // A lower priority takes over when no host of a higher one is left; spilling over earlier is not done.
+        only!(policy, overprovisioning_factor).map_err(|e| e.within("policy"))?;
+    }
     let mut endpoints = Vec::new();
     for (index, group) in assignment.endpoints.iter().enumerate() {
         let found = locality(group).map_err(|e| e.within(format!("endpoints[{index}]")))?;
@@ -24,6 +28,7 @@ pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoint
 }
 
 fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {
+    // The weight of a locality counts only where the cluster asks for it, which is refused there.
     only!(group, locality, lb_endpoints, load_balancing_weight, priority, metadata)?;
     let name = group.locality.clone().unwrap_or_default();
     let locality = Arc::new(Locality {
@@ -44,10 +49,15 @@ fn endpoint(wire: &wire::LbEndpoint, priority: u32, locality: &Arc<Locality>) ->
     else {
         return Err(Rejected::new("endpoint", "is missing"));
     };
+    // How a host would be asked for its health does not matter without health checks; other addresses of the same
+    // host are not needed while the first one is reached.
+    only!(inner, address, hostname, health_check_config, additional_addresses, observability_name)
+        .map_err(|e| e.within("endpoint"))?;
     let metadata = wire.metadata.as_ref();
     let workload = labels(metadata, "istio").into_iter().find(|(key, _)| &**key == "workload");
     Ok(Endpoint {
         address: wrap::socket(inner.address.as_ref(), "endpoint.address")?,
+        hostname: inner.hostname.as_str().into(),
         priority,
         weight: wire.load_balancing_weight.map_or(1, |weight| weight.value.max(1)),
         locality: Arc::clone(locality),

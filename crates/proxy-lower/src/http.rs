@@ -5,23 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::http::{
-    Abort, ClientCert, Codec, EscapedSlashes, Fault, HttpFilter, HttpManager, RouteSource,
-    ServerHeader,
+    Abort, ClientCert, ClientCertDetails, Codec, EscapedSlashes, Fault, HttpFilter, HttpManager,
+    RouteSource, ServerHeader,
 };
 use weft_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
 use weft_proto::envoy::extensions::filters::common::fault::v3::fault_delay::FaultDelaySecifier;
 use weft_proto::envoy::extensions::filters::http::fault::v3 as fault_wire;
+use weft_proto::envoy::extensions::filters::http::router::v3::Router;
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as wire;
 use wire::http_connection_manager as manager_wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, rbac, route, wrap};
+use crate::{access_log, any, options, rbac, route, wrap};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
 pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager> {
-    // Not listed, so refused: tracing to a collector, local replies, proxy status, port stripping.
+    // Not listed, so refused: local replies, proxy status, port stripping, networks that count as internal.
+    // `delayed_close_timeout` and `drain_timeout` bound how long we linger, which the drain of the whole proxy bounds too.
     only!(
         hcm,
         codec_type,
@@ -38,10 +40,8 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
         drain_timeout,
         delayed_close_timeout,
         access_log,
-        access_log_options,
         use_remote_address,
         xff_num_trusted_hops,
-        internal_address_config,
         generate_request_id,
         preserve_external_request_id,
         forward_client_cert_details,
@@ -54,9 +54,12 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
         request_id_extension,
         route_specifier,
         tracing,
-        stream_error_on_invalid_http_message,
     )?;
+    unseen(hcm)?;
     let common = hcm.common_http_protocol_options.unwrap_or_default();
+    only!(common, idle_timeout).map_err(|e| e.within("common_http_protocol_options"))?;
+    options::http1(hcm.http_protocol_options.as_ref())?;
+    options::http2(hcm.http2_protocol_options.as_ref())?;
     let filters = http_filters(&hcm.http_filters)?;
     let idle = wrap::bound(common.idle_timeout.as_ref(), "idle_timeout")?;
     let drain = hcm.drain_timeout.as_ref().map(wrap::duration).transpose()?;
@@ -86,6 +89,8 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
         merge_slashes: hcm.merge_slashes,
         escaped_slashes: escaped_slashes(hcm),
         client_cert: client_cert(hcm),
+        client_cert_details: client_cert_details(hcm)?,
+        proxy_100_continue: hcm.proxy_100_continue,
         use_remote_address: hcm.use_remote_address.is_some_and(|b| b.value),
         trusted_hops: hcm.xff_num_trusted_hops,
         generate_request_id: hcm.generate_request_id.is_none_or(|b| b.value),
@@ -107,6 +112,39 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
         max_request_headers_kb: hcm.max_request_headers_kb.map_or(60, |kb| kb.value),
         accept_http_10: h1.accept_http_10,
         max_concurrent_streams: h2.max_concurrent_streams.map(|streams| streams.value),
+    })
+}
+
+/// Parts of accepted fields that would have an effect that we do not have.
+fn unseen(hcm: &wire::HttpConnectionManager) -> Lowered<()> {
+    // Without a provider of its own, and with none in a bootstrap, no span is made. Istio always writes shares and tags.
+    if hcm.tracing.as_ref().is_some_and(|tracing| tracing.provider.is_some()) {
+        return Err(Rejected::new("tracing.provider", "spans are not reported"));
+    }
+    const UUID: &str = "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig";
+    let ids = hcm.request_id_extension.as_ref().and_then(|ids| ids.typed_config.as_ref());
+    if let Some(ids) = ids.filter(|ids| any::kind(ids) != UUID) {
+        let why = format!("{} is not known", any::kind(ids));
+        return Err(Rejected::new("request_id_extension", why));
+    }
+    for upgrade in &hcm.upgrade_configs {
+        only!(upgrade, upgrade_type, enabled).map_err(|e| e.within("upgrade_configs"))?;
+    }
+    Ok(())
+}
+
+fn client_cert_details(hcm: &wire::HttpConnectionManager) -> Lowered<ClientCertDetails> {
+    let Some(wire) = &hcm.set_current_client_cert_details else {
+        return Ok(ClientCertDetails::default());
+    };
+    only!(wire, subject, cert, chain, dns, uri)
+        .map_err(|e| e.within("set_current_client_cert_details"))?;
+    Ok(ClientCertDetails {
+        subject: wire.subject.is_some_and(|b| b.value),
+        cert: wire.cert,
+        chain: wire.chain,
+        dns: wire.dns,
+        uri: wire.uri,
     })
 }
 
@@ -166,12 +204,26 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
     let mut router = false;
     for (index, filter) in filters.iter().enumerate() {
         let at = |e: Rejected| e.within(format!("http_filters[{index}]"));
+        // A disabled filter may be turned on by a route, which would be missed; so it is refused.
+        only!(filter, name, is_optional, config_type).map_err(at)?;
         let Some(wire::http_filter::ConfigType::TypedConfig(config)) = filter.config_type.as_ref()
         else {
             return Err(at(Rejected::new("typed_config", "is missing")));
         };
         match any::kind(config) {
-            ROUTER => router = index + 1 == filters.len(),
+            ROUTER => {
+                let config: Router = any::open(config).map_err(at)?;
+                // Statistics and spans that we do not keep; nothing that a request could see.
+                #[expect(deprecated, reason = "Istio may still write start_child_span")]
+                only!(
+                    config,
+                    dynamic_stats,
+                    start_child_span,
+                    suppress_grpc_request_failure_code_stats
+                )
+                .map_err(at)?;
+                router = index + 1 == filters.len();
+            }
             "envoy.extensions.filters.http.rbac.v3.RBAC" => {
                 let config = any::open(config).map_err(at)?;
                 found.push(HttpFilter::Rbac(Arc::new(rbac::http(&config).map_err(at)?)));
@@ -183,6 +235,8 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
             "envoy.extensions.filters.http.cors.v3.Cors" => found.push(HttpFilter::Cors),
             // It only counts messages for metrics that the engine counts itself.
             "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig" => {}
+            // Whoever wrote it said that the proxy may do without.
+            _ if filter.is_optional => {}
             other => {
                 return Err(at(Rejected::new("typed_config", format!("{other} is not known"))));
             }
@@ -211,7 +265,7 @@ pub(crate) fn fault(wire: &fault_wire::HttpFault) -> Lowered<Fault> {
             let share = abort.percentage.as_ref().map(wrap::fraction).unwrap_or_default();
             let kind = match abort.error_type.as_ref() {
                 Some(ErrorType::HttpStatus(status)) => {
-                    Abort::Http(u16::try_from(*status).unwrap_or(503))
+                    Abort::Http(wrap::status(*status).map_err(|e| e.within("abort.http_status"))?)
                 }
                 Some(ErrorType::GrpcStatus(status)) => Abort::Grpc(*status),
                 _ => return Err(Rejected::new("abort", "must be a status")),

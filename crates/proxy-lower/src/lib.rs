@@ -13,6 +13,7 @@ mod http;
 mod known;
 mod listener;
 mod matcher;
+mod options;
 mod rbac;
 mod route;
 mod tls;

@@ -9,6 +9,7 @@ use proxy_config::listener::{
 };
 use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3 as wire;
+use weft_proto::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 use weft_proto::envoy::extensions::filters::network::rbac::v3::Rbac;
 use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 
@@ -50,6 +51,7 @@ pub(crate) fn lower(listener: wire::Listener) -> Lowered<Listener> {
         ignore_global_conn_limit,
         bypass_overload_manager,
     )?;
+    // Tuning that changes no answer: every worker binds the port, so connections are balanced by the kernel.
     let inspection = inspection(&listener.listener_filters)?;
     let timeout = listener.listener_filters_timeout.as_ref().map(wrap::duration).transpose();
     let chains = listener.filter_chains.iter().enumerate().map(|(index, wire)| {
@@ -95,15 +97,23 @@ fn inspection(filters: &[wire::ListenerFilter]) -> Lowered<Inspection> {
         let at = |e: Rejected| e.within(format!("listener_filters[{index}]"));
         let disabled = filter.filter_disabled.as_ref().map(ports).transpose().map_err(at)?;
         let inspector = Inspector { disabled_ports: disabled.unwrap_or_default() };
-        let kind = match filter.config_type.as_ref() {
-            Some(wire::listener_filter::ConfigType::TypedConfig(config)) => any::kind(config),
-            _ => "",
+        let (kind, config) = match filter.config_type.as_ref() {
+            Some(wire::listener_filter::ConfigType::TypedConfig(config)) => {
+                (any::kind(config), Some(config))
+            }
+            None => ("", None),
+            Some(_) => return Err(at(Rejected::new("config_discovery", "is not supported"))),
         };
         match kind.split(".listener.").nth(1).unwrap_or(&filter.name) {
             "original_dst.v3.OriginalDst" | "envoy.filters.listener.original_dst" => {
                 found.original_dst = true;
             }
             "tls_inspector.v3.TlsInspector" | "envoy.filters.listener.tls_inspector" => {
+                if let Some(config) = config {
+                    let config: TlsInspector = any::open(config).map_err(at)?;
+                    // Sizes of buffers; ours grow as the hello comes.
+                    only!(config, initial_read_buffer_size, max_client_hello_size).map_err(at)?;
+                }
                 found.tls = Some(inspector);
             }
             "http_inspector.v3.HttpInspector" | "envoy.filters.listener.http_inspector" => {
@@ -122,7 +132,10 @@ fn ports(predicate: &wire::ListenerFilterChainMatchPredicate) -> Lowered<Vec<(u1
     let narrow = |port: i32| u16::try_from(port).map_err(|error| refuse(&error.to_string()));
     match predicate.rule.as_ref() {
         Some(Rule::DestinationPortRange(range)) => {
-            Ok(vec![(narrow(range.start)?, narrow(range.end - 1)?)])
+            // The range excludes its end.
+            let last = range.end.checked_sub(1).filter(|last| *last >= range.start);
+            let last = last.ok_or_else(|| refuse("is an empty range of ports"))?;
+            Ok(vec![(narrow(range.start)?, narrow(last)?)])
         }
         Some(Rule::OrMatch(set)) => {
             let parts: Lowered<Vec<_>> = set.rules.iter().map(ports).collect();
@@ -154,6 +167,10 @@ fn chain(wire: &wire::FilterChain) -> Lowered<FilterChain> {
         name: wire.name.as_str().into(),
         matches: matches.map_err(|e| e.within("filter_chain_match"))?.unwrap_or_default(),
         tls: tls::downstream(wire.transport_socket.as_ref())?,
+        handshake_timeout: wrap::bound(
+            wire.transport_socket_connect_timeout.as_ref(),
+            "transport_socket_connect_timeout",
+        )?,
         filters,
     })
 }
@@ -215,7 +232,11 @@ fn tcp_proxy(wire: &tcp::TcpProxy) -> Lowered<TcpProxy> {
     let clusters = match wire.cluster_specifier.as_ref() {
         Some(ClusterSpecifier::Cluster(name)) => vec![(name.as_str().into(), 1)],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            weighted.clusters.iter().map(|c| (c.name.as_str().into(), c.weight)).collect()
+            let one = |c: &tcp::tcp_proxy::weighted_cluster::ClusterWeight| {
+                only!(c, name, weight).map_err(|e| e.within("weighted_clusters"))?;
+                Ok((c.name.as_str().into(), c.weight))
+            };
+            weighted.clusters.iter().map(one).collect::<Lowered<_>>()?
         }
         None => return Err(Rejected::new("cluster", "is missing")),
     };

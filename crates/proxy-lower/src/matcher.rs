@@ -11,8 +11,10 @@ use crate::Lowered;
 use crate::known::{Rejected, only};
 
 pub(crate) fn whole(pattern: &str) -> Lowered<Regex> {
-    Regex::new(&format!("^(?:{pattern})$"))
-        .map_err(|error| Rejected::new("regex", format!("{pattern:?}: {error}")))
+    let refuse = |error: regex::Error| Rejected::new("regex", format!("{pattern:?}: {error}"));
+    // Alone first: `a)|(b` would close our group and then match parts of texts.
+    Regex::new(pattern).map_err(refuse)?;
+    Regex::new(&format!("^(?:{pattern})$")).map_err(refuse)
 }
 
 pub(crate) fn text(matcher: &wire::StringMatcher) -> Lowered<StringMatcher> {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use proxy_config::matcher::Fraction;
 use proxy_config::route::{
     Cors, FilterOverrides, HeaderOp, HeaderOps, PathMatch, Redirect, Respond, Rewrite, Route,
     RouteAction, RouteConfig, RouteMatch, VirtualHost,
@@ -34,6 +35,11 @@ pub(crate) fn lower(config: wire::RouteConfiguration) -> Lowered<RouteConfig> {
         ignore_port_in_host_matching,
         metadata,
     )?;
+    // The control plane's own bound on bodies of direct responses needs no second judge.
+    if config.validate_clusters.is_some_and(|b| b.value) {
+        let why = "a route to an unknown cluster answers 503, it is not refused";
+        return Err(Rejected::new("validate_clusters", why));
+    }
     let hosts = config.virtual_hosts.iter().map(|host| {
         virtual_host(host).map_err(|e| e.within(format!("virtual_hosts[{}]", host.name)))
     });
@@ -42,7 +48,6 @@ pub(crate) fn lower(config: wire::RouteConfiguration) -> Lowered<RouteConfig> {
         virtual_hosts: hosts.collect::<Lowered<_>>()?,
         ignore_port: config.ignore_port_in_host_matching,
         headers: ops(&config)?,
-        validate_clusters: config.validate_clusters.is_some_and(|b| b.value),
     })
 }
 
@@ -192,8 +197,7 @@ fn respond(wire: &wire::DirectResponseAction) -> Lowered<Respond> {
         Some(Specifier::InlineBytes(bytes)) => bytes.as_slice().into(),
         Some(_) => return Err(Rejected::new("direct_response.body", "must be inline")),
     };
-    let status = u16::try_from(wire.status)
-        .map_err(|error| Rejected::new("direct_response.status", error.to_string()))?;
+    let status = wrap::status(wire.status).map_err(|e| e.within("direct_response.status"))?;
     Ok(Respond { status, body })
 }
 
@@ -229,17 +233,30 @@ pub(crate) fn ops(message: &impl Mutations) -> Lowered<HeaderOps> {
 
 fn mutate((add, remove): (&[core::HeaderValueOption], &[String])) -> Lowered<Vec<HeaderOp>> {
     let removed = remove.iter().map(|name| Ok(HeaderOp::Remove(name.to_ascii_lowercase().into())));
-    removed.chain(add.iter().map(added)).collect()
+    removed.chain(add.iter().filter_map(|option| added(option).transpose())).collect()
 }
 
-fn added(option: &core::HeaderValueOption) -> Lowered<HeaderOp> {
+/// `None`: an empty value that is not to be kept adds nothing.
+fn added(option: &core::HeaderValueOption) -> Lowered<Option<HeaderOp>> {
     use core::header_value_option::HeaderAppendAction as Action;
     let header = option.header.as_ref().ok_or_else(|| Rejected::new("header", "is missing"))?;
+    only!(header, key, value).map_err(|e| e.within("header"))?;
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let host = header.key.eq_ignore_ascii_case(":authority");
+    if header.key.is_empty() || !(host || header.key.bytes().all(token)) {
+        return Err(Rejected::new("header.key", format!("{:?} is not a field name", header.key)));
+    }
+    if header.value.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return Err(Rejected::new("header.value", "holds a line break or a zero byte"));
+    }
+    if header.value.is_empty() && !option.keep_empty_value {
+        return Ok(None);
+    }
     let name = header.key.to_ascii_lowercase().into();
     let value = header.value.as_str().into();
     #[expect(deprecated, reason = "older control planes still send append")]
     let append = option.append.as_ref().map(|b| b.value);
-    Ok(match (option.append_action(), append) {
+    Ok(Some(match (option.append_action(), append) {
         (Action::AppendIfExistsOrAdd, Some(false)) | (Action::OverwriteIfExistsOrAdd, _) => {
             HeaderOp::Set(name, value)
         }
@@ -248,7 +265,7 @@ fn added(option: &core::HeaderValueOption) -> Lowered<HeaderOp> {
         (Action::OverwriteIfExists, _) => {
             return Err(Rejected::new("append_action", "OVERWRITE_IF_EXISTS is not supported"));
         }
-    })
+    }))
 }
 
 fn overrides(configs: &HashMap<String, Any>) -> Lowered<FilterOverrides> {
@@ -287,6 +304,9 @@ fn cors(wire: &filters::cors::v3::CorsPolicy) -> Lowered<Cors> {
         filter_enabled,
         forward_not_matching_preflights,
     )?;
+    if wrap::runtime_fraction(wire.filter_enabled.as_ref())? != Fraction::ALWAYS {
+        return Err(Rejected::new("filter_enabled", "must be 100 percent, or not be set"));
+    }
     Ok(Cors {
         origins: wire
             .allow_origin_string_match

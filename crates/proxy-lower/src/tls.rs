@@ -85,7 +85,7 @@ struct Common {
 fn common(context: Option<&wire::CommonTlsContext>) -> Lowered<Common> {
     use wire::common_tls_context::ValidationContextType as Validation;
     let context = context.ok_or_else(|| Rejected::new("common_tls_context", "is missing"))?;
-    // TLS parameters narrow what rustls offers anyway: 1.2 and 1.3 with modern ciphers.
+    parameters(context.tls_params.as_ref()).map_err(|e| e.within("common_tls_context"))?;
     only!(
         context,
         tls_params,
@@ -100,16 +100,29 @@ fn common(context: Option<&wire::CommonTlsContext>) -> Lowered<Common> {
             (Some(secret.name.as_str().into()), Vec::new())
         }
         Some(Validation::CombinedValidationContext(combined)) => {
+            let at = |e: Rejected| e.within("combined_validation_context");
+            only!(combined, default_validation_context, validation_context_sds_secret_config)
+                .map_err(at)?;
             let secret = combined.validation_context_sds_secret_config.as_ref();
-            let sans = sans(combined.default_validation_context.as_ref())?;
-            (secret.map(|secret| secret.name.as_str().into()), sans)
+            let secret = secret.ok_or_else(|| {
+                at(Rejected::new("validation_context_sds_secret_config", "is missing"))
+            })?;
+            let sans = sans(combined.default_validation_context.as_ref()).map_err(at)?;
+            (Some(secret.name.as_str().into()), sans)
         }
         Some(_) => return Err(Rejected::new("validation_context", "must come by SDS")),
     };
-    let certificate = context.tls_certificate_sds_secret_configs.first();
+    let certificate = match context.tls_certificate_sds_secret_configs.as_slice() {
+        [] => None,
+        [only] => Some(only.name.as_str().into()),
+        _ => {
+            let path = "common_tls_context.tls_certificate_sds_secret_configs";
+            return Err(Rejected::new(path, "holds more than one certificate"));
+        }
+    };
     Ok(Common {
         alpn: context.alpn_protocols.iter().map(|p| p.as_str().into()).collect(),
-        certificate: certificate.map(|secret| secret.name.as_str().into()),
+        certificate,
         roots,
         sans,
     })
@@ -120,7 +133,51 @@ fn sans(context: Option<&wire::CertificateValidationContext>) -> Lowered<Vec<Str
     #[expect(deprecated, reason = "Istio still writes the untyped form")]
     {
         only!(context, match_subject_alt_names, match_typed_subject_alt_names)?;
-        let typed = context.match_typed_subject_alt_names.iter().filter_map(|m| m.matcher.as_ref());
-        context.match_subject_alt_names.iter().chain(typed).map(matcher::text).collect()
+        // The untyped form may match names of every kind; we look at URIs only, which is stricter.
+        let untyped = context.match_subject_alt_names.iter().map(matcher::text);
+        untyped.chain(context.match_typed_subject_alt_names.iter().map(typed_san)).collect()
     }
+}
+
+fn typed_san(wire: &wire::SubjectAltNameMatcher) -> Lowered<StringMatcher> {
+    use wire::subject_alt_name_matcher::SanType;
+    let at = |e: Rejected| e.within("match_typed_subject_alt_names");
+    only!(wire, san_type, matcher).map_err(at)?;
+    if wire.san_type() != SanType::Uri {
+        let why = format!("{} is not verified, only URI is", wire.san_type().as_str_name());
+        return Err(at(Rejected::new("san_type", why)));
+    }
+    let matcher =
+        wire.matcher.as_ref().ok_or_else(|| at(Rejected::new("matcher", "is missing")))?;
+    matcher::text(matcher).map_err(at)
+}
+
+/// The cipher suites of TLS 1.2 that rustls offers with AES; it adds ChaCha20 to them. Those of 1.3 are not chosen by lists.
+const SUITES: [&str; 4] = [
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+];
+
+/// What rustls offers is fixed: 1.2 and 1.3 with modern ciphers. What would narrow that is refused; what would
+/// widen it is left stricter.
+fn parameters(wire: Option<&wire::TlsParameters>) -> Lowered<()> {
+    use wire::tls_parameters::TlsProtocol;
+    let Some(wire) = wire else { return Ok(()) };
+    let at = |e: Rejected| e.within("tls_params");
+    only!(wire, tls_minimum_protocol_version, tls_maximum_protocol_version, cipher_suites)
+        .map_err(at)?;
+    let refuse = |field: &str, why: &str| Err(at(Rejected::new(field, why)));
+    if wire.tls_minimum_protocol_version() == TlsProtocol::TlSv13 {
+        return refuse("tls_minimum_protocol_version", "1.3 is not supported, 1.2 is the minimum");
+    }
+    if !matches!(wire.tls_maximum_protocol_version(), TlsProtocol::TlsAuto | TlsProtocol::TlSv13) {
+        return refuse("tls_maximum_protocol_version", "must be 1.3");
+    }
+    let suites = &wire.cipher_suites;
+    if !suites.is_empty() && !SUITES.iter().all(|ours| suites.iter().any(|suite| suite == ours)) {
+        return refuse("cipher_suites", "must hold the four ECDHE suites with AES-GCM");
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Protobuf's wrapped values as plain ones.
-//! In: durations, wrapped numbers, addresses. Out: std types. Holds: negative durations are refused.
+//! In: durations, wrapped numbers, addresses. Out: std types.
+//! Holds: durations that are negative, or longer than protobuf allows, are refused; so adding one to a time is safe.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,11 +13,17 @@ use weft_proto::google::protobuf;
 use crate::Lowered;
 use crate::known::{Rejected, only};
 
+/// Protobuf's longest duration, about ten thousand years.
+const LONGEST: u64 = 315_576_000_000;
+
 pub(crate) fn duration(wire: &protobuf::Duration) -> Lowered<Duration> {
     let seconds = u64::try_from(wire.seconds);
     let nanos = u32::try_from(wire.nanos);
     match (seconds, nanos) {
-        (Ok(seconds), Ok(nanos)) => Ok(Duration::new(seconds, nanos)),
+        (Ok(seconds @ 0..=LONGEST), Ok(nanos @ 0..1_000_000_000)) => {
+            Ok(Duration::new(seconds, nanos))
+        }
+        (Ok(_), Ok(_)) => Err(Rejected::new("", "is too long, or has a second or more of nanos")),
         _ => Err(Rejected::new("", "is negative")),
     }
 }
@@ -27,12 +34,20 @@ pub(crate) fn bound(wire: Option<&protobuf::Duration>, path: &str) -> Lowered<Op
     Ok(found.filter(|found| !found.is_zero()))
 }
 
+/// A status that a final response may have.
+pub(crate) fn status(wire: u32) -> Lowered<u16> {
+    let status = u16::try_from(wire).ok().filter(|status| (200..600).contains(status));
+    status.ok_or_else(|| Rejected::new("", format!("{wire} is not a final status")))
+}
+
 pub(crate) fn socket(wire: Option<&core::Address>, path: &str) -> Lowered<SocketAddr> {
     let refuse = |why: &str| Rejected::new(path, why);
     let Some(core::address::Address::SocketAddress(socket)) = wire.and_then(|a| a.address.as_ref())
     else {
         return Err(refuse("is not a socket address"));
     };
+    // How a name would be resolved does not matter for an address.
+    only!(socket, address, port_specifier, ipv4_compat).map_err(|e| e.within(path))?;
     let Some(core::socket_address::PortSpecifier::PortValue(port)) = socket.port_specifier else {
         return Err(refuse("has no port number"));
     };

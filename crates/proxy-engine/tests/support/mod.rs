@@ -11,7 +11,8 @@ use proxy_config::ProxyConfig;
 use proxy_config::cluster::{Balancer, Cluster, Discovery, Protocol};
 use proxy_config::endpoint::{Endpoint, Endpoints, Health, Locality};
 use proxy_config::http::{
-    ClientCert, Codec, EscapedSlashes, HttpFilter, HttpManager, RouteSource, ServerHeader,
+    ClientCert, ClientCertDetails, Codec, EscapedSlashes, HttpFilter, HttpManager, RouteSource,
+    ServerHeader,
 };
 use proxy_config::listener::{
     ChainMatch, Direction, FilterChain, Inspector, Listener, NetworkFilter, TcpProxy,
@@ -71,6 +72,7 @@ pub fn chain(name: &str, filter: NetworkFilter) -> FilterChain {
         name: name.into(),
         matches: ChainMatch::default(),
         tls: None,
+        handshake_timeout: None,
         filters: vec![filter],
     }
 }
@@ -92,6 +94,8 @@ pub fn manager(filters: Vec<HttpFilter>) -> NetworkFilter {
         merge_slashes: false,
         escaped_slashes: EscapedSlashes::Keep,
         client_cert: ClientCert::AppendForward,
+        client_cert_details: ClientCertDetails { uri: true, ..ClientCertDetails::default() },
+        proxy_100_continue: false,
         use_remote_address: false,
         trusted_hops: 0,
         generate_request_id: true,
@@ -185,7 +189,6 @@ pub fn routes(routes: Vec<Route>) -> Arc<RouteConfig> {
         }],
         ignore_port: true,
         headers: HeaderOps::default(),
-        validate_clusters: false,
     })
 }
 
@@ -197,6 +200,7 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Cluster {
         locality: Arc::new(Locality::default()),
         health: Health::Healthy,
         transport_labels: Vec::new(),
+        hostname: "".into(),
         workload: "".into(),
     };
     Cluster {

@@ -7,16 +7,31 @@ pub(super) fn matches(template: &str, path: &str) -> bool {
     segments(&wanted, &given)
 }
 
+/// Walks both once; at a mismatch the last `{**}` takes one segment more. An earlier one need never grow again, so that
+/// a path costs at most segments times segments, however many `{**}` a template has.
 fn segments(wanted: &[&str], given: &[&str]) -> bool {
-    match (wanted.split_first(), given.split_first()) {
-        (None, None) => true,
-        (Some((&"{**}", rest)), _) => (0..=given.len()).any(|n| segments(rest, &given[n..])),
-        (Some((&"{*}", rest)), Some((segment, others))) => {
-            !segment.is_empty() && segments(rest, others)
+    let (mut at, mut path) = (0, 0);
+    let mut rest: Option<(usize, usize)> = None;
+    loop {
+        match (wanted.get(at), given.get(path)) {
+            (Some(&"{**}"), _) => {
+                at += 1;
+                rest = Some((at, path));
+            }
+            (None, None) => return true,
+            (Some(_), None) => return false,
+            (Some(text), Some(segment)) if one(text, segment) => (at, path) = (at + 1, path + 1),
+            (_, Some(_)) => {
+                let Some((after, from)) = rest else { return false };
+                (at, path) = (after, from + 1);
+                rest = Some((at, path));
+            }
         }
-        (Some((text, rest)), Some((segment, others))) => text == segment && segments(rest, others),
-        (None, Some(_)) | (Some(_), None) => false,
     }
+}
+
+fn one(text: &str, segment: &str) -> bool {
+    if text == "{*}" { !segment.is_empty() } else { text == segment }
 }
 
 #[cfg(test)]
@@ -33,9 +48,21 @@ mod tests {
             ("/a/{**}/z", "/a/b/c/z", true),
             ("/a/{**}/z", "/a/b/c", false),
             ("/a", "/a", true),
+            ("/a/{**}", "/a", true),
+            ("/{**}/x/{**}/y", "/1/x/2/x/3/y", true),
+            ("/{**}/x/{**}/y", "/1/x/2/x/3/z", false),
+            ("/{**}/x/{*}/y", "/x/1/z/x/2/y", true),
         ];
         for (template, path, expected) in cases {
             assert_eq!(matches(template, path), expected, "{template} {path}");
         }
+    }
+
+    #[test]
+    fn many_rests_cost_no_more_than_a_walk() {
+        let template = "/{**}/a".repeat(40) + "/b";
+        let path = "/a".repeat(4000);
+        assert!(!matches(&template, &path));
+        assert!(matches(&template, &(path + "/b")));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::route::{
-    Forward, HashPolicy, HeaderOps, HostRewrite, Mirror, Rewrite, WeightedCluster,
+    Forward, HashBy, HashPolicy, HeaderOps, HostRewrite, Mirror, Rewrite, WeightedCluster,
 };
 use regex::Regex;
 use weft_proto::envoy::config::route::v3 as wire;
@@ -31,7 +31,6 @@ pub(crate) fn lower(wire: &wire::RouteAction) -> Lowered<Forward> {
         idle_timeout,
         retry_policy,
         request_mirror_policies,
-        priority,
         hash_policy,
         max_grpc_timeout,
         upgrade_configs,
@@ -51,7 +50,7 @@ pub(crate) fn lower(wire: &wire::RouteAction) -> Lowered<Forward> {
         host_rewrite: host_rewrite(wire)?,
         hash: wire.hash_policy.iter().map(hash).collect::<Lowered<_>>()?,
         mirrors: wire.request_mirror_policies.iter().map(mirror).collect::<Lowered<_>>()?,
-        upgrades: upgrades(&wire.upgrade_configs),
+        upgrades: upgrades(&wire.upgrade_configs)?,
         cluster_not_found: match wire.cluster_not_found_response_code() {
             action_wire::ClusterNotFoundResponseCode::ServiceUnavailable => 503,
             action_wire::ClusterNotFoundResponseCode::NotFound => 404,
@@ -69,6 +68,9 @@ fn clusters(wire: Option<&action_wire::ClusterSpecifier>) -> Lowered<Vec<Weighte
             headers: HeaderOps::default(),
         }]),
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+            #[expect(deprecated, reason = "the sum of the weights is what counts today")]
+            only!(weighted, clusters, total_weight, runtime_key_prefix)
+                .map_err(|e| e.within("weighted_clusters"))?;
             let one = |cluster: &wire::weighted_cluster::ClusterWeight| {
                 only!(
                     cluster,
@@ -95,6 +97,13 @@ fn grpc_timeout(wire: &wire::RouteAction) -> Lowered<Option<Duration>> {
     #[expect(deprecated, reason = "max_grpc_timeout is what Istio writes")]
     let old = wire.max_grpc_timeout.as_ref();
     let limits = wire.max_stream_duration.as_ref();
+    if let Some(limits) = limits {
+        let at = |e: Rejected| e.within("max_stream_duration");
+        only!(limits, max_stream_duration, grpc_timeout_header_max).map_err(at)?;
+        if wrap::bound(limits.max_stream_duration.as_ref(), "max_stream_duration")?.is_some() {
+            return Err(at(Rejected::new("max_stream_duration", "is not supported")));
+        }
+    }
     let new = limits.and_then(|limits| limits.grpc_timeout_header_max.as_ref());
     new.or(old).map(wrap::duration).transpose().map_err(|e| e.within("max_grpc_timeout"))
 }
@@ -139,33 +148,43 @@ fn host_rewrite(wire: &wire::RouteAction) -> Lowered<Option<HostRewrite>> {
 
 fn hash(wire: &action_wire::HashPolicy) -> Lowered<HashPolicy> {
     use action_wire::hash_policy::PolicySpecifier;
-    match wire.policy_specifier.as_ref() {
+    let at = |e: Rejected| e.within("hash_policy");
+    let by = match wire.policy_specifier.as_ref() {
         Some(PolicySpecifier::Header(header)) => {
-            Ok(HashPolicy::Header(header.header_name.to_ascii_lowercase().into()))
+            only!(header, header_name).map_err(at)?;
+            HashBy::Header(header.header_name.to_ascii_lowercase().into())
         }
-        Some(PolicySpecifier::Cookie(cookie)) => Ok(HashPolicy::Cookie {
-            name: cookie.name.as_str().into(),
-            ttl: cookie.ttl.as_ref().map(wrap::duration).transpose()?,
-            path: cookie.path.as_str().into(),
-        }),
-        Some(PolicySpecifier::ConnectionProperties(_)) => Ok(HashPolicy::SourceIp),
-        Some(PolicySpecifier::QueryParameter(query)) => {
-            Ok(HashPolicy::Query(query.name.as_str().into()))
+        Some(PolicySpecifier::Cookie(cookie)) => {
+            only!(cookie, name, ttl, path).map_err(at)?;
+            HashBy::Cookie {
+                name: cookie.name.as_str().into(),
+                ttl: cookie.ttl.as_ref().map(wrap::duration).transpose().map_err(at)?,
+                path: cookie.path.as_str().into(),
+            }
         }
-        _ => Err(Rejected::new("hash_policy", "is of a kind that is not known")),
-    }
+        Some(PolicySpecifier::ConnectionProperties(found)) if found.source_ip => HashBy::SourceIp,
+        Some(PolicySpecifier::QueryParameter(query)) => HashBy::Query(query.name.as_str().into()),
+        _ => return Err(at(Rejected::new("", "is of a kind that is not known"))),
+    };
+    Ok(HashPolicy { by, terminal: wire.terminal })
 }
 
 fn mirror(wire: &action_wire::RequestMirrorPolicy) -> Lowered<Mirror> {
-    only!(wire, cluster, runtime_fraction, trace_sampled, disable_shadow_host_suffix_append)?;
+    // Whether a copy is traced does not matter where nothing is.
+    only!(wire, cluster, runtime_fraction, trace_sampled, disable_shadow_host_suffix_append)
+        .map_err(|e| e.within("request_mirror_policies"))?;
     let fraction = wrap::runtime_fraction(wire.runtime_fraction.as_ref())?;
-    Ok(Mirror { cluster: wire.cluster.as_str().into(), fraction })
+    let suffix = !wire.disable_shadow_host_suffix_append;
+    Ok(Mirror { cluster: wire.cluster.as_str().into(), fraction, suffix })
 }
 
-fn upgrades(wire: &[action_wire::UpgradeConfig]) -> Option<Vec<Arc<str>>> {
+fn upgrades(wire: &[action_wire::UpgradeConfig]) -> Lowered<Option<Vec<Arc<str>>>> {
     if wire.is_empty() {
-        return None;
+        return Ok(None);
+    }
+    for upgrade in wire {
+        only!(upgrade, upgrade_type, enabled).map_err(|e| e.within("upgrade_configs"))?;
     }
     let enabled = wire.iter().filter(|upgrade| upgrade.enabled.is_none_or(|b| b.value));
-    Some(enabled.map(|upgrade| upgrade.upgrade_type.to_ascii_lowercase().into()).collect())
+    Ok(Some(enabled.map(|upgrade| upgrade.upgrade_type.to_ascii_lowercase().into()).collect()))
 }

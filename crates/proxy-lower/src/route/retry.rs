@@ -22,14 +22,8 @@ pub(crate) fn lower(wire: &wire::RetryPolicy) -> Lowered<Retry> {
         retry_back_off,
     )
     .map_err(|e| e.within("retry_policy"))?;
-    let base = Duration::from_millis(25);
-    let back_off = match wire.retry_back_off.as_ref() {
-        None => (base, base * 10),
-        Some(wire) => {
-            let base = wire.base_interval.as_ref().map(wrap::duration).transpose()?.unwrap_or(base);
-            (base, wire.max_interval.as_ref().map(wrap::duration).transpose()?.unwrap_or(base * 10))
-        }
-    };
+    let back_off = back_off(wire.retry_back_off.as_ref()).map_err(|e| e.within("retry_policy"))?;
+    let avoid = wire.retry_host_predicate.iter().map(avoids_previous).collect::<Lowered<Vec<_>>>();
     let codes = wire.retriable_status_codes.iter().map(|code| u16::try_from(*code));
     Ok(Retry {
         on: conditions(&wire.retry_on)?,
@@ -39,12 +33,35 @@ pub(crate) fn lower(wire: &wire::RetryPolicy) -> Lowered<Retry> {
         num_retries: wire.num_retries.map_or(1, |n| n.value),
         per_try_timeout: wrap::bound(wire.per_try_timeout.as_ref(), "per_try_timeout")?,
         back_off,
-        avoid_previous_hosts: wire
-            .retry_host_predicate
-            .iter()
-            .any(|predicate| predicate.name == "envoy.retry_host_predicates.previous_hosts"),
+        avoid_previous_hosts: !avoid.map_err(|e| e.within("retry_policy"))?.is_empty(),
         host_attempts: u32::try_from(wire.host_selection_retry_max_attempts).unwrap_or(1),
     })
+}
+
+/// Base (25 ms unless said) and longest wait (ten times that unless said).
+fn back_off(wire: Option<&wire::retry_policy::RetryBackOff>) -> Lowered<(Duration, Duration)> {
+    let base = wire.and_then(|wire| wire.base_interval.as_ref()).map(wrap::duration).transpose();
+    let base = base.map_err(|e| e.within("retry_back_off.base_interval"))?;
+    let base = base.unwrap_or(Duration::from_millis(25));
+    let most = wire.and_then(|wire| wire.max_interval.as_ref()).map(wrap::duration).transpose();
+    let most = most.map_err(|e| e.within("retry_back_off.max_interval"))?;
+    let most = most.unwrap_or_else(|| base.saturating_mul(10));
+    if base.is_zero() || most < base {
+        return Err(Rejected::new("retry_back_off", "must grow from more than zero"));
+    }
+    Ok((base, most))
+}
+
+fn avoids_previous(wire: &wire::retry_policy::RetryHostPredicate) -> Lowered<()> {
+    use wire::retry_policy::retry_host_predicate::ConfigType;
+    const NAME: &str = "envoy.retry_host_predicates.previous_hosts";
+    const KIND: &str = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
+    let known = match wire.config_type.as_ref() {
+        None => wire.name == NAME,
+        Some(ConfigType::TypedConfig(config)) => crate::any::kind(config) == KIND,
+    };
+    let why = || Rejected::new("retry_host_predicate", format!("{:?} is not known", wire.name));
+    known.then_some(()).ok_or_else(why)
 }
 
 fn conditions(text: &str) -> Lowered<RetryOn> {
