@@ -39,8 +39,12 @@ impl Config {
             .map(|service| (service.host.clone(), Arc::new(service)))
             .collect();
         let mut by_namespace: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
-        for service in services.values() {
-            by_namespace.entry(service.namespace.clone()).or_default().push(Arc::clone(service));
+        for object in &model.services {
+            let meta = &object.meta;
+            let host = Host::of_service(&meta.name, &meta.namespace, &settings.domain);
+            if let Some(service) = services.get(&host) {
+                by_namespace.entry(meta.namespace.clone()).or_default().push(Arc::clone(service));
+            }
         }
         let (mut aliases, mut aliases_of) = (HashMap::new(), HashMap::<Host, Vec<Alias>>::new());
         for alias in model.services.iter().filter_map(|object| Alias::of(object, settings)) {
@@ -90,7 +94,7 @@ impl Config {
         self.services.get(host)
     }
 
-    /// The services of a namespace, by host.
+    /// The services of a namespace, oldest first.
     pub fn services_in(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.by_namespace.get(namespace).into_iter().flatten()
     }

@@ -20,12 +20,21 @@ pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Clus
     for service in config.services_for(&view.namespace) {
         let rule = config.rule(&view.namespace, service);
         for port in &service.ports {
-            let place = Place { snapshot, view, service, port, rule: rule.map(|rule| &**rule) };
-            let whole = rule.map(|rule| rule.policy_of(port.number, None)).unwrap_or_default();
-            found.push(place.cluster(None, &whole));
-            for subset in rule.into_iter().flat_map(|rule| &rule.subsets) {
-                let own = rule.map(|rule| rule.policy_of(port.number, Some(subset)));
-                found.push(place.cluster(Some(subset), &own.unwrap_or_default()));
+            // Where it is found out what a connection carries, either kind has a cluster of its own: a server tells
+            // them apart by what the client offers in TLS.
+            let protocols: &[Protocol] = match port.protocol {
+                Protocol::Auto => &[Protocol::Auto, Protocol::Tcp],
+                _ => std::slice::from_ref(&port.protocol),
+            };
+            for &protocol in protocols {
+                let rule = rule.map(|rule| &**rule);
+                let place = Place { snapshot, view, service, port, protocol, rule };
+                let whole = rule.map(|rule| rule.policy_of(port.number, None)).unwrap_or_default();
+                found.push(place.cluster(None, &whole));
+                for subset in rule.into_iter().flat_map(|rule| &rule.subsets) {
+                    let own = rule.map(|rule| rule.policy_of(port.number, Some(subset)));
+                    found.push(place.cluster(Some(subset), &own.unwrap_or_default()));
+                }
             }
         }
     }
@@ -53,6 +62,8 @@ struct Place<'a> {
     view: &'a OutboundView,
     service: &'a Service,
     port: &'a Port,
+    /// What this cluster carries.
+    protocol: Protocol,
     rule: Option<&'a Rule>,
 }
 
@@ -60,12 +71,17 @@ impl Place<'_> {
     fn cluster(&self, subset: Option<&Subset>, policy: &Policy<'_>) -> Cluster {
         let (port, host) = (self.port.number, &self.service.host);
         let name = subset.map_or("", |subset| subset.name.as_str());
+        let bytes = self.protocol != self.port.protocol;
         let mut cluster = Cluster {
-            name: names::outbound(port, name, host),
+            name: if bytes {
+                names::outbound_bytes(port, name, host)
+            } else {
+                names::outbound(port, name, host)
+            },
             metadata: Some(wire::metadata("istio", self.istio_metadata(name))),
             ..Cluster::default()
         };
-        policy::apply(&mut cluster, policy, self.port.protocol);
+        policy::apply(&mut cluster, policy, self.protocol);
         // A gateway has no destination of the client's to go to.
         let headless = self.service.is_headless();
         let direct =
@@ -79,7 +95,7 @@ impl Place<'_> {
             cluster.eds_cluster_config = Some(parts::EdsClusterConfig {
                 eds_config: Some(wire::ads()),
                 service_name: self.rule.map_or_else(
-                    || cluster.name.clone(),
+                    || names::outbound(port, name, host),
                     |rule| endpoints::name(self.snapshot, self.service, port, rule, subset),
                 ),
             });
@@ -100,7 +116,7 @@ impl Place<'_> {
     ) {
         let name = subset.map_or("", |subset| subset.name.as_str());
         let mutual = || {
-            let spoken = policy::spoken(policy, self.port.protocol);
+            let spoken = policy::spoken(policy, self.protocol);
             let asked = policy.tls.map(|tls| tls.subject_alt_names.as_slice()).unwrap_or_default();
             let known = self.snapshot.workloads().identities(&self.service.host);
             let known = known.filter(|_| asked.is_empty());

@@ -23,6 +23,13 @@ pub(crate) fn outbound(port: u16, subset: &str, host: &Host) -> String {
     format!("outbound|{port}|{subset}|{host}")
 }
 
+/// The same for bytes, where the port carries requests too: `outbound|80|v1|reviews.default.svc.cluster.local|tcp`.
+///
+/// Why Istio needs no second cluster: its proxies choose what they offer in TLS per connection, by a filter of their own.
+pub(crate) fn outbound_bytes(port: u16, subset: &str, host: &Host) -> String {
+    format!("{}|tcp", outbound(port, subset, host))
+}
+
 /// `inbound|8080||`
 pub(crate) fn inbound(port: u16) -> String {
     format!("inbound|{port}||")

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ctl_snapshot::{MeshSnapshot, Port, Service};
 use weft_model::api::virtual_service::TcpRoute;
-use weft_model::{Protocol, expand};
+use weft_model::{Host, Protocol, expand};
 use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Listener};
 
@@ -34,7 +34,7 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Lis
             }
             for address in addresses(snapshot, service, port) {
                 let context = Context { snapshot, view, gateway: None, port: port.number };
-                let clusters = tcp_clusters(&context, &chosen, service, &address);
+                let clusters = tcp_clusters(&context, &chosen, service, port, &address);
                 by_address
                     .entry((address.clone(), port.number))
                     .or_insert_with(|| for_address(service, port, &address, &clusters, log));
@@ -132,10 +132,11 @@ fn tcp_clusters(
     context: &Context<'_>,
     chosen: &VirtualServices<'_>,
     service: &Service,
+    port: &Port,
     address: &str,
 ) -> Vec<(String, u32)> {
     let (snapshot, called) = (context.snapshot, context.port);
-    let itself = vec![(names::outbound(called, "", &service.host), 1)];
+    let itself = vec![(name_of_bytes(port.protocol, called, "", &service.host), 1)];
     let Some(object) = chosen.for_host(&service.host) else { return itself };
     let namespace = &object.meta.namespace;
     let means = |route: &&TcpRoute| {
@@ -154,8 +155,18 @@ fn tcp_clusters(
         let host = snapshot.config().aliased(&host);
         let number = route::action::port_of(snapshot, to, host, called);
         let weight = if single { 1 } else { u32::try_from(entry.weight).ok()? };
-        (weight > 0).then(|| (names::outbound(number, &to.subset, host), weight))
+        let known = snapshot.config().service(host).and_then(|service| service.port(number));
+        let protocol = known.map_or(Protocol::Tcp, |port| port.protocol);
+        (weight > 0).then(|| (name_of_bytes(protocol, number, &to.subset, host), weight))
     });
     let clusters: Vec<(String, u32)> = clusters.collect();
     if clusters.is_empty() { itself } else { clusters }
+}
+
+/// The cluster that carries bytes to a port.
+fn name_of_bytes(protocol: Protocol, port: u16, subset: &str, host: &Host) -> String {
+    match protocol {
+        Protocol::Auto => names::outbound_bytes(port, subset, host),
+        _ => names::outbound(port, subset, host),
+    }
 }

@@ -202,8 +202,11 @@ fn protocol_options(protocol: Protocol, http: Option<&HttpPool>) -> Option<HttpP
 pub(crate) fn spoken(policy: &Policy<'_>, protocol: Protocol) -> Protocol {
     let http = policy.connection_pool.and_then(|pool| pool.http.as_ref());
     let upgrade = http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade);
+    let client = http.is_some_and(|http| http.use_client_protocol);
     match protocol {
         Protocol::Http | Protocol::Auto if upgrade => Protocol::Http2,
+        // Either version may come, so neither may be promised.
+        Protocol::Http if client => Protocol::Auto,
         other => other,
     }
 }

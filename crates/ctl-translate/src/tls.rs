@@ -21,8 +21,9 @@ pub(crate) fn offered(protocol: Protocol) -> Vec<String> {
     let names: &[&str] = match protocol {
         Protocol::Http => &["istio-http/1.1", "istio", "http/1.1"],
         Protocol::Http2 => &["istio-h2", "istio", "h2"],
-        Protocol::Tcp => &["istio-peer-exchange", "istio"],
-        Protocol::Auto | Protocol::Udp => &["istio"],
+        // Either version of HTTP, which the server finds out: no real name, or it would have to choose one.
+        Protocol::Auto => &["istio-http/1.1", "istio-h2", "istio"],
+        Protocol::Tcp | Protocol::Udp => &["istio-peer-exchange", "istio"],
     };
     names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -133,7 +133,7 @@ impl Proxy {
         }
     }
 
-    /// Of several services with one target port, the first by name decides what it speaks.
+    /// Of several services with one target port, the oldest decides what it speaks.
     fn inbound_ports(&self, snapshot: &MeshSnapshot) -> Vec<InboundPort> {
         let mut found: BTreeMap<u16, InboundPort> = BTreeMap::new();
         for service in self.services(snapshot) {

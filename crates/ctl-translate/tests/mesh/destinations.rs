@@ -220,6 +220,17 @@ fn upgrades_to_http2() {
     assert_eq!(http("h2UpgradePolicy: UPGRADE"), "http2_protocol_options");
     assert_eq!(http("h2UpgradePolicy: DO_NOT_UPGRADE"), "http_protocol_options");
     assert_eq!(http("useClientProtocol: true"), "the client's");
+    // Whichever version comes, neither was promised in TLS.
+    let offered = |written: &str| {
+        let cluster = under(&format!("connectionPool: {{http: {{{written}}}}}"));
+        let socket = &cluster["transport_socket_matches"][0]["transport_socket"];
+        socket["typed_config"]["common_tls_context"]["alpn_protocols"].clone()
+    };
+    let either = json!(["istio-http/1.1", "istio-h2", "istio"]);
+    assert_eq!(offered("useClientProtocol: true"), either);
+    assert_eq!(offered("h2UpgradePolicy: UPGRADE"), json!(["istio-h2", "istio", "h2"]));
+    let plain = json!(["istio-http/1.1", "istio", "http/1.1"]);
+    assert_eq!(offered("maxRetries: 1"), plain);
 }
 
 /// What a cluster does about TLS.

@@ -195,18 +195,22 @@ fn requests_for_the_pod_have_no_timeout_and_are_retried_only_unseen() {
 }
 
 #[test]
-fn of_several_services_with_one_port_the_first_by_name_says_what_it_speaks() {
-    let mesh = mesh().service("east", "a-web", &["tcp:81:8080"]).and(
-        "
+fn of_several_services_with_one_port_the_oldest_says_what_it_speaks() {
+    let mesh = |year: u16| {
+        mesh().and(&format!(
+            "
 apiVersion: v1
 kind: Service
-metadata: {name: a-web, namespace: east}
-spec: {selector: {app: web}, ports: [{name: tcp, port: 81, targetPort: 8080}]}
-",
-    );
-    assert_eq!(chains(&mesh, Some(HTTP)).len(), 3, "TCP");
-    assert_eq!(
-        mesh.served("web-v1.east").host("80", "web.east.svc.cluster.local:80")["domains"][0],
-        "web.east.svc.cluster.local"
-    );
+metadata: {{name: a-web, namespace: east, creationTimestamp: '{year}-01-01T00:00:00Z'}}
+spec: {{selector: {{app: web}}, ports: [{{name: tcp, port: 81, targetPort: 8080}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: east, creationTimestamp: '2022-01-01T00:00:00Z'}}
+spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: 8080}}]}}
+"
+        ))
+    };
+    assert_eq!(chains(&mesh(2021), Some(HTTP)).len(), 3, "TCP");
+    assert_eq!(chains(&mesh(2023), Some(HTTP)).len(), 2, "HTTP");
 }

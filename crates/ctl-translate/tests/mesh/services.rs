@@ -76,7 +76,19 @@ fn a_port_that_is_not_declared_is_http_or_bytes_by_its_first_bytes() {
     let served = served(&Mesh::small().and(&service("s", spec)));
     let listener = served.listener("10.96.9.9_7000");
     assert_eq!(crate::words::chains(&listener, None), ["raw_buffer http/1.1 h2c: http"]);
-    assert_eq!(bytes(&served, "10.96.9.9_7000"), ["outbound|7000||s.east.svc.cluster.local"]);
+    let cluster = "outbound|7000||s.east.svc.cluster.local";
+    assert_eq!(bytes(&served, "10.96.9.9_7000"), [format!("{cluster}|tcp")]);
+    // A server tells requests from bytes by what is offered in TLS.
+    let offered = |name: &str| {
+        let found = served.cluster(name);
+        let context = &found["transport_socket_matches"][0]["transport_socket"]["typed_config"];
+        let endpoints = found["eds_cluster_config"]["service_name"].clone();
+        (context["common_tls_context"]["alpn_protocols"].clone(), endpoints)
+    };
+    let requests = serde_json::json!(["istio-http/1.1", "istio-h2", "istio"]);
+    assert_eq!(offered(cluster), (requests, cluster.into()));
+    let plain = serde_json::json!(["istio-peer-exchange", "istio"]);
+    assert_eq!(offered(&format!("{cluster}|tcp")), (plain, cluster.into()));
     let host = served.host("s.east.svc.cluster.local:7000", "s.east.svc.cluster.local:7000");
     assert_eq!(host["domains"], serde_json::json!(["*"]));
 }
