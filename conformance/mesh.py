@@ -104,8 +104,10 @@ class Mesh:
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def weft(self, *args, **kwargs):
-        return self.run(self.bin / "weft", *args, "--state-dir", self.state, **kwargs)
+    def weft(self, *args, after=(), **kwargs):
+        """Runs `weft`; `after` are words that stand behind `--`."""
+        tail = ["--", *after] if after else []
+        return self.run(self.bin / "weft", *args, "--state-dir", self.state, *tail, **kwargs)
 
     def popen(self, *command):
         return subprocess.Popen(

@@ -5,6 +5,7 @@
 //! Never: interpreting a `spec`.
 
 mod error;
+mod pods;
 mod watch;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use kube::{Client, Config};
 use serde_json::Value;
 
 use error::translate;
+pub use pods::{Exec, Logs};
 
 /// A Kubernetes API server. Cheap to clone.
 #[derive(Clone)]

@@ -15,15 +15,20 @@ mod apply;
 mod check;
 mod control_plane;
 mod down;
+mod exec;
 mod failure;
 mod files;
 mod hand_over;
 mod kubeconfig;
 mod node;
+mod proxy_config;
+mod proxy_status;
 mod ready;
 mod settled;
 mod state;
 mod status;
+mod table;
+mod target;
 mod up;
 mod watch;
 
@@ -48,8 +53,22 @@ enum Command {
     Kubeconfig(kubeconfig::Options),
     /// Send requests at a fixed rate and say what came back.
     Load(local_images::load::Flags),
+    /// Print what a container said.
+    Logs(exec::LogsOptions),
+    /// Run a program in a pod.
+    Exec(exec::ExecOptions),
+    /// Show what every proxy has of the newest configuration.
+    #[command(alias = "ps")]
+    ProxyStatus(proxy_status::Options),
+    /// Show what one proxy runs with.
+    #[command(alias = "pc")]
+    ProxyConfig(proxy_config::Options),
     /// Print the version.
-    Version,
+    Version {
+        /// How to print.
+        #[arg(short = 'o', long, value_enum, default_value_t = proxy_status::Output::Table)]
+        output: proxy_status::Output,
+    },
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
@@ -89,8 +108,12 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         // Namespaces are entered before there is a second thread.
         Command::NodeLaunch(options) => node::launch(&options),
         Command::PodExec { arguments } => Ok(local_node::pod_exec::run(arguments)),
-        Command::Version => {
+        Command::Version { output: proxy_status::Output::Table } => {
             say!("weft {}", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version { output: proxy_status::Output::Json } => {
+            say!("{}", serde_json::json!({"version": env!("CARGO_PKG_VERSION")}));
             Ok(ExitCode::SUCCESS)
         }
         Command::Completion { shell } => {
@@ -98,7 +121,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        command => runtime()?.block_on(run_async(command)),
+        command => {
+            let runtime = runtime()?;
+            let ended = runtime.block_on(run_async(command));
+            // A read of standard input that nobody answers must not keep us.
+            runtime.shutdown_background();
+            ended
+        }
     }
 }
 
@@ -108,6 +137,10 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Down(place) => down::run(&place).await,
         Command::Status(place) => status::run(&place).await,
         Command::Kubeconfig(options) => kubeconfig::run(&options),
+        Command::Logs(options) => exec::logs(options).await,
+        Command::Exec(options) => Box::pin(exec::exec(options)).await,
+        Command::ProxyStatus(options) => proxy_status::run(options).await,
+        Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
         Command::Node(options) => Box::pin(node::run(options)).await,

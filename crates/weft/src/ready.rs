@@ -130,7 +130,7 @@ impl Seen {
 }
 
 /// Does the Deployment's selector match the pod?
-fn selects(deployment: &Value, pod: &Value) -> bool {
+pub(crate) fn selects(deployment: &Value, pod: &Value) -> bool {
     let labels = deployment["spec"]["selector"]["matchLabels"].as_object();
     deployment["metadata"]["namespace"] == pod["metadata"]["namespace"]
         && labels.is_some_and(|labels| {

@@ -1,5 +1,6 @@
 //! Commands and requests that the node makes into a container: exec probes, lifecycle hooks.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,12 +30,22 @@ pub(crate) fn command_inside(
     let folder = seen.folder.map(Into::into);
     let enter = Enter { join: Some(pid), folder, terminal, ..Enter::default() };
     let mut command = Command::new(&ctx.node.config.weft);
-    command.arg("pod-exec").args(enter.arguments(program).map_err(|e| e.to_string())?);
+    let program = with_own_binary(&ctx.node.config.weft, program);
+    command.arg("pod-exec").args(enter.arguments(&program).map_err(|e| e.to_string())?);
     command.env_clear().envs(seen.env);
     if !terminal {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
     }
     Ok(command)
+}
+
+/// `weft` is there in every container, whatever its `PATH` says.
+fn with_own_binary(weft: &Path, program: &[String]) -> Vec<String> {
+    let mut program = program.to_vec();
+    if let Some(name) = program.first_mut().filter(|name| *name == "weft") {
+        *name = weft.to_string_lossy().into_owned();
+    }
+    program
 }
 
 /// Runs a command to its end and gives its output; past `limit` it is killed.

@@ -1,0 +1,75 @@
+"""Commands that look into a running mesh: what proxies have, what they run with, what containers say."""
+
+import json
+import re
+
+PAYMENT = ("-n", "payments", "deploy/payment-service-v1")
+
+
+def table(text):
+    """Rows of a table: a dictionary per row, by heading."""
+    head, *rows = text.rstrip("\n").splitlines()
+    spans = [(m.group().strip(), m.start()) for m in re.finditer(r"\S+(?: \S+)*\s*", head)]
+    ends = [start for _, start in spans[1:]] + [None]
+    return [{name: row[start:end].strip() for (name, start), end in zip(spans, ends)} for row in rows]
+
+
+def show(mesh, part, *target):
+    return mesh.weft("proxy-config", part, *(target or PAYMENT)).stdout
+
+
+def test_proxy_status_lists_every_proxy_as_synced(mesh):
+    rows = table(mesh.weft("proxy-status").stdout)
+    injected = [pod for pod in mesh.get("pods", "-A")["items"]
+                if any(key.endswith("istio.io/status") for key in pod["metadata"].get("annotations", {}))]
+    assert len(rows) == len(injected)
+    for row in rows:
+        assert row["TYPE"] == ("router" if "ingress" in row["NAME"] else "sidecar")
+        for kind in ("CDS", "LDS", "EDS", "RDS"):
+            assert row[kind].startswith("SYNCED ("), row
+    report = json.loads(mesh.weft("proxy-status", "-o", "json").stdout)
+    assert len(report["proxies"]) == len(rows)
+
+
+def test_proxy_config_shows_each_part_of_a_sidecar(mesh):
+    listeners = table(show(mesh, "listener"))
+    assert {row["PORT"] for row in listeners} >= {"15001", "15006", "8080"}
+    assert any("tls" in row["MATCH"] and row["PORT"] == "15006" for row in listeners)
+    clusters = table(show(mesh, "cluster"))
+    frontend = [row for row in clusters if row["SERVICE FQDN"] == "frontend.production.svc.cluster.local"]
+    assert frontend and frontend[0]["DIRECTION"] == "outbound" and frontend[0]["TYPE"] == "EDS"
+    endpoints = table(show(mesh, "endpoint"))
+    own = [row for row in endpoints if "payment-service.payments" in row["CLUSTER"]]
+    assert own and all(row["STATUS"] == "HEALTHY" for row in own)
+    routes = table(show(mesh, "route"))
+    assert any(row["NAME"] == "8080" and "payment-service.payments" in row["VHOST NAME"] for row in routes)
+    secrets = {row["RESOURCE NAME"]: row for row in table(show(mesh, "secret"))}
+    assert secrets["default"]["VALID CERT"] == "true" and secrets["ROOTCA"]["TYPE"] == "CA"
+    whole = show(mesh, "all", *PAYMENT, "-o", "json")
+    assert "PRIVATE KEY" not in whole and json.loads(whole)["configs"]
+
+
+def test_proxy_config_shows_the_route_of_the_gateway_with_its_object(mesh):
+    rows = table(show(mesh, "route", "-n", "istio-system", "deploy/istio-ingressgateway"))
+    assert any(row["NAME"] == "http.80" and row["VIRTUAL SERVICE"] == "shop.production" for row in rows), rows
+
+
+def test_a_program_runs_in_a_pod_and_its_exit_code_comes_back(mesh):
+    done = mesh.weft("exec", "-n", "checkout", "deploy/sleep", check=False, stdin="", after=("sh", "-c", "hostname; exit 7"))
+    assert done.returncode == 7 and done.stdout.startswith("sleep-"), done
+    echoed = mesh.weft("exec", "-i", "-n", "checkout", "deploy/sleep", stdin="to and fro", after=("cat",))
+    assert echoed.stdout == "to and fro"
+
+
+def test_logs_of_a_container_are_printed(mesh):
+    text = mesh.weft("logs", "-n", "payments", "deploy/payment-service-v1", "-c", "istio-proxy").stdout
+    assert "certificate issued" in text
+    last = mesh.weft("logs", "-n", "payments", "deploy/payment-service-v1", "-c", "istio-proxy", "--tail", "1").stdout
+    assert len(last.splitlines()) == 1
+
+
+def test_a_name_that_does_not_exist_is_answered_with_a_near_one(mesh):
+    done = mesh.weft("logs", "payment-service-v1", check=False)
+    assert done.returncode == 1
+    assert "there is no pod payment-service-v1 in namespace default" in done.stderr
+    assert "-n payments" in done.stderr or "-n production" in done.stderr

@@ -1,0 +1,101 @@
+//! Which pod a person means: `NAME`, `NAME.NAMESPACE`, `pod/NAME`, `deploy/NAME`.
+//! In: words, a running mesh. Out: the pod object. Holds: of a Deployment's pods a ready one comes first.
+
+use ctl_source::{Object, Source as _, kinds};
+use ctl_source_kube::KubeSource;
+
+use crate::failure::Failure;
+use crate::ready;
+use crate::state::{self, Place};
+
+/// The pod and where to look for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    /// NAME, pod/NAME, deploy/NAME or NAME.NAMESPACE.
+    pod: String,
+    /// Namespace of the pod.
+    #[arg(short = 'n', long)]
+    namespace: Option<String>,
+}
+
+/// Connects to the mesh of a place as its admin.
+pub(crate) async fn connect(place: &Place) -> Result<KubeSource, Failure> {
+    let folder = place.folder()?;
+    if !folder.exists() || state::lock(&folder)?.is_some() {
+        let told = format!("no mesh runs with the state in {}", folder.display());
+        return Err(
+            Failure::new(told).hint("weft up starts one; --name or --state-dir names another")
+        );
+    }
+    Ok(KubeSource::from_kubeconfig(&folder.join("kubeconfig")).await?)
+}
+
+/// All objects of a kind.
+pub(crate) async fn list(
+    source: &KubeSource,
+    group: &str,
+    kind: &str,
+) -> Result<Vec<Object>, Failure> {
+    let info = kinds::find(group, kind).ok_or_else(|| Failure::new(format!("no kind {kind}")))?;
+    Ok(source.list(&info.resource(), None).await?)
+}
+
+/// A text of an object's metadata.
+pub(crate) fn meta<'a>(object: &'a Object, key: &str) -> &'a str {
+    object["metadata"][key].as_str().unwrap_or_default()
+}
+
+impl Target {
+    /// Finds the pod.
+    pub(crate) async fn find(&self, source: &KubeSource) -> Result<Object, Failure> {
+        let pods = list(source, "", "Pod").await?;
+        let (kind, name) = self.pod.split_once('/').unwrap_or(("pod", &self.pod));
+        match kind {
+            "pod" | "pods" | "po" => self.by_name(name, pods),
+            "deploy" | "deployment" | "deployments" => {
+                let namespace = self.namespace.as_deref().unwrap_or("default");
+                let deployments = list(source, "apps", "Deployment").await?;
+                let found = deployments.iter().find(|deployment| {
+                    meta(deployment, "name") == name && meta(deployment, "namespace") == namespace
+                });
+                let missing = || missing("Deployment", name, namespace, &deployments);
+                let deployment = found.ok_or_else(missing)?;
+                let mut own: Vec<Object> =
+                    pods.into_iter().filter(|pod| ready::selects(deployment, pod)).collect();
+                own.sort_by_key(|pod| !ready::ready(pod));
+                let none = || Failure::new(format!("deployment {namespace}/{name} has no pod"));
+                own.into_iter().next().ok_or_else(none)
+            }
+            other => Err(Failure::new(format!("{other}/{name}: cannot look into a {other}"))
+                .hint("name a pod: NAME, pod/NAME, deploy/NAME or NAME.NAMESPACE")),
+        }
+    }
+
+    fn by_name(&self, name: &str, pods: Vec<Object>) -> Result<Object, Failure> {
+        let namespace = self.namespace.as_deref().unwrap_or("default");
+        let is = |pod: &Object, name: &str, namespace: &str| {
+            meta(pod, "name") == name && meta(pod, "namespace") == namespace
+        };
+        let dotted = name.rsplit_once('.').filter(|_| self.namespace.is_none());
+        let found = pods.iter().position(|pod| {
+            is(pod, name, namespace) || dotted.is_some_and(|(name, space)| is(pod, name, space))
+        });
+        match found {
+            Some(at) => Ok(Object::clone(&pods[at])),
+            None => Err(missing("pod", name, namespace, &pods)),
+        }
+    }
+}
+
+fn missing(kind: &str, name: &str, namespace: &str, all: &[Object]) -> Failure {
+    let failure = Failure::new(format!("there is no {kind} {name} in namespace {namespace}"));
+    let elsewhere = all.iter().find(|object| meta(object, "name").starts_with(name));
+    match elsewhere {
+        Some(object) => failure.hint(format!(
+            "did you mean {} in namespace {}? (-n {1})",
+            meta(object, "name"),
+            meta(object, "namespace")
+        )),
+        None => failure.hint("kubectl get pods -A lists all"),
+    }
+}
