@@ -182,9 +182,16 @@ impl Mesh {
         self
     }
 
-    /// The same objects, given in the opposite order.
-    pub(crate) fn reversed(mut self) -> Self {
-        self.order.reverse();
+    /// The same objects in another order, which follows from the seed.
+    pub(crate) fn shuffled(mut self, seed: u64) -> Self {
+        let mut state = seed;
+        for i in (1..self.order.len()).rev() {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let other = usize::try_from(state >> 33).unwrap() % (i + 1);
+            self.order.swap(i, other);
+        }
         self
     }
 
