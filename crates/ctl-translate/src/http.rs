@@ -69,6 +69,7 @@ impl Manager<'_> {
             path_with_escaped_slashes_action: parts::PathWithEscapedSlashesAction::KeepUnchanged
                 .into(),
             stream_idle_timeout: Some(wire::seconds(0)),
+            proxy_100_continue: true,
             use_remote_address: wire::truth(self.side == Side::Gateway),
             upgrade_configs: vec![parts::UpgradeConfig {
                 upgrade_type: "websocket".to_owned(),

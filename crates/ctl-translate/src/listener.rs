@@ -115,6 +115,15 @@ pub(crate) fn chain(
 
 /// Sends bytes to clusters by weight.
 pub(crate) fn tcp_proxy(clusters: &[(String, u32)], access_log: Option<&str>) -> Filter {
+    tcp_proxy_until(clusters, None, access_log)
+}
+
+/// The same, for connections that end when nothing came for so long; zero for never, none for an hour.
+pub(crate) fn tcp_proxy_until(
+    clusters: &[(String, u32)],
+    idle: Option<std::time::Duration>,
+    access_log: Option<&str>,
+) -> Filter {
     use tcp::tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight};
     let specifier = match clusters {
         [(cluster, _)] => ClusterSpecifier::Cluster(cluster.clone()),
@@ -137,6 +146,7 @@ pub(crate) fn tcp_proxy(clusters: &[(String, u32)], access_log: Option<&str>) ->
         stat_prefix: prefix,
         cluster_specifier: Some(specifier),
         access_log: access_log::loggers(access_log),
+        idle_timeout: idle.map(wire::duration),
         ..tcp::TcpProxy::default()
     };
     network_filter("tcp_proxy", wire::any(&proxy))

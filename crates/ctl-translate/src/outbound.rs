@@ -4,6 +4,7 @@
 //! to where it was meant to go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ctl_snapshot::{MeshSnapshot, Port, Service};
 use weft_model::api::virtual_service::TcpRoute;
@@ -34,10 +35,13 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Lis
             }
             for address in addresses(snapshot, service, port) {
                 let context = Context { snapshot, view, gateway: None, port: port.number };
-                let clusters = tcp_clusters(&context, &chosen, service, port, &address);
+                let to = Bytes {
+                    clusters: tcp_clusters(&context, &chosen, service, port, &address),
+                    idle: idle(snapshot, view, service, port),
+                };
                 by_address
                     .entry((address.clone(), port.number))
-                    .or_insert_with(|| for_address(service, port, &address, &clusters, log));
+                    .or_insert_with(|| for_address(service, port, &address, &to, log));
             }
         }
     }
@@ -81,15 +85,33 @@ fn for_port(port: u16, log: Option<&str>) -> Listener {
     listener::unbound(listener)
 }
 
+/// Where the bytes of a connection go, and how long it may be idle.
+struct Bytes {
+    clusters: Vec<(String, u32)>,
+    idle: Option<Duration>,
+}
+
+fn idle(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    service: &Service,
+    port: &Port,
+) -> Option<Duration> {
+    let rule = snapshot.config().rule(&view.namespace, service)?;
+    let pool = rule.policy_of(port.number, None).connection_pool?;
+    pool.tcp.as_ref()?.idle_timeout.map(|span| span.0)
+}
+
 fn for_address(
     service: &Service,
     port: &Port,
     address: &str,
-    clusters: &[(String, u32)],
+    to: &Bytes,
     log: Option<&str>,
 ) -> Listener {
     let name = format!("{address}_{}", port.number);
-    let bytes = listener::chain("", None, vec![listener::tcp_proxy(clusters, log)], None);
+    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, log);
+    let bytes = listener::chain("", None, vec![proxy], None);
     let listener = listener::listener(name.clone(), address, port.number, DIRECTION);
     let mut listener = listener::unbound(listener);
     if port.protocol != Protocol::Auto {

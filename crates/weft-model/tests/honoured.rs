@@ -132,7 +132,7 @@ fn fields_of_traffic_policies() {
     let cookie =
         "loadBalancer: {consistentHash: {httpCookie: {name: a, ttl: 1s, attributes: [{name: b}]}}}";
     policy(cookie, &["loadBalancer.consistentHash.httpCookie.attributes"]);
-    policy("connectionPool: {tcp: {idleTimeout: 1s}}", &["connectionPool.tcp.idleTimeout"]);
+    policy("connectionPool: {tcp: {idleTimeout: 1s}}", &[]);
     policy(
         "connectionPool: {tcp: {maxConnectionDuration: 1s}}",
         &["connectionPool.tcp.maxConnectionDuration"],

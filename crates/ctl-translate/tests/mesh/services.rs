@@ -142,6 +142,21 @@ fn tcp_routes_choose_by_port_caller_and_range() {
 }
 
 #[test]
+fn idle_connections_end_when_the_rule_says_so() {
+    let spec = "clusterIP: 10.96.9.9, ports: [{name: tcp, port: 7000, targetPort: 8080}]";
+    let rule = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: s, namespace: east}
+spec: {host: s, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 90s}}}}
+";
+    let served = served(&Mesh::small().and(&service("s", spec)).and(rule));
+    let listener = served.listener("10.96.9.9_7000");
+    let proxy = &listener["filter_chains"][0]["filters"][0]["typed_config"];
+    assert_eq!(proxy["idle_timeout"], "90s");
+}
+
+#[test]
 fn connections_to_unknown_places_pass_through() {
     let served = served(&Mesh::small());
     let listener = served.listener("virtualOutbound");

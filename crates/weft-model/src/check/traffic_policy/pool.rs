@@ -47,7 +47,6 @@ fn tcp(pool: &TcpPool, findings: &mut Findings) {
         findings.given("interval", interval.as_ref(), |span, f| values::duration(*span, f));
     });
     findings.not_honoured("maxConnectionDuration", max_connection_duration.is_some());
-    findings.not_honoured("idleTimeout", idle_timeout.is_some());
 }
 
 fn http(pool: &HttpPool, findings: &mut Findings) {
