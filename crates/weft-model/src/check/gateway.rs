@@ -84,8 +84,7 @@ fn plain(tls: &Tls) -> bool {
 fn host(name: &str, findings: &mut Findings) {
     let (namespace, host) = name.split_once('/').map_or((None, name), |(n, h)| (Some(n), h));
     if let Some(namespace) = namespace {
-        // `~` offers the host to nobody, which Istio lets pass.
-        let known = matches!(namespace, "*" | "." | "~");
+        let known = matches!(namespace, "*" | ".");
         if !known && !values::is_label(namespace) {
             findings.error(format!("{namespace:?} is no namespace"), "write `./`, `*/` or NAME/");
         }
