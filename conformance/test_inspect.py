@@ -1,7 +1,13 @@
 """Commands that look into a running mesh: what proxies have, what they run with, what containers say."""
 
+import fcntl
 import json
+import os
+import pty
 import re
+import struct
+import subprocess
+import termios
 
 PAYMENT = ("-n", "payments", "deploy/payment-service-v1")
 
@@ -61,11 +67,70 @@ def test_a_program_runs_in_a_pod_and_its_exit_code_comes_back(mesh):
     assert echoed.stdout == "to and fro"
 
 
+def test_a_namespace_may_stand_behind_the_name(mesh):
+    (pod,) = mesh.get("pods", "-n", "checkout", "-l", "app=sleep")["items"]
+    name = pod["metadata"]["name"]
+    for target in (f"{name}.checkout", f"pod/{name}.checkout", "deploy/sleep.checkout"):
+        assert mesh.weft("exec", target, after=("hostname",)).stdout.strip() == name
+
+
+def test_much_input_arrives_whole_and_error_output_stands_apart(mesh):
+    much = "0123456789abcdef" * 100_000
+    echoed = mesh.weft("exec", "-i", "deploy/sleep.checkout", stdin=much, after=("sh", "-c", "cat; echo told >&2"))
+    assert echoed.stdout == much and echoed.stderr == "told\n"
+
+
+def test_the_mesh_s_own_binary_runs_in_every_container(mesh):
+    for container in ("sleep", "istio-proxy"):
+        told = mesh.weft("exec", "-c", container, "deploy/sleep.checkout", after=("weft", "version")).stdout
+        assert told.startswith("weft "), told
+
+
+def test_a_program_gets_a_terminal_of_our_size(mesh):
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 91, 0, 0))
+    # The size is told after the start, as by kubectl.
+    script = "until stty size | grep -v '^0 0'; do :; done; test -t 1 && exit 4"
+    command = [mesh.bin / "weft", "exec", "-it", "deploy/sleep.checkout", "--state-dir", mesh.state]
+    running = subprocess.Popen(
+        [*mesh.as_user(), *map(str, command), "--", "sh", "-c", script],
+        stdin=its, stdout=subprocess.PIPE, env=mesh.environment(),
+    )
+    before = termios.tcgetattr(ours)
+    out, _ = running.communicate(timeout=30)
+    assert out.decode().strip() == "33 91" and running.returncode == 4
+    assert termios.tcgetattr(ours) == before, "the terminal is as it was"
+    os.close(ours)
+    os.close(its)
+
+
+def test_who_stops_reading_ends_the_program_without_an_error(mesh):
+    running = mesh.popen(mesh.bin / "weft", "exec", "deploy/sleep.checkout", "--state-dir", mesh.state, "--", "yes")
+    assert running.stdout.readline() == "y\n"
+    running.stdout.close()
+    assert running.wait(timeout=20) == 141 and running.stderr.read() == ""
+
+
 def test_logs_of_a_container_are_printed(mesh):
     text = mesh.weft("logs", "-n", "payments", "deploy/payment-service-v1", "-c", "istio-proxy").stdout
     assert "certificate issued" in text
     last = mesh.weft("logs", "-n", "payments", "deploy/payment-service-v1", "-c", "istio-proxy", "--tail", "1").stdout
     assert len(last.splitlines()) == 1
+
+
+def test_a_followed_log_goes_on_until_we_leave(mesh):
+    running = mesh.popen(
+        mesh.bin / "weft", "logs", "-f", "-c", "istio-proxy", "deploy/sleep.checkout", "--state-dir", mesh.state,
+    )
+    assert running.stdout.readline()
+    assert running.poll() is None
+    running.terminate()
+    running.wait(timeout=20)
+
+
+def test_an_earlier_run_that_never_was_has_no_log(mesh):
+    done = mesh.weft("logs", "--previous", "deploy/sleep.checkout", check=False)
+    assert done.returncode == 1 and "no previous run" in done.stderr, done
 
 
 def test_a_name_that_does_not_exist_is_answered_with_a_near_one(mesh):

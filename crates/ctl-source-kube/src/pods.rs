@@ -1,16 +1,25 @@
 //! What pods offer beside their object: a program that runs in them, and their logs.
 //!
 //! In: which pod, what to run. Out: bytes to where the caller says, and the program's exit code.
-//! Holds: all output is passed on before the exit code is told.
+//! Holds: all output is passed on before the exit code is told; who stops reading it ends the program, without an error.
+
+use std::io::ErrorKind;
 
 use ctl_source::SourceError;
+use futures::SinkExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{AttachParams, LogParams};
+use kube::api::{AttachParams, AttachedProcess, LogParams, TerminalSize};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
 
 use crate::KubeSource;
 use crate::error::translate;
+
+/// Bytes that are on their way at once in each direction.
+const CHUNK: usize = 16 * 1024;
+/// The exit code of a program that nobody reads from: that of SIGPIPE, as in a shell.
+const NOBODY_READS: i32 = 128 + 13;
 
 /// A program to run in a container.
 #[derive(Debug, Clone)]
@@ -23,8 +32,8 @@ pub struct Exec {
     pub container: Option<String>,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// It gets a terminal; then what it says on its error stream comes with its output.
-    pub tty: bool,
+    /// It gets a terminal of these columns and rows; then what it says on its error stream comes with its output.
+    pub terminal: Option<watch::Receiver<(u16, u16)>>,
 }
 
 /// Which log lines.
@@ -60,15 +69,15 @@ impl KubeSource {
             container: exec.container.clone(),
             stdin: input.is_some(),
             stdout: true,
-            stderr: !exec.tty,
-            tty: exec.tty,
-            ..AttachParams::default()
+            stderr: exec.terminal.is_none(),
+            tty: exec.terminal.is_some(),
+            max_stdin_buf_size: Some(CHUNK),
+            max_stdout_buf_size: Some(CHUNK),
+            max_stderr_buf_size: Some(CHUNK),
         };
         let pods: Api<Pod> = Api::namespaced(self.client(), &exec.namespace);
         let mut process = pods.exec(&exec.pod, &exec.command, &params).await.map_err(translate)?;
-        let lost = |error: std::io::Error| {
-            SourceError::Unavailable(format!("the connection broke: {error}"))
-        };
+        let resize = resize(&mut process, exec.terminal.clone());
         let status = process.take_status();
         let (into, from, wrong) = (process.stdin(), process.stdout(), process.stderr());
         let feed = async {
@@ -78,17 +87,20 @@ impl KubeSource {
                 into.shutdown().await.ok();
             }
         };
-        let read = async {
-            tokio::try_join!(pass(from, output), pass(wrong, errors)).map(drop).map_err(lost)
+        let read = async { tokio::try_join!(pass(from, output), pass(wrong, errors)) };
+        let give = async {
+            tokio::join!(feed, resize);
+            // The end of its output is the end of the program.
+            std::future::pending::<std::convert::Infallible>().await
         };
-        let mut feed = std::pin::pin!(feed);
-        let mut read = std::pin::pin!(read);
-        let mut fed = false;
-        loop {
-            tokio::select! {
-                done = &mut read => { done?; break; }
-                () = &mut feed, if !fed => fed = true,
-            }
+        let done = tokio::select! {
+            done = read => done,
+            never = give => match never {},
+        };
+        match done {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(NOBODY_READS),
+            Err(error) => return Err(lost(&error)),
         }
         let status = match status {
             Some(status) => status.await,
@@ -127,8 +139,34 @@ impl KubeSource {
         let pods: Api<Pod> = Api::namespaced(self.client(), &logs.namespace);
         let lines = pods.log_stream(&logs.pod, &params).await.map_err(translate)?;
         use tokio_util::compat::FuturesAsyncReadCompatExt as _;
-        let passed = pass(Some(Box::pin(lines.compat())), output).await;
-        passed.map_err(|error| SourceError::Unavailable(format!("the connection broke: {error}")))
+        match pass(Some(Box::pin(lines.compat())), output).await {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(lost(&error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn lost(error: &std::io::Error) -> SourceError {
+    SourceError::Unavailable(format!("the connection broke: {error}"))
+}
+
+/// Tells the program's terminal its size, now and after every change.
+fn resize(
+    process: &mut AttachedProcess,
+    sizes: Option<watch::Receiver<(u16, u16)>>,
+) -> impl Future<Output = ()> + use<> {
+    let told = process.terminal_size();
+    async move {
+        let (Some(mut sizes), Some(mut told)) = (sizes, told) else { return };
+        loop {
+            let (width, height) = *sizes.borrow_and_update();
+            // A program that ended has no terminal; without a sender there are no more changes.
+            if told.send(TerminalSize { width, height }).await.is_err()
+                || sizes.changed().await.is_err()
+            {
+                return;
+            }
+        }
     }
 }
 
@@ -139,7 +177,7 @@ async fn pass(
 ) -> std::io::Result<()> {
     use tokio::io::AsyncReadExt as _;
     let Some(mut from) = from else { return Ok(()) };
-    let mut piece = vec![0; 16 * 1024];
+    let mut piece = vec![0; CHUNK];
     loop {
         let length = from.read(&mut piece).await?;
         let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else {

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use ctl_source_kube::{Exec, Logs};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use rustix::termios::tcgetwinsize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::state::Place;
@@ -62,9 +65,9 @@ pub(crate) async fn exec(options: ExecOptions) -> Result<ExitCode, Failure> {
         pod: meta(&pod, "name").to_owned(),
         container: options.container,
         command: options.command,
-        tty: options.tty,
+        terminal: if options.tty { Some(sizes()?) } else { None },
     };
-    let terminal = options.tty && std::io::stdin().is_terminal();
+    let terminal = options.tty && options.stdin && std::io::stdin().is_terminal();
     let raw = if terminal { RawTerminal::begin() } else { None };
     let input = options.stdin.then(tokio::io::stdin);
     let ended = source.exec(&exec, input, &mut tokio::io::stdout(), &mut tokio::io::stderr()).await;
@@ -86,6 +89,21 @@ pub(crate) async fn logs(options: LogsOptions) -> Result<ExitCode, Failure> {
     };
     source.logs(&logs, &mut tokio::io::stdout()).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Columns and rows of our terminal, now and after every change; 0 when there is none.
+fn sizes() -> Result<watch::Receiver<(u16, u16)>, Failure> {
+    let mut changed = signal(SignalKind::window_change())
+        .map_err(|error| Failure::new(format!("cannot watch the terminal's size: {error}")))?;
+    let now = || tcgetwinsize(std::io::stdin()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
+    let (sender, receiver) = watch::channel(now());
+    // Ends with us: a command has one program.
+    tokio::spawn(async move {
+        while changed.recv().await.is_some() {
+            sender.send_replace(now());
+        }
+    });
+    Ok(receiver)
 }
 
 /// The terminal hands every key on while this lives.

@@ -118,7 +118,7 @@ async fn dump(source: &KubeSource, pod: &Object) -> Result<Value, Failure> {
         pod: name.to_owned(),
         container: Some("istio-proxy".to_owned()),
         command: ["weft", "image", "curl", "-sS", url].map(str::to_owned).into(),
-        tty: false,
+        terminal: None,
     };
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let code = source.exec(&exec, None::<tokio::io::Empty>, &mut output, &mut errors).await?;

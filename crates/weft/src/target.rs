@@ -51,18 +51,14 @@ impl Target {
         let pods = list(source, "", "Pod").await?;
         let (kind, name) = self.pod.split_once('/').unwrap_or(("pod", &self.pod));
         match kind {
-            "pod" | "pods" | "po" => self.by_name(name, pods),
+            "pod" | "pods" | "po" => self.named("pod", name, &pods).map(Object::clone),
             "deploy" | "deployment" | "deployments" => {
-                let namespace = self.namespace.as_deref().unwrap_or("default");
                 let deployments = list(source, "apps", "Deployment").await?;
-                let found = deployments.iter().find(|deployment| {
-                    meta(deployment, "name") == name && meta(deployment, "namespace") == namespace
-                });
-                let missing = || missing("Deployment", name, namespace, &deployments);
-                let deployment = found.ok_or_else(missing)?;
+                let deployment = self.named("Deployment", name, &deployments)?;
                 let mut own: Vec<Object> =
                     pods.into_iter().filter(|pod| ready::selects(deployment, pod)).collect();
                 own.sort_by_key(|pod| !ready::ready(pod));
+                let (name, namespace) = (meta(deployment, "name"), meta(deployment, "namespace"));
                 let none = || Failure::new(format!("deployment {namespace}/{name} has no pod"));
                 own.into_iter().next().ok_or_else(none)
             }
@@ -71,19 +67,19 @@ impl Target {
         }
     }
 
-    fn by_name(&self, name: &str, pods: Vec<Object>) -> Result<Object, Failure> {
+    /// The object of this name; without `-n`, what stands behind the last dot may be its namespace.
+    fn named<'a>(&self, kind: &str, name: &str, all: &'a [Object]) -> Result<&'a Object, Failure> {
         let namespace = self.namespace.as_deref().unwrap_or("default");
-        let is = |pod: &Object, name: &str, namespace: &str| {
-            meta(pod, "name") == name && meta(pod, "namespace") == namespace
+        let is = |object: &Object, name: &str, namespace: &str| {
+            meta(object, "name") == name && meta(object, "namespace") == namespace
         };
         let dotted = name.rsplit_once('.').filter(|_| self.namespace.is_none());
-        let found = pods.iter().position(|pod| {
-            is(pod, name, namespace) || dotted.is_some_and(|(name, space)| is(pod, name, space))
+        let found = all.iter().find(|object| {
+            is(object, name, namespace)
+                || dotted.is_some_and(|(name, space)| is(object, name, space))
         });
-        match found {
-            Some(at) => Ok(Object::clone(&pods[at])),
-            None => Err(missing("pod", name, namespace, &pods)),
-        }
+        let (name, namespace) = dotted.unwrap_or((name, namespace));
+        found.ok_or_else(|| missing(kind, name, namespace, all))
     }
 }
 
@@ -97,5 +93,28 @@ fn missing(kind: &str, name: &str, namespace: &str, all: &[Object]) -> Failure {
             meta(object, "namespace")
         )),
         None => failure.hint("kubectl get pods -A lists all"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_namespace_may_stand_behind_the_name_of_pods_and_deployments_alike() {
+        let object = |name: &str, namespace: &str| {
+            Object::new(json!({"metadata": {"name": name, "namespace": namespace}}))
+        };
+        let all = [object("web", "shop"), object("a.b", "default")];
+        let found = |namespace: Option<&str>, name: &str| {
+            let target = Target { pod: name.to_owned(), namespace: namespace.map(str::to_owned) };
+            target.named("pod", name, &all).map(|object| meta(object, "name").to_owned())
+        };
+        assert_eq!(found(None, "web.shop").unwrap(), "web");
+        assert_eq!(found(Some("shop"), "web").unwrap(), "web");
+        assert_eq!(found(None, "a.b").unwrap(), "a.b");
+        let told = found(None, "web.store").unwrap_err().to_string();
+        assert_eq!(told, "there is no pod web in namespace store");
     }
 }
