@@ -147,8 +147,6 @@ pub struct ClientCertDetails {
     pub subject: bool,
     /// `Cert`, the client's certificate.
     pub cert: bool,
-    /// `Chain`, all that the client showed.
-    pub chain: bool,
     /// `DNS` names.
     pub dns: bool,
     /// `URI` names.

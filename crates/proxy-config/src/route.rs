@@ -155,7 +155,7 @@ pub struct Forward {
     pub clusters: Vec<WeightedCluster>,
     /// From the whole request read to the whole response sent; `None` has no bound.
     pub timeout: Option<Duration>,
-    /// Between bytes; `None` takes the connection manager's.
+    /// Between bytes; `None` takes the connection manager's, zero is no bound.
     pub idle_timeout: Option<Duration>,
     /// Largest timeout that a gRPC client may ask for; `None` ignores `grpc-timeout`.
     pub max_grpc_timeout: Option<Duration>,

@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use proxy_balance::OutlierVerdict;
@@ -20,6 +21,7 @@ use smallvec::SmallVec;
 use weft_rt::Backoff;
 
 use crate::decide::{self, Forward};
+use crate::patience::Over;
 use crate::peers::{METADATA, METADATA_ID};
 use crate::plan::Cluster;
 use crate::pump::{self, Broken, grpc_status};
@@ -46,6 +48,13 @@ pub(crate) enum Failure {
     Reset(h2::Reason),
     Protocol,
     Timeout,
+    /// Nothing moved for too long.
+    Silent {
+        /// The whole request had arrived.
+        arrived: bool,
+    },
+    /// The request did not arrive in time.
+    Late,
 }
 
 impl Failure {
@@ -58,6 +67,8 @@ impl Failure {
             Self::Reset(_) => Reply::upstream_reset(),
             Self::Protocol => Reply::upstream_protocol(),
             Self::Timeout => Reply::timeout(),
+            Self::Silent { arrived } => Reply::silent(arrived),
+            Self::Late => Reply::late(),
         }
     }
 
@@ -69,7 +80,9 @@ impl Failure {
     const fn retriable(self, on: RetryOn) -> bool {
         let any = on.any_5xx || on.reset;
         match self {
-            Self::Client | Self::NoEndpoint | Self::Overflow => false,
+            Self::Client | Self::NoEndpoint | Self::Overflow | Self::Silent { .. } | Self::Late => {
+                false
+            }
             Self::Connect => any || on.connect_failure || on.gateway_error,
             Self::Ended { .. } | Self::Protocol => any || on.gateway_error,
             Self::Reset(h2::Reason::REFUSED_STREAM) => any || on.refused_stream,
@@ -117,7 +130,7 @@ impl<'a> Tries<'a> {
         client: &mut Client<'_>,
     ) -> Result<Answered, Failure> {
         let clock = run.worker.shared.clock.clone();
-        let deadline = self.route.timeout().map(|limit| clock.now() + limit);
+        let deadline = self.route.timeout(head).map(|limit| clock.now() + limit);
         let limits = self.cluster.limits;
         let load = Arc::clone(&self.cluster.load);
         let slot = Slot::take(&load.requests, limits.max_requests).ok_or(Failure::Overflow)?;
@@ -172,7 +185,13 @@ impl<'a> Tries<'a> {
         let (Some(outlier), Some(host)) = (&self.cluster.config.outlier, run.host) else { return };
         let verdict = match result {
             Ok((_, head)) => OutlierVerdict::Status(head.status),
-            Err(Failure::Client | Failure::NoEndpoint | Failure::Overflow) => return,
+            Err(
+                Failure::Client
+                | Failure::NoEndpoint
+                | Failure::Overflow
+                | Failure::Silent { .. }
+                | Failure::Late,
+            ) => return,
             Err(failure) if failure.is_stale() => return,
             Err(Failure::Timeout) => OutlierVerdict::Status(504),
             Err(_) => OutlierVerdict::LocalOrigin,
@@ -220,6 +239,9 @@ impl<'a> Tries<'a> {
             return Err(Failure::Connect);
         }
         run.active = picked.active;
+        if let Some(name) = picked.hostname.filter(|_| self.route.takes_endpoint_name()) {
+            head.authority = name.as_ref().to_owned();
+        }
         let target = &picked.target;
         run.host = Some(target.address);
         run.upstream_tls = target.tls.is_some();
@@ -240,8 +262,24 @@ impl<'a> Tries<'a> {
         run.server_principal = server.peer().map(Arc::clone);
         let stale = server.reused();
         loop {
-            let next =
-                poll_fn(|cx| pump::poll_head(client, &mut server, &mut run.upload, cx)).await;
+            let (upload, patience) = (&mut run.upload, &mut run.patience);
+            let next = poll_fn(|cx| match pump::poll_head(client, &mut server, upload, cx) {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                Poll::Pending => match patience.over(upload.moved(), upload.complete(), cx) {
+                    None => Poll::Pending,
+                    Some(Over::Late) => Poll::Ready(Err(Failure::Late)),
+                    Some(Over::Silent) => {
+                        Poll::Ready(Err(Failure::Silent { arrived: upload.complete() }))
+                    }
+                },
+            });
+            let next = match next.await {
+                Ok(next) => next,
+                Err(over) => {
+                    server.abort();
+                    return Err(over);
+                }
+            };
             match next {
                 Ok(response) if response.status < 200 && response.status != 101 => {
                     client.send_informational(&response);

@@ -66,7 +66,7 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
     let own = living.identity.current();
     plan.principal = own.and_then(|own| own.spiffe_id().map(|id| id.to_string().into_boxed_str()));
     for (name, routes) in &config.routes {
-        plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes, &mut problems));
+        plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes));
     }
     for (name, cluster) in &config.clusters {
         let compiled =
@@ -88,17 +88,10 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
     (plan, problems)
 }
 
-fn table(
-    last: Option<&Arc<Routes>>,
-    config: &Arc<proxy_config::RouteConfig>,
-    problems: &mut Vec<String>,
-) -> Arc<Routes> {
+fn table(last: Option<&Arc<Routes>>, config: &Arc<proxy_config::RouteConfig>) -> Arc<Routes> {
     match last {
         Some(old) if Arc::ptr_eq(old.config(), config) => Arc::clone(old),
-        _ => {
-            unserved::in_routes(config, problems);
-            Arc::new(Routes::compile(Arc::clone(config)))
-        }
+        _ => Arc::new(Routes::compile(Arc::clone(config))),
     }
 }
 
@@ -149,7 +142,7 @@ fn compile_chain(
             NetworkFilter::Http(manager) => {
                 unserved::in_manager(manager, problems);
                 let inline = match &manager.routes {
-                    RouteSource::Inline(routes) => Some(table(None, routes, problems)),
+                    RouteSource::Inline(routes) => Some(table(None, routes)),
                     RouteSource::Named(_) => None,
                 };
                 Action::Http(HttpAction { manager: Arc::clone(manager), rbac, inline })

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
+use proxy_config::http::Codec;
 use proxy_http::{BoxIo, Wire};
 use proxy_listen::sniff::Ask;
 use proxy_listen::{Hello, Peer, Prefixed, Sniffed, accept_tls, sniff};
@@ -195,6 +196,7 @@ async fn look(
             facts.transport = Transport::Tls;
             facts.hello = hello;
         }
+        Ok(Sniffed::Http10) => facts.saw("http/1.0"),
         Ok(Sniffed::Http1) => facts.saw("http/1.1"),
         Ok(Sniffed::Http2) => facts.saw("h2c"),
         Ok(Sniffed::Other) => {}
@@ -218,7 +220,8 @@ async fn secure(
     };
     let io = if first.is_empty() { io } else { Box::new(Prefixed::new(first, io)) };
     let config = tls.for_client(&facts.hello.alpn);
-    let accepted = worker.shared.clock.timeout(HANDSHAKE, accept_tls(io, config)).await;
+    let limit = bound.chain.config.handshake_timeout.unwrap_or(HANDSHAKE);
+    let accepted = worker.shared.clock.timeout(limit, accept_tls(io, config)).await;
     match accepted {
         Ok(Ok(secured)) => {
             facts.transport = Transport::Tls;
@@ -240,7 +243,7 @@ async fn dispatch(worker: Rc<Worker>, bound: Bound, facts: Facts, wire: Wire, wa
             let action = Arc::clone(action);
             tcp::serve(worker, bound, action, facts, wire).await;
         }
-        Action::Http(_) => match speaks_h2(&facts, wire).await {
+        Action::Http(http) => match speaks_h2(&facts, http.manager.codec, wire).await {
             Some((true, wire)) => {
                 Box::pin(http2::serve(worker, bound, facts, wire, watch)).await;
             }
@@ -253,7 +256,12 @@ async fn dispatch(worker: Rc<Worker>, bound: Bound, facts: Facts, wire: Wire, wa
 }
 
 /// Tells HTTP/2 from HTTP/1 where neither ALPN nor the listener has done so.
-async fn speaks_h2(facts: &Facts, wire: Wire) -> Option<(bool, Wire)> {
+async fn speaks_h2(facts: &Facts, codec: Codec, wire: Wire) -> Option<(bool, Wire)> {
+    match codec {
+        Codec::Auto => {}
+        Codec::Http1 => return Some((false, wire)),
+        Codec::Http2 => return Some((true, wire)),
+    }
     match facts.sniffed {
         Some("h2" | "h2c") => return Some((true, wire)),
         Some(_) => return Some((false, wire)),

@@ -71,8 +71,25 @@ impl<'a> Forward<'a> {
         self.action.retry.as_deref().or(self.found.host.retry.as_deref())
     }
 
-    pub(crate) const fn timeout(&self) -> Option<Duration> {
-        self.action.timeout
+    /// Bound of the answer. A gRPC client may ask for its own, up to what the route allows.
+    pub(crate) fn timeout(&self, head: &RequestHead) -> Option<Duration> {
+        let content_type = head.fields.get("content-type").unwrap_or_default();
+        let Some(most) = self.action.max_grpc_timeout else { return self.action.timeout };
+        if !content_type.starts_with(b"application/grpc") {
+            return self.action.timeout;
+        }
+        let asked = head.fields.text("grpc-timeout").and_then(grpc_timeout);
+        match (asked.filter(|asked| !asked.is_zero()), most.is_zero()) {
+            (None, true) => None,
+            (None, false) => Some(most),
+            (Some(asked), true) => Some(asked),
+            (Some(asked), false) => Some(asked.min(most)),
+        }
+    }
+
+    /// The host becomes the endpoint's name.
+    pub(crate) const fn takes_endpoint_name(&self) -> bool {
+        matches!(self.action.host_rewrite, Some(HostRewrite::Auto))
     }
 
     pub(crate) const fn attempt_count(&self) -> bool {
@@ -84,6 +101,24 @@ impl<'a> Forward<'a> {
         let Found { host, route } = self.found;
         [&self.target.headers, &route.headers, &host.headers, &self.config.headers]
     }
+}
+
+/// `5S`, `100m` and so on.
+fn grpc_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let n: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(n * 3600),
+        "M" => Duration::from_secs(n * 60),
+        "S" => Duration::from_secs(n),
+        "m" => Duration::from_millis(n),
+        "u" => Duration::from_micros(n),
+        "n" => Duration::from_nanos(n),
+        _ => return None,
+    })
 }
 
 /// What the routes say.
@@ -232,9 +267,10 @@ pub(crate) fn key(
     forward: &Forward<'_>,
     facts: &Facts,
     head: &RequestHead,
+    client: std::net::IpAddr,
 ) -> proxy_balance::Key {
     let fresh = || worker.rng.borrow_mut().next_u64();
-    proxy_balance::key(&forward.action.hash, &Head(head, facts), facts.remote.ip(), fresh)
+    proxy_balance::key(&forward.action.hash, &Head(head, facts), client, fresh)
 }
 
 /// The route's operations on the answer.
@@ -278,8 +314,7 @@ pub(crate) fn client_cert(http: &HttpAction, bound: &Bound, facts: &Facts, head:
     let adds = matches!(mode, ClientCert::AppendForward | ClientCert::SanitizeSet);
     if let (true, Some(peer)) = (adds, &facts.peer) {
         let own = bound.plan.principal.as_deref().unwrap_or_default();
-        let uri = peer.uris.first().map_or("", String::as_str);
-        let ours = crate::forwarded::client_cert(own, &peer.hash, uri);
+        let ours = crate::forwarded::client_cert(own, peer, http.manager.client_cert_details);
         let value = given.map_or(ours.clone(), |given| format!("{given},{ours}"));
         head.fields.set(XFCC, value.as_bytes());
     }
@@ -306,6 +341,8 @@ pub(crate) struct Picked {
     pub(crate) target: Target,
     pub(crate) usable: bool,
     pub(crate) active: Option<Slot>,
+    /// The endpoint's name, when it has one.
+    pub(crate) hostname: Option<Arc<str>>,
 }
 
 /// No bound; long enough, and safe to add to now.
@@ -342,12 +379,14 @@ pub(crate) fn pick(
     if cluster.original_destination {
         let (tls, usable) = target_tls(&cluster.default_tls);
         let target = Target { address: facts.local, protocol, tls, dial };
-        return Some(Picked { target, usable, active: None });
+        return Some(Picked { target, usable, active: None, hostname: None });
     }
     let host = choose(worker, cluster, wish)?;
     let (tls, usable) = target_tls(&host.tls);
     let target = Target { address: host.endpoint.address, protocol, tls, dial };
-    Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX) })
+    let name = &host.endpoint.hostname;
+    let hostname = (!name.is_empty()).then(|| Arc::clone(name));
+    Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX), hostname })
 }
 
 fn dial(cluster: &Cluster) -> Dial {

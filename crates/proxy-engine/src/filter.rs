@@ -3,6 +3,8 @@
 //! In: a request that has found its route. Out: go on, or an answer.
 //! Holds: a rule that cannot be decided does not match; an injected delay is the only thing that waits.
 
+use std::net::IpAddr;
+
 use proxy_config::ConnectionFacts;
 use proxy_config::http::{Abort, Fault, HttpFilter};
 use proxy_config::rbac::Rbac;
@@ -50,7 +52,7 @@ pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(),
 pub(crate) async fn apply(
     worker: &Worker,
     http: &HttpAction,
-    facts: &Facts,
+    (facts, client): (&Facts, IpAddr),
     head: &RequestHead,
     found: Option<Found<'_>>,
 ) -> Result<Extra, Box<Reply>> {
@@ -60,7 +62,7 @@ pub(crate) async fn apply(
         match filter {
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
-                enforce(rules, facts, Some(head))?;
+                enforce(rules, (facts, client), Some(head))?;
             }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
@@ -93,10 +95,14 @@ fn preflight(fields: Extra) -> Reply {
     reply
 }
 
-fn enforce(rules: &Rbac, facts: &Facts, head: Option<&RequestHead>) -> Result<(), Box<Reply>> {
+fn enforce(
+    rules: &Rbac,
+    (facts, client): (&Facts, IpAddr),
+    head: Option<&RequestHead>,
+) -> Result<(), Box<Reply>> {
     let request = head.map(|head| Head(head, facts));
     let asked = rbac::Facts {
-        connection: connection(facts),
+        connection: connection(facts, client),
         request: request.as_ref().map(|head| head as _),
         claims: None,
     };
@@ -110,10 +116,10 @@ fn enforce(rules: &Rbac, facts: &Facts, head: Option<&RequestHead>) -> Result<()
     }
 }
 
-fn connection(facts: &Facts) -> ConnectionFacts<'_> {
+fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
     ConnectionFacts {
         direct_remote: facts.remote.ip(),
-        remote: facts.remote.ip(),
+        remote: client,
         destination: facts.local,
         server_name: facts.hello.sni.as_deref(),
         peer_names: facts.peer.as_ref().map_or(&[], |peer| &peer.uris),
@@ -122,7 +128,8 @@ fn connection(facts: &Facts) -> ConnectionFacts<'_> {
 }
 
 fn network(rules: &[std::sync::Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
-    rules.iter().try_for_each(|rules| enforce(rules, facts, None)).map_err(|reply| *reply)
+    let one = |rules: &std::sync::Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
+    rules.iter().try_for_each(one).map_err(|reply| *reply)
 }
 
 /// Decides on a connection that is not read as HTTP; the reply only says why not.

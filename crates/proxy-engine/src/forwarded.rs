@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use proxy_config::http::ServerHeader;
+use proxy_config::http::{ClientCertDetails, HttpManager, ServerHeader};
 use proxy_http::{RequestHead, ResponseHead};
+use proxy_listen::Peer;
 use weft_rt::Rng;
 
 /// How the listener treats forwarding fields.
@@ -23,6 +24,22 @@ pub(crate) struct Trust<'a> {
     pub(crate) request_id: bool,
     /// Keep an id that a stranger sent.
     pub(crate) keep_request_id: bool,
+    /// How many proxies in front of us are trusted.
+    pub(crate) trusted_hops: u32,
+}
+
+/// The client's address: the connection's other end, or what a proxy that is trusted says of it. At the edge
+/// `trusted_hops` proxies stand before us; inside the mesh the nearest proxy is trusted always.
+pub(crate) fn client(head: &RequestHead, manager: &HttpManager, remote: IpAddr) -> IpAddr {
+    let hops = match (manager.use_remote_address, manager.trusted_hops) {
+        (true, 0) => return remote,
+        (true, hops) => hops - 1,
+        (false, hops) => hops,
+    };
+    let chain = head.fields.joined("x-forwarded-for").unwrap_or_default();
+    let from_the_end = usize::try_from(hops).unwrap_or(usize::MAX);
+    let element = chain.rsplit(',').nth(from_the_end).map(str::trim);
+    element.and_then(|text| text.parse().ok()).unwrap_or(remote)
 }
 
 /// `x-forwarded-for`, `x-forwarded-proto` and `x-request-id`.
@@ -35,7 +52,9 @@ pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
         // Writing to a String cannot fail.
         write!(chain, "{}", trust.remote).ok();
         head.fields.set("x-forwarded-for", chain.as_bytes());
-        head.fields.set("x-forwarded-proto", trust.scheme.as_bytes());
+        if trust.trusted_hops == 0 || !head.fields.has("x-forwarded-proto") {
+            head.fields.set("x-forwarded-proto", trust.scheme.as_bytes());
+        }
         head.fields.remove_if(|name, _| is_internal(name));
     } else if !head.fields.has("x-forwarded-proto") {
         head.fields.append("x-forwarded-proto", trust.scheme.as_bytes());
@@ -64,6 +83,20 @@ fn is_internal(name: &str) -> bool {
             | "x-envoy-peer-metadata"
             | "x-envoy-peer-metadata-id"
     )
+}
+
+/// Percent signs for all that is not plain in a query.
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len() * 2), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte));
+            }
+            // Writing to a String cannot fail.
+            _ => drop(write!(out, "%{byte:02X}").ok()),
+        }
+        out
+    })
 }
 
 /// `server` and `x-envoy-upstream-service-time`.
@@ -100,8 +133,26 @@ fn uuid(rng: &mut Rng) -> [u8; 36] {
 }
 
 /// One element of `x-forwarded-client-cert`, as Envoy writes it.
-pub(crate) fn client_cert(by: &str, hash: &str, uri: &str) -> String {
-    format!("By={by};Hash={hash};Subject=\"\";URI={uri}")
+pub(crate) fn client_cert(by: &str, peer: &Peer, details: ClientCertDetails) -> String {
+    let mut text = format!("By={by};Hash={}", peer.hash);
+    let names = peer.names();
+    let mut add = |key: &str, value: &str| {
+        // Writing to a String cannot fail.
+        write!(text, ";{key}={value}").ok();
+    };
+    if details.cert {
+        add("Cert", &format!("\"{}\"", escaped(&names.pem)));
+    }
+    if details.subject {
+        add("Subject", &format!("\"{}\"", names.subject.replace('"', "\\\"")));
+    }
+    if details.uri {
+        peer.uris.iter().for_each(|uri| add("URI", uri));
+    }
+    if details.dns {
+        names.dns.iter().for_each(|name| add("DNS", name));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -119,6 +170,7 @@ mod tests {
             scheme: "http",
             request_id: true,
             keep_request_id: false,
+            trusted_hops: 0,
         };
         request(&mut head, trust, &mut Rng::seeded(1));
         assert_eq!(head.fields.text("x-forwarded-for"), Some("9.9.9.9,10.0.0.1"));

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 
 use proxy_http::h1::{Conn, Next};
-use proxy_http::{RequestHead, Wire};
+use proxy_http::{RequestHead, Version, Wire};
 use proxy_listen::Exchange;
 use weft_rt::DrainWatch;
 
@@ -25,6 +25,11 @@ pub(crate) async fn serve(
     watch: DrainWatch,
 ) {
     let mut conn = Conn::new(wire);
+    let mut old_allowed = true;
+    if let Action::Http(http) = &bound.chain.action {
+        conn.max_head = usize::try_from(http.manager.max_request_headers_kb).unwrap_or(60) * 1024;
+        old_allowed = http.manager.accept_http_10;
+    }
     let mut head = RequestHead::default();
     loop {
         let next = tokio::select! {
@@ -34,6 +39,10 @@ pub(crate) async fn serve(
             () = idle(&worker, &bound) => break,
         };
         match next {
+            Ok(Next::Request) if head.version == Version::Http10 && !old_allowed => {
+                refuse(&mut conn, &Reply::refused(426, "low_version")).await;
+                break;
+            }
             Ok(Next::Request) => {}
             Ok(Next::Refused(refused)) => {
                 refuse(&mut conn, &Reply::refused(refused.status, refused.why)).await;
@@ -50,13 +59,16 @@ pub(crate) async fn serve(
         }
         match request::serve(&worker, &bound, &facts, &mut head, &mut exchange).await {
             After::Keep if keeps(&exchange) && conn.incoming_done() => conn.wire.rest(),
-            After::Tunnel(server) => {
+            After::Tunnel(server, silence) => {
                 let wire = std::mem::replace(&mut conn.wire, crate::tcp::nowhere());
-                crate::tcp::join(&worker, wire, *server).await;
+                crate::tcp::join(&worker, wire, *server, silence).await;
                 return;
             }
             After::Keep => break,
-            After::Abort => return,
+            After::Abort => {
+                conn.wire.cut();
+                return;
+            }
         }
     }
     linger(&mut conn).await;

@@ -5,12 +5,13 @@
 use std::rc::Rc;
 
 use proxy_http::Wire;
-use proxy_listen::exchange::h2_handshake;
+use proxy_listen::exchange::{H2Limits, h2_handshake};
 use proxy_listen::{Exchange, Prefixed};
 use tokio::task::JoinSet;
 use weft_rt::DrainWatch;
 
 use crate::connection::{Bound, Facts};
+use crate::plan::Action;
 use crate::request::{self, After};
 use crate::worker::Worker;
 
@@ -24,7 +25,7 @@ pub(crate) async fn serve(
 ) {
     let (io, first) = wire.into_parts();
     let io = if first.is_empty() { io } else { Box::new(Prefixed::new(first, io)) };
-    let Ok(mut connection) = h2_handshake(io).await else { return };
+    let Ok(mut connection) = h2_handshake(io, limits(&bound)).await else { return };
     let facts = Rc::new(facts);
     let mut streams = JoinSet::new();
     let mut leaving = false;
@@ -52,6 +53,15 @@ pub(crate) async fn serve(
     streams.shutdown().await;
 }
 
+fn limits(bound: &Bound) -> H2Limits {
+    let mut limits = H2Limits::default();
+    if let Action::Http(http) = &bound.chain.action {
+        limits.head = http.manager.max_request_headers_kb.saturating_mul(1024);
+        limits.streams = http.manager.max_concurrent_streams.unwrap_or(limits.streams);
+    }
+    limits
+}
+
 type One = (Rc<Worker>, Bound, Rc<Facts>);
 
 async fn stream(
@@ -61,6 +71,6 @@ async fn stream(
 ) {
     match request::serve(&worker, &bound, &facts, &mut head, &mut exchange).await {
         After::Keep => {}
-        After::Abort | After::Tunnel(_) => exchange.abort(h2::Reason::INTERNAL_ERROR),
+        After::Abort | After::Tunnel(..) => exchange.abort(h2::Reason::INTERNAL_ERROR),
     }
 }

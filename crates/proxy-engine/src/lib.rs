@@ -18,6 +18,8 @@ mod forwarded;
 mod health;
 mod http1;
 mod http2;
+mod mirror;
+mod patience;
 mod peers;
 pub mod plan;
 mod pump;

@@ -11,6 +11,8 @@ use proxy_http::{Frame, ResponseHead, StreamError};
 use proxy_listen::Exchange as Client;
 use proxy_upstream::Exchange as Server;
 
+use crate::mirror::Copies;
+
 /// Most bytes of a request body that are kept for a repetition.
 pub(crate) const KEEP: usize = 64 * 1024;
 
@@ -32,6 +34,8 @@ pub(crate) struct Upload {
     done: bool,
     failed: bool,
     pub(crate) bytes: u64,
+    frames: u64,
+    pub(crate) copies: Copies,
 }
 
 impl Upload {
@@ -55,7 +59,14 @@ impl Upload {
         self.client_done
     }
 
+    /// Grows with whatever moves.
+    pub(crate) const fn moved(&self) -> u64 {
+        self.frames + self.sent as u64
+    }
+
     fn keep(&mut self, frame: &Frame) {
+        self.frames += 1;
+        self.copies.frame(frame);
         let size = match frame {
             Frame::Data(data) => data.len(),
             Frame::Trailers(_) => 256,
@@ -112,7 +123,10 @@ impl Upload {
                 match client.poll_frame(cx) {
                     Poll::Pending => return Ok(progressed),
                     Poll::Ready(Err(error)) => return Err(Broken::Client(error)),
-                    Poll::Ready(Ok(None)) => self.client_done = true,
+                    Poll::Ready(Ok(None)) => {
+                        self.client_done = true;
+                        self.copies.end();
+                    }
                     Poll::Ready(Ok(Some(frame))) => {
                         self.keep(&frame);
                         server.send_frame(frame);
@@ -209,6 +223,11 @@ impl Download {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Grows with whatever moves.
+    pub(crate) const fn moved(&self) -> u64 {
+        self.bytes + self.ended as u64
     }
 
     fn pass(&mut self, client: &mut Client<'_>, frame: Frame) {

@@ -55,6 +55,16 @@ impl Reply {
         Self::new(504, "upstream request timeout", Flag::UpstreamTimeout, "response_timeout")
     }
 
+    /// Nothing moved: the client is blamed while its request is not here, then the server.
+    pub(crate) const fn silent(arrived: bool) -> Self {
+        let status = if arrived { 504 } else { 408 };
+        Self::new(status, "stream timeout", Flag::StreamIdle, "stream_idle_timeout")
+    }
+
+    pub(crate) const fn late() -> Self {
+        Self::new(408, "request timeout", Flag::None, "request_overall_timeout")
+    }
+
     pub(crate) fn connect_failed(why: &str) -> Self {
         let start = "upstream connect error or disconnect/reset before headers. ";
         let body = format!(

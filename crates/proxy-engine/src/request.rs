@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use proxy_config::http::ServerHeader;
 use proxy_http::{BodyKind, RequestHead, ResponseHead};
@@ -22,6 +24,8 @@ use crate::connection::{Bound, Facts};
 use crate::decide::{self, Forward, Routed};
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
+use crate::mirror;
+use crate::patience::{Over, Patience};
 use crate::peers::{METADATA, METADATA_ID};
 use crate::plan::{Action, Cluster, HttpAction};
 use crate::pump::{Broken, Download, Upload, grpc_status};
@@ -34,13 +38,20 @@ pub(crate) enum After {
     Keep,
     /// It must end now, because the answer is not whole.
     Abort,
-    /// It became a tunnel to this server.
-    Tunnel(Box<Server>),
+    /// It became a tunnel to this server, which may be silent for so long.
+    Tunnel(Box<Server>, Option<Duration>),
+}
+
+/// How the bodies ended.
+enum Ended {
+    Moved(Result<(), Broken>),
+    Silent,
+    Late,
 }
 
 /// Serves one request.
 pub(crate) async fn serve(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     bound: &Bound,
     facts: &Facts,
     head: &mut RequestHead,
@@ -58,7 +69,7 @@ pub(crate) async fn serve(
 
 /// One request on its way, with what will be told of it.
 pub(crate) struct Run<'a> {
-    pub(crate) worker: &'a Worker,
+    pub(crate) worker: &'a Rc<Worker>,
     pub(crate) bound: &'a Bound,
     pub(crate) facts: &'a Facts,
     http: &'a HttpAction,
@@ -67,6 +78,9 @@ pub(crate) struct Run<'a> {
     head_bytes: u64,
     response_head_bytes: u64,
     is_grpc: bool,
+    /// The client, by `x-forwarded-for` where that is trusted.
+    client: IpAddr,
+    pub(crate) patience: Patience,
     peer: Option<Arc<Workload>>,
     wants_peer: bool,
     pub(crate) cluster: Option<Arc<Cluster>>,
@@ -90,7 +104,7 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(
-        worker: &'a Worker,
+        worker: &'a Rc<Worker>,
         bound: &'a Bound,
         facts: &'a Facts,
         http: &'a HttpAction,
@@ -109,6 +123,8 @@ impl<'a> Run<'a> {
                 + (head.path.len() + head.authority.len()) as u64,
             response_head_bytes: 0,
             is_grpc: content_type.starts_with(b"application/grpc"),
+            client: forwarded::client(head, &http.manager, facts.remote.ip()),
+            patience: Patience::default(),
             peer: None,
             wants_peer: false,
             cluster: None,
@@ -143,7 +159,8 @@ impl<'a> Run<'a> {
         let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
         self.route = found.map(|(found, _)| &found.route.name).filter(|name| !name.is_empty());
         let matched = found.map(|(found, _)| found);
-        match filter::apply(self.worker, self.http, self.facts, head, matched).await {
+        match filter::apply(self.worker, self.http, (self.facts, self.client), head, matched).await
+        {
             Ok(extra) => self.extra = extra,
             Err(reply) => return self.reply(client, &reply).await,
         }
@@ -159,6 +176,7 @@ impl<'a> Run<'a> {
             use_remote_address: self.http.manager.use_remote_address,
             request_id: self.http.manager.generate_request_id,
             keep_request_id: self.http.manager.preserve_external_request_id,
+            trusted_hops: self.http.manager.trusted_hops,
             remote: self.facts.remote.ip(),
             scheme: self.facts.scheme(),
         };
@@ -185,8 +203,18 @@ impl<'a> Run<'a> {
         };
         self.cluster = Some(Arc::clone(cluster));
         if cluster.table.is_some() {
-            self.key = decide::key(self.worker, &route, self.facts, head);
+            self.key = decide::key(self.worker, &route, self.facts, head, self.client);
         }
+        let manager = &self.http.manager;
+        let silence = route.action.idle_timeout.or(manager.stream_idle_timeout);
+        self.patience = Patience::new(silence, manager.request_timeout);
+        if head.expect_continue && !manager.proxy_100_continue {
+            head.fields.remove("expect");
+            client.send_informational(&ResponseHead::new(100));
+        }
+        let mirrors = (route.action.mirrors.as_slice(), route.timeout(head));
+        let plan = &self.bound.plan;
+        self.upload.copies = mirror::start(self.worker, plan, self.facts, head, mirrors);
         let tries = Tries::new(Arc::clone(cluster), route);
         match tries.run(self, head, client).await {
             Ok(answered) => self.answer(answered, client, &route, head).await,
@@ -219,7 +247,7 @@ impl<'a> Run<'a> {
         self.respond(&mut head, route, request);
         if head.status == 101 || (request.method == http::Method::CONNECT && head.status / 100 == 2)
         {
-            return self.upgrade(server, &head, client).await;
+            return self.upgrade(server, &head, client, route).await;
         }
         if client.send_head(&head).is_err() {
             self.flag = Flag::DownstreamClosed;
@@ -227,40 +255,47 @@ impl<'a> Run<'a> {
         }
         let result = {
             let (download, upload) = (&mut self.download, &mut self.upload);
-            let body = poll_fn(|cx| download.poll(client, &mut server, upload, cx));
+            let patience = &mut self.patience;
+            let body = poll_fn(|cx| match download.poll(client, &mut server, upload, cx) {
+                Poll::Ready(end) => Poll::Ready(Ended::Moved(end)),
+                Poll::Pending => {
+                    // The answer has begun, so that the request's arrival no longer matters.
+                    let over = patience.over(upload.moved() + download.moved(), true, cx);
+                    over.map_or(Poll::Pending, |_: Over| Poll::Ready(Ended::Silent))
+                }
+            });
             match deadline {
-                None => Some(body.await),
-                Some(at) => tokio::time::timeout_at(at.into(), body).await.ok(),
+                None => body.await,
+                Some(at) => tokio::time::timeout_at(at.into(), body).await.unwrap_or(Ended::Late),
             }
         };
         drop(slot);
         self.end(result, server, client)
     }
 
-    fn end(
-        &mut self,
-        result: Option<Result<(), Broken>>,
-        server: Server,
-        client: &mut Client<'_>,
-    ) -> After {
+    fn end(&mut self, result: Ended, server: Server, client: &mut Client<'_>) -> After {
         match result {
-            Some(Ok(())) => {
+            Ended::Moved(Ok(())) => {
                 server.finish();
                 if !self.upload.complete() {
                     client.close_after();
                 }
                 return After::Keep;
             }
-            Some(Err(Broken::Client(_))) => {
+            Ended::Moved(Err(Broken::Client(_))) => {
                 self.flag = Flag::DownstreamClosed;
                 self.details = Cow::Borrowed("downstream_remote_disconnect");
             }
-            Some(Err(Broken::Server(_))) => {
+            Ended::Moved(Err(Broken::Server(_))) => {
                 self.flag = Flag::UpstreamClosed;
                 self.details =
                     Cow::Borrowed("upstream_reset_after_response_started{connection_termination}");
             }
-            None => {
+            Ended::Silent => {
+                self.flag = Flag::StreamIdle;
+                self.details = Cow::Borrowed("stream_idle_timeout");
+            }
+            Ended::Late => {
                 self.flag = Flag::UpstreamTimeout;
                 self.details = Cow::Borrowed("response_timeout");
             }
@@ -275,12 +310,14 @@ impl<'a> Run<'a> {
         server: Server,
         head: &ResponseHead,
         client: &mut Client<'_>,
+        route: &Forward<'_>,
     ) -> After {
         let sent = client.send_head(head).is_ok();
         if !sent || poll_fn(|cx| client.poll_flush(cx)).await.is_err() {
             return After::Abort;
         }
-        After::Tunnel(Box::new(server))
+        let silence = route.action.idle_timeout.or(self.http.manager.stream_idle_timeout);
+        After::Tunnel(Box::new(server), silence.filter(|limit| !limit.is_zero()))
     }
 
     /// The answer's fields on the way to the client.
@@ -416,7 +453,12 @@ impl<'a> Run<'a> {
             upstream_cluster: self.cluster.as_deref().map(|c| c.name.as_ref()),
             upstream_local: self.local,
             downstream_local: Some(self.facts.local),
-            downstream_remote: Some(self.facts.remote),
+            downstream_remote: Some(if self.client == self.facts.remote.ip() {
+                self.facts.remote
+            } else {
+                // Its port is not known.
+                SocketAddr::new(self.client, 0)
+            }),
             sni: self.facts.hello.sni.as_deref(),
             route: self.route.map(AsRef::as_ref),
         }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use proxy_http::Wire;
@@ -16,6 +17,7 @@ use weft_telemetry::record::{Ends, LogFields, Reporter};
 use weft_telemetry::{Flag, TcpEvent, TcpRecord};
 
 use crate::connection::{Bound, Facts};
+use crate::patience::Patience;
 use crate::plan::{Cluster, TcpAction};
 use crate::worker::{Counted, Worker};
 use crate::{decide, filter};
@@ -113,18 +115,29 @@ async fn run(client: Wire, server: Wire, idle: Option<Duration>, told: &mut Told
         }
     };
     (told.received, told.sent) = tunnel.moved();
-    if let Err((End::Client, _)) = result {
-        told.flag = Flag::DownstreamClosed;
+    if let Err((end, _)) = &result {
+        told.flag = if *end == End::Client { Flag::DownstreamClosed } else { Flag::UpstreamClosed };
+        tunnel.cut();
     }
 }
 
 /// Joins a client's wire with the server's after an upgrade.
-pub(crate) async fn join(worker: &Worker, client: Wire, server: Server) {
+pub(crate) async fn join(worker: &Worker, client: Wire, server: Server, silence: Option<Duration>) {
     let _counted = Counted::one(&worker.shared.activity.requests);
     let Some((server, _live)) = server.into_wire() else { return };
     let mut tunnel = Tunnel::new(client, server);
-    // Either end may leave an upgraded connection at any time; there is nobody to tell.
-    poll_fn(|cx| tunnel.poll(cx)).await.ok();
+    let mut patience = Patience::new(silence, None);
+    let moving = poll_fn(|cx| match tunnel.poll(cx) {
+        Poll::Ready(end) => Poll::Ready(end.is_ok()),
+        Poll::Pending => {
+            let (up, down) = tunnel.moved();
+            patience.over(up + down, true, cx).map_or(Poll::Pending, |_| Poll::Ready(true))
+        }
+    });
+    // Either end may leave an upgraded connection at any time; there is nobody to tell but the other end.
+    if !moving.await {
+        tunnel.cut();
+    }
 }
 
 /// What is told of the connection.

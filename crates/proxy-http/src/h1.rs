@@ -30,6 +30,8 @@ pub enum Next {
 pub struct Conn {
     /// The bytes below.
     pub wire: Wire,
+    /// Largest request head, in bytes.
+    pub max_head: usize,
     decoder: Decoder,
     writes: Writes,
 }
@@ -47,7 +49,8 @@ impl Conn {
     /// A connection before its first message.
     #[must_use]
     pub const fn new(wire: Wire) -> Self {
-        Self { wire, decoder: Decoder::Done, writes: Writes::Nothing }
+        let max_head = parse::MAX_HEAD;
+        Self { wire, max_head, decoder: Decoder::Done, writes: Writes::Nothing }
     }
 
     /// Server: waits for the next request head.
@@ -61,7 +64,7 @@ impl Conn {
     ) -> Poll<Result<Next, StreamError>> {
         loop {
             if !self.wire.read.is_empty() {
-                match parse::request(&mut self.wire.read, head) {
+                match parse::request(&mut self.wire.read, head, self.max_head) {
                     Ok(true) => {
                         self.decoder = head.body.into();
                         return Poll::Ready(Ok(Next::Request));

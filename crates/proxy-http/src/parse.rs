@@ -30,11 +30,11 @@ const fn refuse(status: u16, why: &'static str) -> Refused {
     Refused { status, why }
 }
 
-/// Reads one request head from the front of `buf` into `head`; false when more bytes are needed.
+/// Reads one request head of at most `most` bytes from the front of `buf` into `head`; false when more are needed.
 ///
 /// # Errors
 /// The request must be refused.
-pub fn request(buf: &mut BytesMut, head: &mut RequestHead) -> Result<bool, Refused> {
+pub fn request(buf: &mut BytesMut, head: &mut RequestHead, most: usize) -> Result<bool, Refused> {
     skip_empty_lines(buf);
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
@@ -42,13 +42,9 @@ pub fn request(buf: &mut BytesMut, head: &mut RequestHead) -> Result<bool, Refus
         .parse_request_with_uninit_headers(&mut parsed, buf, &mut slots)
         .map_err(refusal)?;
     let httparse::Status::Complete(size) = status else {
-        return if buf.len() > MAX_HEAD {
-            Err(refuse(431, "headers_too_large"))
-        } else {
-            Ok(false)
-        };
+        return if buf.len() > most { Err(refuse(431, "headers_too_large")) } else { Ok(false) };
     };
-    if size > MAX_HEAD {
+    if size > most {
         return Err(refuse(431, "headers_too_large"));
     }
     head.clear();
@@ -297,7 +293,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<RequestHead, Refused> {
         let (mut buf, mut head) = (BytesMut::from(text), RequestHead::default());
-        assert!(request(&mut buf, &mut head)?, "incomplete: {text}");
+        assert!(request(&mut buf, &mut head, MAX_HEAD)?, "incomplete: {text}");
         Ok(head)
     }
 
@@ -363,7 +359,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
             let mut head = RequestHead::default();
-            let _ignored = request(&mut BytesMut::from(&bytes[..]), &mut head);
+            let _ignored = request(&mut BytesMut::from(&bytes[..]), &mut head, MAX_HEAD);
             let _ignored = response(&mut BytesMut::from(&bytes[..]), &Method::GET);
         }
     }

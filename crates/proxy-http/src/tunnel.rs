@@ -46,6 +46,12 @@ impl Tunnel {
         (self.client.received, self.server.received)
     }
 
+    /// Ends both wires with a break, not an orderly close.
+    pub fn cut(&self) {
+        self.client.wire.cut();
+        self.server.wire.cut();
+    }
+
     /// Moves what can be moved; ready when both directions have ended.
     ///
     /// # Errors

@@ -12,11 +12,90 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 /// Any two-way byte stream: plain socket, TLS, or a pipe in a test.
-pub trait Io: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+pub trait Io: AsyncRead + AsyncWrite + Unpin {
+    /// From now on dropping the stream is a break that the peer cannot take for an orderly end. A message whose end is
+    /// the end of its connection would else seem complete.
+    fn cut(&self);
+}
+
+impl Io for TcpStream {
+    fn cut(&self) {
+        // A socket that is gone already needs no reset.
+        SockRef::from(self).set_linger(Some(std::time::Duration::ZERO)).ok();
+    }
+}
+
+impl Io for tokio::io::Join<tokio::io::Empty, tokio::io::Sink> {
+    fn cut(&self) {}
+}
+
+impl Io for tokio::io::DuplexStream {
+    fn cut(&self) {}
+}
+
+/// Makes a wrapper around a stream one itself: reading, writing and [`Io::cut`] through the given expressions.
+#[macro_export]
+macro_rules! io_through {
+    ($outer:ty, |$this:ident| $inner:expr, $below:expr) => {
+        impl ::tokio::io::AsyncRead for $outer {
+            fn poll_read(
+                mut self: ::std::pin::Pin<&mut Self>,
+                cx: &mut ::std::task::Context<'_>,
+                buf: &mut ::tokio::io::ReadBuf<'_>,
+            ) -> ::std::task::Poll<::std::io::Result<()>> {
+                let $this = &mut *self;
+                ::std::pin::Pin::new(&mut $inner).poll_read(cx, buf)
+            }
+        }
+        impl ::tokio::io::AsyncWrite for $outer {
+            fn poll_write(
+                mut self: ::std::pin::Pin<&mut Self>,
+                cx: &mut ::std::task::Context<'_>,
+                buf: &[u8],
+            ) -> ::std::task::Poll<::std::io::Result<usize>> {
+                let $this = &mut *self;
+                ::std::pin::Pin::new(&mut $inner).poll_write(cx, buf)
+            }
+            fn poll_write_vectored(
+                mut self: ::std::pin::Pin<&mut Self>,
+                cx: &mut ::std::task::Context<'_>,
+                bufs: &[::std::io::IoSlice<'_>],
+            ) -> ::std::task::Poll<::std::io::Result<usize>> {
+                let $this = &mut *self;
+                ::std::pin::Pin::new(&mut $inner).poll_write_vectored(cx, bufs)
+            }
+            fn is_write_vectored(&self) -> bool {
+                let $this = self;
+                $inner.is_write_vectored()
+            }
+            fn poll_flush(
+                mut self: ::std::pin::Pin<&mut Self>,
+                cx: &mut ::std::task::Context<'_>,
+            ) -> ::std::task::Poll<::std::io::Result<()>> {
+                let $this = &mut *self;
+                ::std::pin::Pin::new(&mut $inner).poll_flush(cx)
+            }
+            fn poll_shutdown(
+                mut self: ::std::pin::Pin<&mut Self>,
+                cx: &mut ::std::task::Context<'_>,
+            ) -> ::std::task::Poll<::std::io::Result<()>> {
+                let $this = &mut *self;
+                ::std::pin::Pin::new(&mut $inner).poll_shutdown(cx)
+            }
+        }
+        impl $crate::wire::Io for $outer {
+            fn cut(&self) {
+                let $this = self;
+                $below.cut();
+            }
+        }
+    };
+}
 
 /// The one seam where the kind of stream is forgotten.
 pub type BoxIo = Box<dyn Io>;
@@ -81,6 +160,11 @@ impl Wire {
     #[must_use]
     pub fn into_parts(self) -> (BoxIo, BytesMut) {
         (self.io, self.read)
+    }
+
+    /// See [`Io::cut`].
+    pub fn cut(&self) {
+        self.io.cut();
     }
 
     /// Reads more. `Ok(false)` is the end of the stream.

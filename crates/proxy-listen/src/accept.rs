@@ -6,10 +6,14 @@
 use std::io;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proxy_http::BoxIo;
 use tokio_rustls::TlsAcceptor;
 use weft_identity::rustls::ServerConfig;
 use weft_identity::rustls::pki_types::CertificateDer;
+use x509_parser::objects::{oid_registry, oid2abbrev};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// A verified client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +22,45 @@ pub struct Peer {
     pub uris: Vec<String>,
     /// SHA-256 of its certificate, in hexadecimal.
     pub hash: String,
+    /// Its certificate.
+    pub certificate: CertificateDer<'static>,
+}
+
+/// More of what a client's certificate says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Its subject, the last part first, as RFC 2253 has it.
+    pub subject: String,
+    /// DNS names.
+    pub dns: Vec<String>,
+    /// The certificate as PEM.
+    pub pem: String,
 }
 
 impl Peer {
-    fn of(leaf: &CertificateDer<'_>) -> Self {
+    /// Reads more of the certificate; seldom asked for, so not kept.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let Ok((_, leaf)) = X509Certificate::from_der(&self.certificate) else {
+            return Names::default();
+        };
+        let parts = leaf.subject().iter_attributes().map(|part| {
+            let kind = oid2abbrev(part.attr_type(), oid_registry());
+            format!("{}={}", kind.unwrap_or("?"), part.as_str().unwrap_or("?"))
+        });
+        let mut parts: Vec<String> = parts.collect();
+        parts.reverse();
+        let dns = leaf.subject_alternative_name().ok().flatten().map_or_else(Vec::new, |names| {
+            let dns = names.value.general_names.iter().filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                _ => None,
+            });
+            dns.collect()
+        });
+        Names { subject: parts.join(","), dns, pem: pem(&self.certificate) }
+    }
+
+    fn of(leaf: &CertificateDer<'static>) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
         let hash = digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
             for digit in [byte >> 4, byte & 15] {
@@ -29,8 +68,15 @@ impl Peer {
             }
             text
         });
-        Self { uris: weft_identity::peer_uris(leaf), hash }
+        Self { uris: weft_identity::peer_uris(leaf), hash, certificate: leaf.clone() }
     }
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let body: Vec<_> = lines.collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", body.join("\n"))
 }
 
 /// A connection after its handshake.
@@ -49,6 +95,10 @@ impl std::fmt::Debug for Secured {
     }
 }
 
+/// TLS over whatever stream.
+struct Inside(tokio_rustls::server::TlsStream<BoxIo>);
+proxy_http::io_through!(Inside, |tls| tls.0, tls.0.get_ref().0);
+
 /// Performs the server's side of the handshake.
 ///
 /// # Errors
@@ -60,5 +110,5 @@ pub async fn accept_tls(io: BoxIo, config: Arc<ServerConfig>) -> io::Result<Secu
     let (_, session) = stream.get_ref();
     let peer = session.peer_certificates().and_then(<[_]>::first).map(Peer::of);
     let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
-    Ok(Secured { io: Box::new(stream), peer, alpn })
+    Ok(Secured { io: Box::new(Inside(stream)), peer, alpn })
 }

@@ -18,19 +18,32 @@ pub type H2Server = Connection<BoxIo, Bytes>;
 
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-const MAX_STREAMS: u32 = 1024;
-const MAX_HEADER_LIST: u32 = 60 * 1024;
+
+/// What an h2 client may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct H2Limits {
+    /// Streams at once.
+    pub streams: u32,
+    /// Bytes of a request's head.
+    pub head: u32,
+}
+
+impl Default for H2Limits {
+    fn default() -> Self {
+        Self { streams: 1024, head: 60 * 1024 }
+    }
+}
 
 /// Greets an h2 client.
 ///
 /// # Errors
 /// When the preface is wrong or the connection breaks.
-pub async fn h2_handshake(io: BoxIo) -> Result<H2Server, h2::Error> {
+pub async fn h2_handshake(io: BoxIo, limits: H2Limits) -> Result<H2Server, h2::Error> {
     h2::server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEADER_LIST)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.head)
         .max_send_buffer_size(256 * 1024)
         .handshake(io)
         .await

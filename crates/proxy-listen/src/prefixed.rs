@@ -28,6 +28,12 @@ impl Prefixed {
     }
 }
 
+impl proxy_http::wire::Io for Prefixed {
+    fn cut(&self) {
+        self.io.cut();
+    }
+}
+
 impl AsyncRead for Prefixed {
     fn poll_read(
         mut self: Pin<&mut Self>,

@@ -30,7 +30,9 @@ pub struct Hello {
 pub enum Sniffed {
     /// TLS.
     Tls(Hello),
-    /// HTTP/1.0 or 1.1.
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
     Http1,
     /// HTTP/2 without TLS.
     Http2,
@@ -129,8 +131,11 @@ fn http(first: &[u8]) -> Option<Sniffed> {
         return odd.then_some(Sniffed::Other);
     };
     let line = first[..line_end].trim_ascii_end();
-    let is_http = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
-    Some(if is_http { Sniffed::Http1 } else { Sniffed::Other })
+    Some(match line {
+        _ if line.ends_with(b" HTTP/1.1") => Sniffed::Http1,
+        _ if line.ends_with(b" HTTP/1.0") => Sniffed::Http10,
+        _ => Sniffed::Other,
+    })
 }
 
 #[cfg(test)]
@@ -143,7 +148,7 @@ mod tests {
     fn plain_protocols_are_told_apart_at_every_split() {
         for (bytes, expected) in [
             (&b"GET / HTTP/1.1\r\n"[..], Sniffed::Http1),
-            (b"PROPFIND /x HTTP/1.0\r\n", Sniffed::Http1),
+            (b"PROPFIND /x HTTP/1.0\r\n", Sniffed::Http10),
             (PREFACE, Sniffed::Http2),
             (b"PRINT / HTTP/1.1\r\n", Sniffed::Http1),
             (b"HELO mail\r\n", Sniffed::Other),

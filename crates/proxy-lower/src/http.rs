@@ -137,12 +137,11 @@ fn client_cert_details(hcm: &wire::HttpConnectionManager) -> Lowered<ClientCertD
     let Some(wire) = &hcm.set_current_client_cert_details else {
         return Ok(ClientCertDetails::default());
     };
-    only!(wire, subject, cert, chain, dns, uri)
+    only!(wire, subject, cert, dns, uri)
         .map_err(|e| e.within("set_current_client_cert_details"))?;
     Ok(ClientCertDetails {
         subject: wire.subject.is_some_and(|b| b.value),
         cert: wire.cert,
-        chain: wire.chain,
         dns: wire.dns,
         uri: wire.uri,
     })

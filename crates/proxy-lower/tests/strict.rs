@@ -1,5 +1,7 @@
 //! Security first: what would weaken a check, or panic, or be dropped in silence, is refused by name.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use prost::{Message, Name};
 use proxy_lower::{lower_cluster, lower_endpoints, lower_listener, lower_routes};
 use weft_proto::envoy::config::cluster::v3 as cluster;

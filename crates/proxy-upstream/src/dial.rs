@@ -65,6 +65,10 @@ pub async fn dial(target: &Target, clock: &Clock) -> Result<Dialled, ConnectErro
     connected.unwrap_or(Err(ConnectError::Timeout))
 }
 
+/// TLS over a socket.
+struct Inside(tokio_rustls::client::TlsStream<TcpStream>);
+proxy_http::io_through!(Inside, |tls| tls.0, tls.0.get_ref().0);
+
 async fn connect(target: &Target) -> Result<Dialled, ConnectError> {
     let refused = |error: io::Error| match error.kind() {
         io::ErrorKind::TimedOut => ConnectError::Timeout,
@@ -82,7 +86,7 @@ async fn connect(target: &Target) -> Result<Dialled, ConnectError> {
         .map_err(|error| ConnectError::Tls(error.to_string()))?;
     let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let peer = leaf.and_then(|leaf| weft_identity::peer_uris(leaf).into_iter().next());
-    Ok(Dialled { io: Box::new(stream), local, peer: peer.map(Into::into) })
+    Ok(Dialled { io: Box::new(Inside(stream)), local, peer: peer.map(Into::into) })
 }
 
 async fn tcp(target: &Target) -> io::Result<TcpStream> {

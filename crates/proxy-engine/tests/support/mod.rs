@@ -111,6 +111,20 @@ pub fn manager(filters: Vec<HttpFilter>) -> NetworkFilter {
     }))
 }
 
+/// The same with another connection manager at every HTTP chain.
+pub fn manager_with(mut config: ProxyConfig, change: impl Fn(&mut HttpManager)) -> ProxyConfig {
+    for listener in config.listeners.values_mut() {
+        for chain in &mut Arc::make_mut(listener).filter_chains {
+            for filter in &mut Arc::make_mut(chain).filters {
+                if let NetworkFilter::Http(manager) = filter {
+                    change(Arc::make_mut(manager));
+                }
+            }
+        }
+    }
+    config
+}
+
 pub fn tcp(cluster: &str) -> NetworkFilter {
     NetworkFilter::Tcp(Arc::new(TcpProxy {
         stat_prefix: "test".into(),

@@ -40,10 +40,11 @@ pub(crate) fn lower(wire: &wire::RouteAction) -> Lowered<Forward> {
     )?;
     let timeout = wire.timeout.as_ref().map(wrap::duration).transpose();
     let timeout = timeout.map_err(|e| e.within("timeout"))?.unwrap_or(TIMEOUT);
+    let idle = wire.idle_timeout.as_ref().map(wrap::duration).transpose();
     Ok(Forward {
         clusters: clusters(wire.cluster_specifier.as_ref())?,
         timeout: (!timeout.is_zero()).then_some(timeout),
-        idle_timeout: wrap::bound(wire.idle_timeout.as_ref(), "idle_timeout")?,
+        idle_timeout: idle.map_err(|e| e.within("idle_timeout"))?,
         max_grpc_timeout: grpc_timeout(wire)?,
         retry: wire.retry_policy.as_ref().map(retry::lower).transpose()?.map(Arc::new),
         rewrite: rewrite(wire)?,
