@@ -13,6 +13,7 @@ mod cases;
 mod destinations;
 mod everything;
 mod gateway;
+mod hostile;
 mod hosts;
 mod inbound;
 mod routes;

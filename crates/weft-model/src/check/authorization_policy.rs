@@ -9,7 +9,7 @@ use weft_api::reference::TargetRef;
 use weft_api::{Read as _, Reader};
 
 use super::findings::code;
-use super::{Findings, values};
+use super::{Findings, http_route, values};
 
 const DRY_RUN: &str = "istio.io/dry-run";
 
@@ -265,13 +265,14 @@ fn template(value: &str, findings: &mut Findings) {
         return;
     }
     let mut rest = false;
+    let rooted = value.starts_with('/');
     for segment in value.split('/') {
         let wild = matches!(segment, "{*}" | "{**}");
         let bad = !wild && segment.contains(['{', '}', '*']);
-        if bad || rest && segment == "{**}" {
+        if bad || rest && wild || !rooted {
             findings.error(
                 format!("{value:?} is no path template"),
-                "use {*} and one {**}, each as a whole segment",
+                "begin with /, use {*} and at last one {**}, each as a whole segment",
             );
             return;
         }
@@ -310,6 +311,9 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
         matches!(key.as_str(), "source.namespace" | "source.principal" | "source.serviceAccount");
     if action == Action::Custom && peer {
         findings.error_in("key", "does not go with action CUSTOM", "use another attribute");
+    }
+    if let Some(name) = key.strip_prefix("request.headers[").and_then(|k| k.strip_suffix(']')) {
+        findings.within("key", |findings| http_route::header_name(name, findings));
     }
     let tokens = "this version of Weft does not check user tokens yet";
     unjudged("key", key.starts_with("request.auth."), tokens, action, findings);

@@ -235,6 +235,7 @@ fn operations(operations: &HeaderOperations, findings: &mut Findings) {
             for (name, value) in entries {
                 findings.within(name, |findings| {
                     header_name(name, findings);
+                    values::one_line(value, findings);
                     if let Err(why) = format(value) {
                         findings.error(why, "write a percent sign as %%, and a variable as %NAME%");
                     }
@@ -299,6 +300,10 @@ fn redirect(redirect: &Redirect, matches: &[HttpMatch], findings: &mut Findings)
         let fix = "match the uri by prefix";
         findings.error_in("prefixRewrite", "needs a prefix to replace", fix);
     }
+    let texts = [("uri", uri), ("prefixRewrite", prefix_rewrite), ("authority", authority)];
+    for (field, text) in texts {
+        findings.within(field, |findings| values::one_line(text, findings));
+    }
     if port.is_some() && derive_port.is_some() {
         findings.error_in("derivePort", "does not go with port", "keep one of them");
     }
@@ -355,8 +360,12 @@ fn rewrite(rewrite: &Rewrite, findings: &mut Findings) {
     if !uri.is_empty() && uri_regex_rewrite.is_some() {
         findings.error_in("uriRegexRewrite", "does not go with uri", "keep one of them");
     }
+    for (field, text) in [("uri", uri), ("authority", authority)] {
+        findings.within(field, |findings| values::one_line(text, findings));
+    }
     findings.given("uriRegexRewrite", uri_regex_rewrite.as_ref(), |rewrite, findings| {
         let RegexRewrite { pattern, rewrite } = rewrite;
+        findings.within("rewrite", |findings| values::one_line(rewrite, findings));
         if pattern.is_empty() || rewrite.is_empty() {
             findings.error("needs both match and rewrite", "set both");
         }

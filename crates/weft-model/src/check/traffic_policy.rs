@@ -158,6 +158,7 @@ fn tls(tls: &ClientTls, findings: &mut Findings) {
             findings.error_in("clientCertificate", "is needed for MUTUAL", fix);
         }
     }
+    findings.within("sni", |findings| values::one_line(sni, findings));
     let moot = [
         ("clientCertificate", !client_certificate.is_empty()),
         ("privateKey", !private_key.is_empty()),

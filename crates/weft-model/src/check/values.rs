@@ -111,6 +111,13 @@ pub(crate) fn regex(pattern: &str, findings: &mut Findings) {
     }
 }
 
+/// A text that becomes part of a message's head, where a line break or zero byte would end it.
+pub(crate) fn one_line(text: &str, findings: &mut Findings) {
+    if text.contains(['\n', '\r', '\0']) {
+        findings.error("holds a line break or a zero byte", "write it on one line");
+    }
+}
+
 /// A string match whose set form must not be empty.
 pub(crate) fn string_match(matcher: &StringMatch, findings: &mut Findings) {
     let StringMatch { exact, prefix, regex: pattern } = matcher;

@@ -4,7 +4,7 @@ use weft_api::traffic_policy::{
     ConsistentHash, Distribute, Failover, LoadBalancer, LocalityLb, Warmup, ZoneAwareLb,
 };
 
-use crate::check::{Findings, values};
+use crate::check::{Findings, http_route, values};
 
 const REGION: &str = "topology.kubernetes.io/region";
 const PLACES: [&str; 3] = [REGION, "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
@@ -44,6 +44,10 @@ pub(crate) fn check(balancer: &LoadBalancer, findings: &mut Findings) {
     findings.not_honoured("warmupDurationSecs", warmup_duration_secs.is_some());
 }
 
+/// Envoy takes no larger ones.
+const LARGEST_RING: i64 = 8_388_608;
+const LARGEST_TABLE: i64 = 5_000_011;
+
 fn hash(hash: &ConsistentHash, findings: &mut Findings) {
     let ConsistentHash {
         http_header_name,
@@ -65,7 +69,22 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
         0 => findings.error("has no key", "set httpHeaderName, httpCookie or useSourceIp"),
         _ => findings.error("has more than one key", "keep one of them"),
     }
+    findings.given("httpHeaderName", http_header_name.as_ref(), |name, findings| {
+        http_route::header_name(name, findings);
+    });
+    findings.given(
+        "httpQueryParameterName",
+        http_query_parameter_name.as_ref(),
+        |name, findings| {
+            if name.is_empty() {
+                findings.error("is empty", "name a parameter");
+            }
+        },
+    );
     findings.given("httpCookie", http_cookie.as_ref(), |cookie, findings| {
+        for (field, text) in [("name", &cookie.name), ("path", &cookie.path)] {
+            findings.within(field, |findings| values::one_line(text, findings));
+        }
         if cookie.name.is_empty() {
             findings.error_in("name", "is missing", "name the cookie");
         }
@@ -86,12 +105,19 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
         let size = maglev.table_size;
         if size != 0 && !is_prime(size) {
             findings.error_in("tableSize", format!("{size} is no prime"), "use one, such as 65537");
+        } else if size > LARGEST_TABLE {
+            let fix = format!("use a prime of at most {LARGEST_TABLE}");
+            findings.error_in("tableSize", format!("{size} is more than proxies take"), fix);
         }
     });
     let sizes =
         [minimum_ring_size.unwrap_or(0), ring_hash.as_ref().map_or(0, |r| r.minimum_ring_size)];
     if sizes.iter().any(|size| *size < 0) {
         findings.error_in("minimumRingSize", "is below zero", "use 1 or more");
+    }
+    if sizes.iter().any(|size| *size > LARGEST_RING) {
+        let fix = format!("use at most {LARGEST_RING}");
+        findings.error_in("minimumRingSize", "is more than proxies take", fix);
     }
 }
 
