@@ -9,6 +9,8 @@ import struct
 import subprocess
 import termios
 
+from mesh import until
+
 PAYMENT = ("-n", "payments", "deploy/payment-service-v1")
 
 
@@ -33,6 +35,7 @@ def test_proxy_status_lists_every_proxy_as_synced(mesh):
         assert row["TYPE"] == ("router" if "ingress" in row["NAME"] else "sidecar")
         for kind in ("CDS", "LDS", "EDS", "RDS"):
             assert row[kind].startswith("SYNCED ("), row
+        assert re.fullmatch(rf"{mesh.dataplane} \d+\.\d+\.\d+", row["VERSION"]), row
     report = json.loads(mesh.weft("proxy-status", "-o", "json").stdout)
     assert len(report["proxies"]) == len(rows)
 
@@ -53,6 +56,68 @@ def test_proxy_config_shows_each_part_of_a_sidecar(mesh):
     assert secrets["default"]["VALID CERT"] == "true" and secrets["ROOTCA"]["TYPE"] == "CA"
     whole = show(mesh, "all", *PAYMENT, "-o", "json")
     assert "PRIVATE KEY" not in whole and json.loads(whole)["configs"]
+
+
+BROKEN = """
+apiVersion: v1
+kind: Service
+metadata: {name: broken, namespace: legacy}
+spec:
+  selector: {app: sleep}
+  ports: [{name: http, port: 8080, targetPort: 9}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: broken, namespace: legacy}
+spec:
+  host: broken.legacy.svc.cluster.local
+  trafficPolicy:
+    outlierDetection: {consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 600s, maxEjectionPercent: 100}
+"""
+
+
+def test_an_ejected_endpoint_is_shown_as_failed(mesh):
+    def outlier_check():
+        rows = table(show(mesh, "endpoint", "deploy/sleep.checkout"))
+        return {row["OUTLIER CHECK"] for row in rows if "broken.legacy" in row["CLUSTER"]}
+
+    mesh.apply_text(BROKEN)
+    try:
+        mesh.programmed("destinationrule/broken", "legacy")
+        until("the endpoint is known", lambda: outlier_check() == {"OK"})
+        until("the endpoint is out", lambda: (
+            mesh.code("checkout", "deploy/sleep", "http://broken.legacy:8080/") == "503"
+            and outlier_check() == {"FAILED"}
+        ))
+        rules = {row["SERVICE FQDN"]: row["DESTINATION RULE"]
+                 for row in table(show(mesh, "cluster", "deploy/sleep.checkout"))}
+        assert rules["broken.legacy.svc.cluster.local"] == "broken.legacy"
+    finally:
+        mesh.run(mesh.peers / "kubectl", "delete", "-f", "-", stdin=BROKEN)
+
+
+def test_no_key_is_shown_in_any_part(mesh):
+    def keys(value):
+        if isinstance(value, list):
+            return [key for item in value for key in keys(item)]
+        if isinstance(value, dict):
+            own = [value["private_key"]] if "private_key" in value else []
+            return own + [key for item in value.values() for key in keys(item)]
+        return []
+
+    for part in ("all", "secret", "listener", "cluster"):
+        told = json.loads(show(mesh, part, *PAYMENT, "-o", "json"))
+        assert set(keys(told)) <= {"[redacted]"}, part
+
+
+def test_routes_inside_listeners_are_shown_too(mesh):
+    rows = table(show(mesh, "route"))
+    assert any(row["NAME"].startswith("inbound|8080|") for row in rows), rows
+
+
+def test_a_pod_without_a_proxy_is_told_apart(mesh):
+    done = mesh.weft("proxy-config", "all", "deploy/sleep.legacy", check=False)
+    assert done.returncode == 1 and "has no proxy" in done.stderr, done
 
 
 def test_proxy_config_shows_the_route_of_the_gateway_with_its_object(mesh):

@@ -52,3 +52,11 @@ impl Health {
         all.retain(|host, _| hosts.contains(host));
     }
 }
+
+impl crate::plan::Cluster {
+    /// Hosts that outlier detection has out now.
+    #[must_use]
+    pub fn ejected(&self, now: Instant) -> Vec<SocketAddr> {
+        self.health.ejected(now)
+    }
+}

@@ -40,17 +40,21 @@ pub(crate) fn config(running: &Running, with_endpoints: bool) -> Value {
             })),
         }));
     }
-    configs.push(json!({
-        "@type": format!("{ADMIN}ListenersConfigDump"),
-        "dynamic_listeners": all(running, type_url::LISTENER, |name, body, any| json!({
+    let listeners = all(running, type_url::LISTENER, |name, body, any| {
+        json!({
             "name": name,
             "active_state": {
                 "version_info": body.version, "listener": any, "last_updated": stamp(body.at),
             },
-        })),
+        })
+    });
+    let inline = inline_routes(&listeners);
+    configs.push(json!({
+        "@type": format!("{ADMIN}ListenersConfigDump"), "dynamic_listeners": listeners,
     }));
     configs.push(json!({
         "@type": format!("{ADMIN}RoutesConfigDump"),
+        "static_route_configs": inline,
         "dynamic_route_configs": all(running, type_url::ROUTE, |_, body, any| json!({
             "version_info": body.version, "route_config": any, "last_updated": stamp(body.at),
         })),
@@ -70,6 +74,23 @@ fn all(
         shape(name, body, to_json(&any))
     };
     bodies.iter().map(one).collect()
+}
+
+/// Routes that stand in listeners.
+fn inline_routes(listeners: &[Value]) -> Vec<Value> {
+    let mut found = Vec::new();
+    for state in listeners.iter().map(|listener| &listener["active_state"]) {
+        let listener = &state["listener"];
+        let chains = listener["filter_chains"].as_array().into_iter().flatten();
+        for chain in chains.chain([&listener["default_filter_chain"]]) {
+            let filters = chain["filters"].as_array().into_iter().flatten();
+            let routes = filters.map(|filter| &filter["typed_config"]["route_config"]);
+            found.extend(routes.filter(|routes| routes.is_object()).map(
+                |routes| json!({ "route_config": routes, "last_updated": state["last_updated"] }),
+            ));
+        }
+    }
+    found
 }
 
 fn secrets(running: &Running) -> Value {
@@ -143,9 +164,11 @@ pub(crate) fn clusters_json(running: &Running) -> Value {
     let plan = running.engine.plan();
     let mut clusters: Vec<_> = plan.clusters.values().collect();
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
+    let now = running.clock.now();
     let list: Vec<_> = clusters
         .iter()
         .map(|cluster| {
+            let out = cluster.ejected(now);
             let hosts: Vec<_> = cluster
                 .hosts
                 .iter()
@@ -159,7 +182,10 @@ pub(crate) fn clusters_json(running: &Running) -> Value {
                             "name": "rq_active", "type": "GAUGE",
                             "value": host.active.load(Ordering::Relaxed).to_string(),
                         }],
-                        "health_status": { "eds_health_status": health(host.endpoint.health) },
+                        "health_status": {
+                            "eds_health_status": health(host.endpoint.health),
+                            "failed_outlier_check": out.contains(&host.endpoint.address),
+                        },
                         "weight": host.endpoint.weight,
                         "priority": host.endpoint.priority,
                     })

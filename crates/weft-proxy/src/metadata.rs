@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 use weft_proto::envoy::config::core::v3::Node;
+use weft_proto::envoy::config::core::v3::node::UserAgentVersionType;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{ListValue, Struct, Value as ProtoValue};
 use weft_telemetry::Workload;
@@ -27,7 +28,10 @@ pub(crate) fn node(settings: &Settings) -> Node {
         id: settings.node_id(),
         cluster: format!("{app}.{}", settings.namespace),
         metadata: Some(structure(&settings.metadata)),
-        user_agent_name: "weft-proxy".into(),
+        user_agent_name: "weft".into(),
+        user_agent_version_type: Some(UserAgentVersionType::UserAgentVersion(
+            env!("CARGO_PKG_VERSION").into(),
+        )),
         ..Node::default()
     }
 }

@@ -1,7 +1,7 @@
 //! `weft proxy-config`: what one proxy runs with, read from its own admin port.
 //!
 //! In: a pod. Out: tables with the columns of istioctl, or the JSON of the dump.
-//! Holds: the proxy itself is asked, weft-proxy and Envoy alike; private keys are not in the dump.
+//! Holds: the proxy itself is asked, weft-proxy and Envoy alike; what is secret is struck out, whatever the proxy says.
 
 mod listeners;
 mod rest;
@@ -68,7 +68,7 @@ const PARTS: &[(Part, &str, Sheets)] = &[
     (Part::Listener, "ListenersConfigDump", listeners::sheet),
     (Part::Route, "RoutesConfigDump", routes::sheet),
     (Part::Cluster, "ClustersConfigDump", rest::clusters),
-    (Part::Endpoint, "EndpointsConfigDump", rest::endpoints),
+    (Part::Endpoint, "Clusters", rest::endpoints),
     (Part::Secret, "SecretsConfigDump", rest::secrets),
 ];
 
@@ -76,7 +76,7 @@ const PARTS: &[(Part, &str, Sheets)] = &[
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let source = connect(&options.place).await?;
     let pod = options.target.find(&source).await?;
-    let dump = dump(&source, &pod).await?;
+    let dump = dump(&source, &pod, options.part).await?;
     if options.output == Output::Json && options.part == Part::All {
         return json(&dump);
     }
@@ -103,8 +103,29 @@ fn json(value: &Value) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dump of the proxy in a pod.
-async fn dump(source: &KubeSource, pod: &Object) -> Result<Value, Failure> {
+/// Configuration, endpoints included.
+const DUMP: &str = "/config_dump?include_eds";
+/// The state of endpoints, which configuration does not tell.
+const CLUSTERS: &str = "/clusters?format=json";
+/// Fields that hold what nobody may see.
+const SECRET: &[&str] = &["private_key", "password", "session_ticket_keys", "generic_secret"];
+
+/// What the proxy in a pod says of a part: its dump, and the state of its endpoints as one more entry of it.
+async fn dump(source: &KubeSource, pod: &Object, part: Part) -> Result<Value, Failure> {
+    let mut dump = ask(source, pod, DUMP).await?;
+    if [Part::Endpoint, Part::All].contains(&part) {
+        let mut clusters = ask(source, pod, CLUSTERS).await?;
+        clusters["@type"] = "type.googleapis.com/envoy.admin.v3.Clusters".into();
+        if let Some(configs) = dump["configs"].as_array_mut() {
+            configs.push(clusters);
+        }
+    }
+    strike_out(&mut dump);
+    Ok(dump)
+}
+
+/// One answer of the admin port of a pod's proxy.
+async fn ask(source: &KubeSource, pod: &Object, path: &str) -> Result<Value, Failure> {
     let name = meta(pod, "name");
     let containers =
         ["initContainers", "containers"].iter().filter_map(|list| pod["spec"][*list].as_array());
@@ -112,12 +133,12 @@ async fn dump(source: &KubeSource, pod: &Object) -> Result<Value, Failure> {
         return Err(Failure::new(format!("pod {name} has no proxy"))
             .hint("weft proxy-status lists the pods that have one"));
     }
-    let url = "http://localhost:15000/config_dump?include_eds";
+    let url = format!("http://localhost:15000{path}");
     let exec = Exec {
         namespace: meta(pod, "namespace").to_owned(),
         pod: name.to_owned(),
         container: Some("istio-proxy".to_owned()),
-        command: ["weft", "image", "curl", "-sS", url].map(str::to_owned).into(),
+        command: ["weft", "image", "curl", "-sS", &url].map(str::to_owned).into(),
         terminal: None,
     };
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -128,6 +149,23 @@ async fn dump(source: &KubeSource, pod: &Object) -> Result<Value, Failure> {
     }
     serde_json::from_slice(&output)
         .map_err(|error| Failure::new(format!("the answer of the proxy of {name}: {error}")))
+}
+
+/// Removes secrets; the proxies have done so already.
+fn strike_out(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(strike_out),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if SECRET.contains(&name.as_str()) {
+                    *value = "[redacted]".into();
+                } else {
+                    strike_out(value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The last part of a type's name.
@@ -163,4 +201,23 @@ pub(crate) fn address(value: &Value) -> (String, String) {
         return (address.to_owned(), socket["port_value"].to_string());
     }
     (text(&value["pipe"]["path"]), String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_struck_out_wherever_they_stand() {
+        let key = json!({"inline_string": "-----BEGIN"});
+        let chain = json!({"filename": "/c.pem"});
+        let certificate = json!({"certificate_chain": chain, "private_key": key, "password": key});
+        let mut dump = json!({"configs": [{"tls_certificates": [certificate]}]});
+        strike_out(&mut dump);
+        assert_eq!(
+            dump["configs"][0]["tls_certificates"][0],
+            json!({"certificate_chain": chain, "private_key": "[redacted]", "password": "[redacted]"})
+        );
+    }
 }

@@ -19,7 +19,8 @@ fn cluster(cluster: &Value) -> Vec<String> {
     let name = text(&cluster["name"]);
     let kind = cluster["type"].as_str().unwrap_or("STATIC").to_owned();
     let dash = |part: &str| if part.is_empty() { "-".to_owned() } else { part.to_owned() };
-    let parts: Vec<&str> = name.split('|').collect();
+    // What stands behind a fourth bar tells clusters of one host and port apart.
+    let parts: Vec<&str> = name.splitn(4, '|').collect();
     match parts.as_slice() {
         [direction, port, subset, host] => vec![
             (*host).to_owned(),
@@ -33,27 +34,27 @@ fn cluster(cluster: &Value) -> Vec<String> {
     }
 }
 
-pub(super) fn endpoints(dump: &Value) -> Sheet {
-    let lists = ["static_endpoint_configs", "dynamic_endpoint_configs"];
+pub(super) fn endpoints(state: &Value) -> Sheet {
     let mut rows: Vec<Vec<String>> =
-        entries(dump, &lists, "/endpoint_config").into_iter().flat_map(assigned).collect();
+        entries(state, &["cluster_statuses"], "").into_iter().flat_map(hosts).collect();
     rows.sort_by_key(|row| (row[3].clone(), row[0].clone()));
     Sheet { headings: &["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER"], rows }
 }
 
-fn assigned(assignment: &Value) -> Vec<Vec<String>> {
-    let groups = assignment["endpoints"].as_array().into_iter().flatten();
-    let hosts = groups.filter_map(|group| group["lb_endpoints"].as_array()).flatten();
+fn hosts(cluster: &Value) -> Vec<Vec<String>> {
     let row = |host: &Value| {
-        let (ip, port) = address(&host["endpoint"]["address"]);
+        let (ip, port) = address(&host["address"]);
         let place = if port.is_empty() { format!("unix://{ip}") } else { format!("{ip}:{port}") };
-        let status = match host["health_status"].as_str() {
+        let health = &host["health_status"];
+        let status = match health["eds_health_status"].as_str() {
+            _ if health["failed_active_health_check"] == true => "UNHEALTHY",
             None | Some("UNKNOWN") => "HEALTHY",
             Some(status) => status,
         };
-        vec![place, status.to_owned(), "OK".to_owned(), text(&assignment["cluster_name"])]
+        let outlier = if health["failed_outlier_check"] == true { "FAILED" } else { "OK" };
+        vec![place, status.to_owned(), outlier.to_owned(), text(&cluster["name"])]
     };
-    hosts.map(row).collect()
+    cluster["host_statuses"].as_array().into_iter().flatten().map(row).collect()
 }
 
 pub(super) fn secrets(dump: &Value) -> Sheet {
@@ -117,11 +118,25 @@ mod tests {
     fn names_of_clusters_are_taken_apart() {
         let dump = json!({"dynamic_active_clusters": [
             {"cluster": {"name": "outbound|80|v1|web.shop", "type": "EDS"}},
+            {"cluster": {"name": "outbound|90||web.shop|tcp", "type": "EDS"}},
             {"cluster": {"name": "BlackHoleCluster"}},
         ]});
         let rows = clusters(&dump).rows;
         assert_eq!(rows[0], ["BlackHoleCluster", "-", "-", "-", "STATIC", ""]);
         assert_eq!(rows[1], ["web.shop", "80", "v1", "outbound", "EDS", ""]);
+        assert_eq!(rows[2], ["web.shop|tcp", "90", "-", "outbound", "EDS", ""]);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_out_is_shown_as_such() {
+        let at = |port: u16| json!({"socket_address": {"address": "10.0.0.1", "port_value": port}});
+        let state = json!({"cluster_statuses": [{"name": "web", "host_statuses": [
+            {"address": at(1), "health_status": {"eds_health_status": "HEALTHY", "failed_outlier_check": true}},
+            {"address": at(2), "health_status": {"eds_health_status": "DRAINING"}},
+        ]}]});
+        let rows = endpoints(&state).rows;
+        assert_eq!(rows[0], ["10.0.0.1:1", "HEALTHY", "FAILED", "web"]);
+        assert_eq!(rows[1], ["10.0.0.1:2", "DRAINING", "OK", "web"]);
     }
 
     #[test]
