@@ -201,6 +201,24 @@ class Mesh:
                     found.append((int(entry.name), line))
         return found
 
+    def descendants(self, program):
+        """Process ids of the programs of that name that this mesh's node started."""
+        parents, names = {}, {}
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                stat = (entry / "stat").read_text() if entry.name.isdigit() else ""
+            except OSError:
+                continue
+            if stat:
+                name, rest = stat[stat.index("(") + 1:stat.rindex(")")], stat[stat.rindex(")") + 2:].split()
+                parents[int(entry.name)], names[int(entry.name)] = int(rest[1]), name
+        own = {pid for pid, _ in self.processes()}
+        def ours(pid):
+            while pid in parents and pid not in own:
+                pid = parents[pid]
+            return pid in own
+        return [pid for pid, name in names.items() if name == program and ours(pid)]
+
     def control_plane_pid(self):
         (pid,) = [p for p, line in self.processes() if re.search(r"weft\S* control-plane", line)]
         return pid

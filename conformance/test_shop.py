@@ -182,15 +182,12 @@ def test_the_control_plane_may_die_under_load(mesh):
 def test_memory_of_an_idle_sidecar(mesh):
     if mesh.dataplane != "weft":
         pytest.skip("the bar is for weft-proxy")
-    sizes = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                line = open(f"/proc/{entry}/cmdline").read()
-                status = open(f"/proc/{entry}/status").read()
-            except OSError:
-                continue
-            if line.split("\0")[0].endswith("weft-proxy"):
-                sizes.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
-    report(f"weft: resident memory of {len(sizes)} proxies: max {max(sizes):.1f} MB, min {min(sizes):.1f} MB")
+    sizes = [resident(pid) for pid in mesh.descendants("weft-proxy")]
+    report(f"{mesh.name}: resident memory of {len(sizes)} idle proxies: {min(sizes):.1f} to {max(sizes):.1f} MB")
     assert min(sizes) < 12
+
+
+def resident(pid):
+    """VmRSS in megabytes."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024

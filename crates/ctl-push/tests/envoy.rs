@@ -18,7 +18,9 @@ use weft_proto::envoy::config::listener::v3 as listener;
 use weft_proto::envoy::config::route::v3 as route;
 use weft_proto::envoy::extensions::filters::http::router::v3::Router;
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
-use weft_proto::google::protobuf::{Any, Duration as ProtoDuration, Struct, Value, value::Kind};
+use weft_proto::google::protobuf::{
+    Any, Duration as ProtoDuration, Struct, UInt64Value, Value, value::Kind,
+};
 use weft_proto::type_url;
 use weft_rt::Clock;
 use weft_xds::{Resource, ResourceSet};
@@ -29,7 +31,14 @@ const PATH: &str = "/apis/networking.istio.io/v1/namespaces/shop/destination-rul
 struct Tiny {
     listen: u16,
     upstream: u16,
-    with_bad_cluster: bool,
+    bad: Option<Bad>,
+}
+
+/// How a cluster is wrong: Envoy names one that it cannot use, and refuses an answer whole for a value out of bounds.
+#[derive(Clone, Copy, PartialEq)]
+enum Bad {
+    Unusable,
+    OutOfBounds,
 }
 
 impl World for Tiny {
@@ -37,9 +46,17 @@ impl World for Tiny {
     fn view(&self, _: &ProxyNode) {}
     fn resources(&self, (): &()) -> Resources {
         let mut clusters = set([("good", eds_cluster("good"))]);
-        if self.with_bad_cluster {
+        if let Some(how) = self.bad {
+            use cluster::cluster::{LbConfig, LbPolicy, RingHashLbConfig};
             let mut bad = eds_cluster("bad");
-            bad.eds_cluster_config = None;
+            if how == Bad::Unusable {
+                bad.eds_cluster_config = None;
+            } else {
+                let minimum_ring_size = Some(UInt64Value { value: 9_000_000 });
+                let ring = RingHashLbConfig { minimum_ring_size, ..Default::default() };
+                bad.lb_policy = LbPolicy::RingHash.into();
+                bad.lb_config = Some(LbConfig::RingHashLbConfig(ring));
+            }
             clusters.extend(set([("bad", bad)]));
         }
         let endpoints = endpoints(self.upstream);
@@ -289,19 +306,19 @@ async fn until_answer(port: u16, body: &str) {
 async fn follows(api_type: &str) {
     let mesh = mesh(api_type).await;
     let (listen, v1, v2) = (free_port().await, upstream("v1").await, upstream("v2").await);
-    let first = Tiny { listen, upstream: v1, with_bad_cluster: false };
+    let first = Tiny { listen, upstream: v1, bad: None };
     let revision = mesh.server.publish(Arc::new(first));
     let proxy = until(&mesh, "first revision", |p| p.acknowledged >= revision).await;
     assert_eq!((proxy.name.as_str(), proxy.proxy_type.as_str()), ("web-1.shop", "sidecar"));
     assert!(proxy.version.starts_with("envoy 1."), "{}", proxy.version);
     until_answer(listen, "v1").await;
 
-    let moved = Tiny { listen, upstream: v2, with_bad_cluster: false };
+    let moved = Tiny { listen, upstream: v2, bad: None };
     let revision = mesh.server.publish(Arc::new(moved));
     until(&mesh, "moved endpoints", |p| p.acknowledged >= revision).await;
     until_answer(listen, "v2").await;
 
-    let broken = Tiny { listen, upstream: v1, with_bad_cluster: true };
+    let broken = Tiny { listen, upstream: v1, bad: Some(Bad::Unusable) };
     mesh.server.publish(Arc::new(broken));
     let proxy = until(&mesh, "a refusal", |p| p.types[0].state == SyncState::Refused).await;
     let refused = &proxy.types[0].refused[0];
@@ -309,7 +326,7 @@ async fn follows(api_type: &str) {
     assert!(refused.why.contains("EDS"), "{}", refused.why);
     until_answer(listen, "v1").await;
 
-    let healed = Tiny { listen, upstream: v1, with_bad_cluster: false };
+    let healed = Tiny { listen, upstream: v1, bad: None };
     let revision = mesh.server.publish(Arc::new(healed));
     let done = |p: &ProxySync| p.acknowledged >= revision && p.types[0].refused.is_empty();
     let proxy = until(&mesh, "healed", done).await;
@@ -325,4 +342,16 @@ async fn an_envoy_on_the_delta_stream_follows_and_refuses_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_envoy_on_the_state_of_the_world_stream_follows_and_refuses_alone() {
     follows("GRPC").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_first_answer_that_is_refused_whole_everything_else_is_taken() {
+    let mesh = mesh("DELTA_GRPC").await;
+    let (listen, v1) = (free_port().await, upstream("v1").await);
+    let revision =
+        mesh.server.publish(Arc::new(Tiny { listen, upstream: v1, bad: Some(Bad::OutOfBounds) }));
+    let proxy = until(&mesh, "all is answered", |p| p.acknowledged >= revision).await;
+    let refused: Vec<_> = proxy.types[0].refused.iter().map(|r| r.resource.as_str()).collect();
+    assert_eq!(refused, ["bad"]);
+    until_answer(listen, "v1").await;
 }
