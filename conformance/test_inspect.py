@@ -193,6 +193,28 @@ def test_a_followed_log_goes_on_until_we_leave(mesh):
     running.wait(timeout=20)
 
 
+RESTARTING = """
+apiVersion: v1
+kind: Pod
+metadata: {name: restarting, namespace: legacy}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: main, image: host, command: [sh, -c, "echo run of $$; sleep 0.2; exit 1"]}
+"""
+
+
+def test_the_log_of_the_run_before_a_restart_is_kept(mesh):
+    mesh.apply_text(RESTARTING)
+    try:
+        def previous():
+            return mesh.weft("logs", "--previous", "restarting.legacy", check=False).stdout
+
+        assert until("there was a run before", previous).startswith("run of ")
+    finally:
+        mesh.run(mesh.peers / "kubectl", "delete", "-f", "-", stdin=RESTARTING)
+
+
 def test_an_earlier_run_that_never_was_has_no_log(mesh):
     done = mesh.weft("logs", "--previous", "deploy/sleep.checkout", check=False)
     assert done.returncode == 1 and "no previous run" in done.stderr, done
