@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use crate::admission::{FieldValidation, Warning};
 use crate::fault::Fault;
 
+mod words;
+
 /// Reads into the type and writes again.
 type Round = fn(&Value) -> Result<Value, serde_json::Error>;
 
@@ -85,7 +87,8 @@ pub fn schema_faults(kind: &KindInfo, object: &Value) -> Vec<SchemaFault> {
         Ok(known) => known,
         Err(error) => {
             let pointer = culprit(round, &object).unwrap_or_default();
-            return vec![SchemaFault { pointer, what: format!("cannot be read: {error}") }];
+            let what = words::of(&error, object.pointer(&pointer).unwrap_or(&Value::Null));
+            return vec![SchemaFault { pointer, what }];
         }
     };
     let mut unknown = Vec::new();
@@ -150,10 +153,11 @@ fn prune(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>
 
 /// Names the field that cannot be read: the first one without which the object could be.
 fn mistyped(round: Round, object: &Value, error: &serde_json::Error) -> Fault {
-    let path =
-        culprit(round, object).map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
-    let path = path.unwrap_or_else(|| "the object".to_owned());
-    Fault::bad(format!("{path} cannot be read: {error}"))
+    let pointer = culprit(round, object).unwrap_or_default();
+    let what = words::of(error, object.pointer(&pointer).unwrap_or(&Value::Null));
+    let path = pointer.trim_start_matches('/').replace('/', ".");
+    let path = if path.is_empty() { "the object" } else { &path };
+    Fault::bad(format!("{path} {what}"))
 }
 
 fn culprit(round: Round, object: &Value) -> Option<String> {
@@ -213,6 +217,7 @@ mod tests {
         let deployment = kinds::find("apps", "Deployment").unwrap();
         let mut written = json!({ "metadata": { "name": "a" }, "spec": { "replicas": "many" } });
         let refused = check(deployment, &mut written, Warn).unwrap_err();
-        assert!(refused.message.starts_with("spec.replicas cannot be read"), "{refused}");
+        let told = r#"spec.replicas must be a whole number, but is the text "many""#;
+        assert!(refused.message.starts_with(told), "{refused}");
     }
 }

@@ -21,6 +21,7 @@ mod files;
 mod hand_over;
 mod kubeconfig;
 mod node;
+mod ports;
 mod proxy_config;
 mod proxy_status;
 mod ready;
@@ -47,8 +48,8 @@ enum Command {
     Up(up::Options),
     /// Stop the mesh, leaving nothing behind.
     Down(state::Place),
-    /// Say what runs.
-    Status(state::Place),
+    /// Say what runs, where to reach it, and how it fares.
+    Status(status::Options),
     /// Print the path of the kubeconfig, for `export KUBECONFIG=$(weft kubeconfig)`.
     Kubeconfig(kubeconfig::Options),
     /// Send requests at a fixed rate and say what came back.
@@ -135,7 +136,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Up(options) => Box::pin(up::run(options)).await,
         Command::Down(place) => down::run(&place).await,
-        Command::Status(place) => status::run(&place).await,
+        Command::Status(options) => status::run(&options).await,
         Command::Kubeconfig(options) => kubeconfig::run(&options),
         Command::Logs(options) => exec::logs(options).await,
         Command::Exec(options) => Box::pin(exec::exec(options)).await,

@@ -50,12 +50,12 @@ struct Seen {
     pods: BTreeMap<String, Object>,
 }
 
-/// Waits at most `limit`; `told` hears of progress.
+/// Waits at most `limit`; `told` hears of progress, and of the pods that are not ready with why.
 pub(crate) async fn wait(
     source: &dyn Source,
     clock: &Clock,
     limit: Duration,
-    mut told: impl FnMut(Progress),
+    mut told: impl FnMut(Progress, Vec<String>),
 ) -> Result<Progress, Failure> {
     let kind = |group: &str, kind: &str| kinds::find(group, kind).map(kinds::KindInfo::resource);
     let types: Vec<_> =
@@ -71,7 +71,7 @@ pub(crate) async fn wait(
             Err(_) => return Err(seen.unready(limit)),
         }
         let progress = seen.progress();
-        told(progress);
+        told(progress, seen.behind());
         if seen.complete() {
             return Ok(progress);
         }
@@ -113,8 +113,6 @@ impl Seen {
             own.count() >= count(&deployment["spec"]["replicas"])
         };
         let alone = |pod: &&Object| pod["metadata"]["ownerReferences"].is_null();
-        let over =
-            |pod: &Object| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
         !self.deployments.is_empty()
             && self.deployments.values().all(served)
             && self.pods.values().filter(alone).all(|pod| ready(pod) || over(pod))
@@ -122,10 +120,23 @@ impl Seen {
 
     fn unready(&self, limit: Duration) -> Failure {
         let mut lines = vec![format!("not everything is ready after {} s:", limit.as_secs())];
-        for (name, pod) in self.pods.iter().filter(|(_, pod)| !ready(pod)) {
-            lines.push(format!("  pod {name}: {}", why(pod)));
-        }
-        Failure::new(lines.join("\n")).hint("kubectl describe pod NAME and weft logs NAME say more")
+        lines.extend(self.behind().iter().map(|line| format!("  {line}")));
+        Failure::new(lines.join("\n"))
+            .hint("kubectl describe pod -n NAMESPACE NAME and weft logs -n NAMESPACE NAME say more")
+    }
+
+    /// What is not ready, each with why.
+    fn behind(&self) -> Vec<String> {
+        let pods = self.pods.iter().filter(|(_, pod)| !ready(pod) && !over(pod));
+        let mut lines: Vec<String> =
+            pods.map(|(name, pod)| format!("pod {name}: {}", why(pod))).collect();
+        let missing = self.deployments.iter().filter_map(|(name, deployment)| {
+            let own = self.pods.values().filter(|pod| selects(deployment, pod)).count();
+            let missing = count(&deployment["spec"]["replicas"]).checked_sub(own)?;
+            (missing > 0).then(|| format!("deployment {name}: {missing} pods are not made yet"))
+        });
+        lines.extend(missing);
+        lines
     }
 }
 
@@ -142,7 +153,7 @@ fn count(value: &Value) -> usize {
     value.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
 }
 
-fn name(object: &Value) -> String {
+pub(crate) fn name(object: &Value) -> String {
     let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
     format!("{}/{}", text("namespace"), text("name"))
 }
@@ -153,21 +164,57 @@ pub(crate) fn ready(pod: &Value) -> bool {
     conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
-fn why(pod: &Value) -> String {
-    let statuses =
-        pod["status"]["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let waiting = statuses.iter().find_map(|status| {
-        let waiting = &status["state"]["waiting"];
-        let text = |key: &str| waiting[key].as_str().unwrap_or_default().to_owned();
-        waiting.is_object().then(|| {
-            format!(
-                "{}: {} {}",
-                status["name"].as_str().unwrap_or_default(),
-                text("reason"),
-                text("message")
-            )
-        })
-    });
-    let phase = pod["status"]["phase"].as_str().unwrap_or("Pending");
-    waiting.unwrap_or_else(|| format!("{phase}, a container is not ready"))
+/// Has it ended for good?
+pub(crate) fn over(pod: &Value) -> bool {
+    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+}
+
+/// Why a pod is not ready: the first container, in the order of starting, that holds it up.
+pub(crate) fn why(pod: &Value) -> String {
+    let lists = ["initContainerStatuses", "containerStatuses"];
+    let statuses = lists.iter().filter_map(|list| pod["status"][*list].as_array()).flatten();
+    let mut reasons = statuses.filter(|status| status["ready"] != true).filter_map(held_up);
+    reasons.next().unwrap_or_else(|| {
+        let phase = pod["status"]["phase"].as_str().unwrap_or("Pending");
+        format!("{phase}, no container was started yet")
+    })
+}
+
+fn held_up(status: &Value) -> Option<String> {
+    let name = status["name"].as_str().unwrap_or_default();
+    let (waiting, ended) = (&status["state"]["waiting"], &status["state"]["terminated"]);
+    let text = |state: &Value, key: &str| state[key].as_str().unwrap_or_default().to_owned();
+    if waiting.is_object() {
+        let (reason, message) = (text(waiting, "reason"), text(waiting, "message"));
+        let told = [reason, message].into_iter().filter(|part| !part.is_empty());
+        return Some(format!("{name}: {}", told.collect::<Vec<_>>().join(", ")));
+    }
+    if ended.is_object() {
+        let code = ended["exitCode"].as_i64().unwrap_or(0);
+        // An init container that has done its work holds nobody up.
+        return (code != 0).then(|| format!("{name}: {} with code {code}", text(ended, "reason")));
+    }
+    Some(format!("{name}: runs, but its probes do not find it ready"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pod_that_is_not_ready_says_why() {
+        let waiting = json!({"status": {"phase": "Pending", "containerStatuses": [
+            {"name": "web", "ready": false, "state": {"waiting": {
+                "reason": "ErrImageNeverPull", "message": "give it a command"}}}]}});
+        assert_eq!(why(&waiting), "web: ErrImageNeverPull, give it a command");
+        let crashed = json!({"status": {"containerStatuses": [
+            {"name": "web", "ready": false, "state": {"terminated": {"reason": "Error", "exitCode": 3}}}]}});
+        assert_eq!(why(&crashed), "web: Error with code 3");
+        let probed = json!({"status": {"initContainerStatuses": [
+            {"name": "setup", "ready": false, "state": {"terminated": {"exitCode": 0}}}],
+            "containerStatuses": [{"name": "web", "ready": false, "state": {"running": {}}}]}});
+        assert_eq!(why(&probed), "web: runs, but its probes do not find it ready");
+        assert_eq!(why(&json!({})), "Pending, no container was started yet");
+    }
 }

@@ -4,7 +4,7 @@
 //! Holds: files are read and ports are bound before anything starts; what fails changes nothing.
 
 use std::io::IsTerminal as _;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -20,7 +20,7 @@ use weft_rt::Clock;
 use crate::failure::{Failure, complain, say};
 use crate::node::own_binary;
 use crate::state::{self, Place};
-use crate::{apply, check, down, files, hand_over, ready, settled, watch};
+use crate::{apply, check, down, files, hand_over, ports, ready, settled, watch};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,9 @@ pub(crate) struct Options {
 
 const START: Duration = Duration::from_secs(20);
 const LET_GO: Duration = Duration::from_secs(3);
+const TICK: Duration = Duration::from_millis(100);
+/// Pods that progress names.
+const NAMED: usize = 3;
 
 /// Starts.
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
@@ -66,7 +69,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         ))
         .hint("weft down ends it; --name or --state-dir starts another one beside it"));
     };
-    let [api, http, https] = bind_all(&options, &folder, &clock).await?;
+    let [api, http, https] = bind(&options, &folder, &clock).await?;
     down::clear(&folder)?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
     let boot_id = boot_id(&clock);
@@ -110,32 +113,19 @@ fn objects(paths: &[PathBuf], folder: &Path) -> Result<Vec<files::Written>, Fail
     Ok(objects)
 }
 
-/// Binds the host's ports. A mesh that was killed may still be letting go of them; a living program keeps them.
-async fn bind_all(
+/// Binds the host's ports; those of a mesh that was killed may not be free at once.
+async fn bind(
     options: &Options,
     folder: &Path,
     clock: &Clock,
 ) -> Result<[TcpListener; 3], Failure> {
-    let was_killed = record::path(folder).exists();
-    let patience = if was_killed { LET_GO } else { Duration::ZERO };
-    let deadline = clock.now() + patience;
-    loop {
-        let bound = bind(options.api_port, "--api-port").and_then(|api| {
-            let http = bind(options.ingress_http_port, "--ingress-http-port")?;
-            Ok([api, http, bind(options.ingress_https_port, "--ingress-https-port")?])
-        });
-        if bound.is_ok() || clock.now() >= deadline {
-            return bound;
-        }
-        clock.sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn bind(port: u16, flag: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        Failure::new(format!("port {port} of localhost cannot be used ({flag}): {error}"))
-            .hint(format!("choose another one with {flag} PORT"))
-    })
+    let patience = if record::path(folder).exists() { LET_GO } else { Duration::ZERO };
+    let wanted = [
+        (options.api_port, "--api-port"),
+        (options.ingress_http_port, "--ingress-http-port"),
+        (options.ingress_https_port, "--ingress-https-port"),
+    ];
+    ports::bind(wanted, patience, clock).await
 }
 
 /// The paths that exist as files or folders, as the node finds them.
@@ -194,24 +184,46 @@ async fn arrive(
     ready::wait_for_node(&source, clock, START, started.boot_id).await?;
     apply::all(&source, objects).await?;
     let bar = progress_bar();
-    let waited = ready::wait(&source, clock, options.wait, |(ready, all)| {
+    let progress = wait(options, &source, started, &bar).await;
+    bar.finish_and_clear();
+    progress
+}
+
+/// Waits for the pods, and then for everybody to know of them; the bar says for what.
+async fn wait(
+    options: &Options,
+    source: &KubeSource,
+    started: Started<'_>,
+    bar: &indicatif::ProgressBar,
+) -> Result<ready::Progress, Failure> {
+    let waited = ready::wait(source, started.clock, options.wait, |(ready, all), behind| {
         bar.set_length(all as u64);
         bar.set_position(ready as u64);
+        bar.set_message(waiting_for(&behind));
     });
-    let progress = waited.await;
-    bar.finish_and_clear();
-    let progress = progress?;
-    settled::wait(&source, started.folder, clock, options.wait).await?;
+    let progress = waited.await?;
+    bar.set_message("until every proxy has the configuration");
+    settled::wait(source, started.folder, started.clock, options.wait).await?;
     Ok(progress)
+}
+
+/// The first few pods that are behind, each with why.
+fn waiting_for(behind: &[String]) -> String {
+    let mut lines: Vec<String> = behind.iter().take(NAMED).cloned().collect();
+    if behind.len() > NAMED {
+        lines.push(format!("and {} more", behind.len() - NAMED));
+    }
+    lines.join("\n  ")
 }
 
 fn progress_bar() -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
-    let bar = indicatif::ProgressBar::new(0).with_message("pods ready");
+    let bar = indicatif::ProgressBar::new(0);
+    bar.enable_steady_tick(TICK);
     match indicatif::ProgressStyle::with_template(
-        "{spinner} {pos}/{len} {msg} {wide_bar} {elapsed}",
+        "{spinner} {pos} of {len} pods ready, {elapsed}\n  {msg}",
     ) {
         Ok(style) => bar.with_style(style),
         Err(_default) => bar,

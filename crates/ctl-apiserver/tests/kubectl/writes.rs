@@ -103,7 +103,7 @@ async fn unknown_fields_and_wrong_types_are_refused_by_name() {
     let typo = DEPLOYMENT.replace("selector:", "replicaz: 2\n  selector:");
     has(&cluster.fails("apply -f -", &typo).await, "unknown field \"spec.replicaz\"");
     let wrong = DEPLOYMENT.replace("selector:", "replicas: many\n  selector:");
-    has(&cluster.fails("apply -f -", &wrong).await, "spec.replicas cannot be read");
+    has(&cluster.fails("apply -f -", &wrong).await, "spec.replicas must be a whole number");
     let missing = DEPLOYMENT.replace("app: web } }\n    spec", "app: other } }\n    spec");
     has(&cluster.fails("apply -f -", &missing).await, "must carry app=web");
     has(
