@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::endpoint::{Endpoints, Metadata};
+use crate::endpoint::{Endpoint, Endpoints, Metadata};
 use crate::listener::SecretName;
 use crate::matcher::StringMatcher;
 
@@ -71,12 +71,39 @@ pub enum Discovery {
 /// Endpoints by host name.
 #[derive(Debug, Clone)]
 pub struct DnsEndpoints {
-    /// Host name, port and weight.
-    pub hosts: Vec<(Arc<str>, u16, u32)>,
+    /// What is looked up.
+    pub hosts: Vec<DnsHost>,
     /// How often to look up.
     pub refresh: Duration,
-    /// Only the first address counts, per new connection (LOGICAL_DNS).
+    /// Only the first address counts (LOGICAL_DNS).
     pub logical: bool,
+    /// Which addresses count.
+    pub family: Family,
+}
+
+/// One name.
+#[derive(Debug, Clone)]
+pub struct DnsHost {
+    /// The name.
+    pub name: Arc<str>,
+    /// What is known of its endpoints, the port among it; only the IP address is yet to be found.
+    pub endpoint: Endpoint,
+}
+
+/// Which addresses of a name count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// IPv6 if there are such, else IPv4.
+    #[default]
+    Auto,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// IPv4 if there are such, else IPv6.
+    V4Preferred,
+    /// All.
+    All,
 }
 
 /// How an endpoint is picked.

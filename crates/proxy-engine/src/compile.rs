@@ -37,6 +37,8 @@ pub struct Living {
     identity: IdentityStore,
     clusters: HashMap<Arc<str>, ClusterLife>,
     client_tls: HashMap<ClientKey, (Arc<ClientConfig>, u64)>,
+    /// Addresses of the names of clusters.
+    resolved: HashMap<Arc<str>, Arc<proxy_config::Endpoints>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +54,22 @@ impl Living {
     /// Nothing lives yet.
     #[must_use]
     pub fn new(identity: IdentityStore) -> Self {
-        Self { identity, clusters: HashMap::new(), client_tls: HashMap::new() }
+        Self {
+            identity,
+            clusters: HashMap::new(),
+            client_tls: HashMap::new(),
+            resolved: HashMap::new(),
+        }
+    }
+
+    /// Takes in the addresses of a cluster's names; true when they are other ones than before.
+    pub(crate) fn resolve(&mut self, cluster: &Arc<str>, found: proxy_config::Endpoints) -> bool {
+        let same = |old: &Arc<proxy_config::Endpoints>| old.endpoints == found.endpoints;
+        if self.resolved.get(cluster).is_some_and(same) {
+            return false;
+        }
+        self.resolved.insert(Arc::clone(cluster), Arc::new(found));
+        true
     }
 }
 
@@ -74,6 +91,7 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
         plan.clusters.insert(Arc::clone(name), compiled);
     }
     living.clusters.retain(|name, _| config.clusters.contains_key(name));
+    living.resolved.retain(|name, _| config.clusters.contains_key(name));
     for (name, listener) in &config.listeners {
         let same = last.listeners.get(name).filter(|old| Arc::ptr_eq(&old.config, listener));
         let compiled = same.map_or_else(
@@ -209,7 +227,8 @@ fn compile_cluster(
     let endpoints = match &cluster.discovery {
         Discovery::Eds(name) => config.endpoints.get(name).map(Arc::clone),
         Discovery::Static(endpoints) => Some(Arc::clone(endpoints)),
-        Discovery::Dns(_) | Discovery::OriginalDestination => None,
+        Discovery::Dns(_) => living.resolved.get(&cluster.name).map(Arc::clone),
+        Discovery::OriginalDestination => None,
     };
     let same = |old: &&Arc<Cluster>| {
         Arc::ptr_eq(&old.config, cluster)
@@ -222,7 +241,6 @@ fn compile_cluster(
     if let Some(old) = last.filter(same) {
         return Arc::clone(old);
     }
-    unserved::in_cluster(cluster, problems);
     let mut modes = Modes::new(cluster, living, problems);
     let list = endpoints.as_ref().map_or(&[][..], |e| &e.endpoints);
     let picks: Vec<_> = list.iter().map(|e| modes.of(&e.transport_labels)).collect();

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use proxy_config::ProxyConfig;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -22,7 +21,8 @@ use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
 use crate::peers::PeerExchange;
-use crate::plan::{Living, Plan, compile};
+use crate::plan::Plan;
+use crate::publish::Publisher;
 use crate::worker::{Activity, Shared, Worker};
 
 const STACK: usize = 1024 * 1024;
@@ -76,9 +76,7 @@ impl BoundBoard {
 /// A running proxy. Dropping it ends the workers at once; call [`Engine::drain`] before.
 #[derive(Debug)]
 pub struct Engine {
-    plan: Arc<ArcSwap<Plan>>,
-    changed: watch::Sender<u64>,
-    living: Mutex<Living>,
+    publisher: Arc<Publisher>,
     activity: Arc<Activity>,
     bound: Arc<BoundBoard>,
     drain: Drain,
@@ -94,12 +92,11 @@ impl Engine {
     /// When threads or runtimes cannot be made.
     pub fn start(options: Options) -> io::Result<Self> {
         let Options { identity, exchange, sinks, clock } = options;
-        let plan = Arc::new(ArcSwap::from_pointee(Plan::default()));
-        let (changed, seen) = watch::channel(0);
+        let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
-            plan: Arc::clone(&plan),
-            changed: seen,
+            plan: Arc::clone(&publisher.plan),
+            changed: publisher.watch(),
             clock: clock.clone(),
             activity: Arc::default(),
             drain: Drain::new(),
@@ -113,27 +110,24 @@ impl Engine {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread =
                 std::thread::Builder::new().name(format!("worker-{index}")).stack_size(STACK);
-            threads.push(thread.spawn(move || work(&runtime, shared, sink, seed, stopped))?);
+            // One worker looks up names for all.
+            let resolver = (index == 0).then(|| Arc::clone(&publisher));
+            let worker = move || work(&runtime, shared, sink, (seed, resolver), stopped);
+            threads.push(thread.spawn(worker)?);
         }
         let Shared { activity, drain, bound, .. } = shared;
-        let living = Mutex::new(Living::new(identity));
-        Ok(Self { plan, changed, living, activity, bound, drain, clock, stop, threads })
+        Ok(Self { publisher, activity, bound, drain, clock, stop, threads })
     }
 
     /// Compiles and publishes; the answer names what could not be used.
     pub fn publish(&self, config: &ProxyConfig) -> Vec<String> {
-        let mut living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
-        let (plan, problems) = compile(config, &self.plan.load(), &mut living);
-        self.plan.store(Arc::new(plan));
-        drop(living);
-        self.changed.send_modify(|version| *version += 1);
-        problems
+        self.publisher.publish(config)
     }
 
     /// The plan in force.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
+        self.publisher.plan.load_full()
     }
 
     /// What is going on.
@@ -198,10 +192,13 @@ fn work(
     runtime: &tokio::runtime::Runtime,
     shared: Shared,
     sink: Box<dyn Sink + Send>,
-    seed: u64,
+    (seed, resolver): (u64, Option<Arc<Publisher>>),
     mut stopped: watch::Receiver<bool>,
 ) {
     let local = LocalSet::new();
+    if let Some(publisher) = resolver {
+        local.spawn_local(crate::resolve::run(publisher, shared.clock.clone()));
+    }
     let worker = Worker::new(shared, sink, seed);
     local.block_on(runtime, async move {
         tokio::select! {

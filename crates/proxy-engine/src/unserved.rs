@@ -3,17 +3,8 @@
 //! In: accepted configuration. Out: sentences.
 //! Holds: every field that is accepted and without effect is named here; a field leaves this file when it is honoured.
 
-use proxy_config::Cluster;
 use proxy_config::access_log::{AccessLog, Sink};
-use proxy_config::cluster::Discovery;
 use proxy_config::http::HttpManager;
-
-pub(crate) fn in_cluster(cluster: &Cluster, problems: &mut Vec<String>) {
-    let mut say = |what: &str| problems.push(format!("cluster {}: {what}", cluster.name));
-    if matches!(cluster.discovery, Discovery::Dns(_)) {
-        say("host names are not looked up yet, so it has no hosts");
-    }
-}
 
 /// The one text that the access log writes: Istio's default.
 const LOG_FORMAT: &str = concat!(

@@ -252,3 +252,37 @@ async fn the_client_s_address_is_believed_as_far_as_proxies_are_trusted() {
         );
     }
 }
+
+#[tokio::test]
+async fn names_of_hosts_are_looked_up() {
+    use proxy_config::cluster::{DnsEndpoints, DnsHost, Family};
+    let port = mirror().await.port();
+    let named = |name: &str, logical: bool| {
+        let mut target = cluster(name, &[]);
+        let template = cluster("t", &[SocketAddr::new([0, 0, 0, 0].into(), port)]);
+        let Discovery::Static(list) = &template.discovery else { unreachable!() };
+        let hosts = vec![DnsHost { name: name.into(), endpoint: list.endpoints[0].clone() }];
+        let refresh = Duration::from_secs(60);
+        let dns = DnsEndpoints { hosts, refresh, logical, family: Family::V4 };
+        target.discovery = Discovery::Dns(Arc::new(dns));
+        target
+    };
+    for logical in [false, true] {
+        let mut action = forward("localhost");
+        action.host_rewrite = Some(HostRewrite::Auto);
+        let mut config = one_route(simple(&[]), action);
+        config.clusters.insert("localhost".into(), Arc::new(named("localhost", logical)));
+        let proxy = Proxy::start(config);
+        let answer = async {
+            loop {
+                let answer = raw(proxy.address("in"), GET.as_bytes()).await;
+                if answer.starts_with("HTTP/1.1 200 ") {
+                    break answer;
+                }
+                assert!(answer.contains("no healthy upstream"), "{answer}");
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap();
+        assert!(answer.contains("host: localhost\r\n"), "{answer}");
+    }
+}

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::cluster::{
-    Balancer, Cluster, Discovery, DnsEndpoints, Keepalive, Limits, Outlier, Protocol, Service,
-    TransportMatch,
+    Balancer, Cluster, Discovery, DnsEndpoints, Family, Keepalive, Limits, Outlier, Protocol,
+    Service, TransportMatch,
 };
 use weft_proto::envoy::config::cluster::v3 as wire;
 use weft_proto::envoy::config::core::v3 as core;
-use weft_proto::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier};
 use weft_proto::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use weft_proto::google::protobuf::value::Kind;
 use wire::cluster as cluster_wire;
@@ -93,7 +92,7 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
 }
 
 fn discovery(cluster: &wire::Cluster) -> Lowered<Discovery> {
-    use cluster_wire::{ClusterDiscoveryType, DiscoveryType};
+    use cluster_wire::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily};
     let kind = match cluster.cluster_discovery_type.as_ref() {
         None => DiscoveryType::Static,
         Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(*kind)
@@ -118,37 +117,19 @@ fn discovery(cluster: &wire::Cluster) -> Lowered<Discovery> {
             #[expect(deprecated, reason = "it is what Istio writes")]
             let refresh = cluster.dns_refresh_rate.as_ref().map(wrap::duration).transpose()?;
             Ok(Discovery::Dns(Arc::new(DnsEndpoints {
-                hosts: names(&listed())?,
+                hosts: endpoints::lower_names(listed()).map_err(|e| e.within("load_assignment"))?,
                 refresh: refresh.unwrap_or(Duration::from_secs(5)),
                 logical: kind == DiscoveryType::LogicalDns,
+                family: match cluster.dns_lookup_family() {
+                    DnsLookupFamily::Auto => Family::Auto,
+                    DnsLookupFamily::V4Only => Family::V4,
+                    DnsLookupFamily::V6Only => Family::V6,
+                    DnsLookupFamily::V4Preferred => Family::V4Preferred,
+                    DnsLookupFamily::All => Family::All,
+                },
             })))
         }
     }
-}
-
-fn names(listed: &ClusterLoadAssignment) -> Lowered<Vec<(Arc<str>, u16, u32)>> {
-    let endpoints = listed.endpoints.iter().flat_map(|group| &group.lb_endpoints);
-    let one = |endpoint: &weft_proto::envoy::config::endpoint::v3::LbEndpoint| {
-        let refuse = || Rejected::new("load_assignment", "needs a host name and a port");
-        let Some(HostIdentifier::Endpoint(inner)) = endpoint.host_identifier.as_ref() else {
-            return Err(refuse());
-        };
-        let address = inner.address.as_ref().and_then(|a| a.address.as_ref());
-        let Some(core::address::Address::SocketAddress(socket)) = address else {
-            return Err(refuse());
-        };
-        let Some(core::socket_address::PortSpecifier::PortValue(port)) = socket.port_specifier
-        else {
-            return Err(refuse());
-        };
-        if socket.address.is_empty() {
-            return Err(refuse());
-        }
-        let port = u16::try_from(port).map_err(|_ignored| refuse())?;
-        let weight = endpoint.load_balancing_weight.map_or(1, |weight| weight.value.max(1));
-        Ok((Arc::from(socket.address.as_str()), port, weight))
-    };
-    endpoints.map(one).collect()
 }
 
 fn balancer(cluster: &wire::Cluster) -> Lowered<Balancer> {

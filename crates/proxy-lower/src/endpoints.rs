@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use proxy_config::cluster::DnsHost;
 use proxy_config::endpoint::{Endpoint, Endpoints, Health, Locality, Metadata};
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::endpoint::v3 as wire;
@@ -25,6 +26,41 @@ pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoint
     }
     endpoints.sort_by_key(|endpoint| endpoint.priority);
     Ok(Endpoints { name: assignment.cluster_name.as_str().into(), endpoints })
+}
+
+/// Endpoints by name: the address of each holds the port only.
+pub(crate) fn lower_names(assignment: wire::ClusterLoadAssignment) -> Lowered<Vec<DnsHost>> {
+    let mut found = Vec::new();
+    let mut wire = assignment;
+    for group in &mut wire.endpoints {
+        for endpoint in &mut group.lb_endpoints {
+            found.push((group.priority, take_name(endpoint)?));
+        }
+    }
+    let endpoints = lower(wire)?.endpoints;
+    // Lowering sorts by priority, and keeps the order within one.
+    found.sort_by_key(|(priority, _)| *priority);
+    Ok(found
+        .into_iter()
+        .zip(endpoints)
+        .map(|((_, name), endpoint)| DnsHost { name, endpoint })
+        .collect())
+}
+
+/// Puts an address where a name was.
+fn take_name(endpoint: &mut wire::LbEndpoint) -> Lowered<Arc<str>> {
+    let socket = match endpoint.host_identifier.as_mut() {
+        Some(wire::lb_endpoint::HostIdentifier::Endpoint(inner)) => {
+            match inner.address.as_mut().and_then(|address| address.address.as_mut()) {
+                Some(core::address::Address::SocketAddress(socket)) => Some(socket),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let socket = socket.filter(|socket| !socket.address.is_empty());
+    let socket = socket.ok_or_else(|| Rejected::new("endpoint", "needs a host name and a port"))?;
+    Ok(std::mem::replace(&mut socket.address, "0.0.0.0".to_owned()).into())
 }
 
 fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {

@@ -484,3 +484,47 @@ fn parts_of_connection_managers_without_effect_are_refused() {
     });
     assert!(details.is_ok());
 }
+
+#[test]
+fn names_to_look_up_keep_what_is_said_of_their_endpoints() {
+    use proxy_config::cluster::{Discovery, Family};
+    let host = |name: &str, priority: u32| endpoint::LocalityLbEndpoints {
+        priority,
+        lb_endpoints: vec![endpoint::LbEndpoint {
+            load_balancing_weight: Some(UInt32Value { value: 7 }),
+            host_identifier: Some(endpoint::lb_endpoint::HostIdentifier::Endpoint(
+                endpoint::Endpoint {
+                    address: Some(core::Address {
+                        address: Some(core::address::Address::SocketAddress(core::SocketAddress {
+                            address: name.into(),
+                            port_specifier: Some(core::socket_address::PortSpecifier::PortValue(
+                                443,
+                            )),
+                            ..Default::default()
+                        })),
+                    }),
+                    ..Default::default()
+                },
+            )),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let with = |hosts: Vec<endpoint::LocalityLbEndpoints>| {
+        lowered(|c| {
+            c.cluster_discovery_type = Some(cluster::cluster::ClusterDiscoveryType::Type(
+                cluster::cluster::DiscoveryType::StrictDns.into(),
+            ));
+            c.dns_lookup_family = cluster::cluster::DnsLookupFamily::V4Only.into();
+            c.load_assignment =
+                Some(endpoint::ClusterLoadAssignment { endpoints: hosts, ..Default::default() });
+        })
+    };
+    let found = with(vec![host("b.example", 1), host("a.example", 0)]).unwrap();
+    let Discovery::Dns(names) = found.discovery else { panic!("{:?}", found.discovery) };
+    assert_eq!(names.family, Family::V4);
+    let all: Vec<_> = names.hosts.iter().map(|h| (&*h.name, h.endpoint.priority)).collect();
+    assert_eq!(all, [("a.example", 0), ("b.example", 1)]);
+    assert!(names.hosts.iter().all(|h| h.endpoint.weight == 7 && h.endpoint.address.port() == 443));
+    refused(with(vec![host("", 0)]), &["load_assignment", "host name"]);
+}
