@@ -16,10 +16,39 @@ use crate::fault::Fault;
 mod words;
 
 /// Reads into the type and writes again.
-type Round = fn(&Value) -> Result<Value, serde_json::Error>;
+type Round = fn(&Value) -> Result<Value, SchemaFault>;
 
-fn round<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(T::deserialize(object)?)
+/// Wrong values that are told of at once; who has more has another kind of problem.
+const MOST_FAULTS: usize = 20;
+
+fn round<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, SchemaFault> {
+    let mistyped = |error: serde_path_to_error::Error<serde_json::Error>| {
+        let pointer = place(error.path());
+        let value = object.pointer(&pointer).unwrap_or(&Value::Null);
+        SchemaFault { what: words::of(error.inner(), value), pointer }
+    };
+    let known: T = serde_path_to_error::deserialize(object).map_err(mistyped)?;
+    let whole = |error: serde_json::Error| SchemaFault {
+        pointer: String::new(),
+        what: format!("cannot be written: {error}"),
+    };
+    serde_json::to_value(known).map_err(whole)
+}
+
+/// A path of serde's as a JSON pointer, as far as it is known.
+fn place(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        let step = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { .. } | Segment::Unknown => break,
+        };
+        pointer.push('/');
+        pointer.push_str(&step);
+    }
+    pointer
 }
 
 fn type_of(kind: &KindInfo) -> Option<Round> {
@@ -48,7 +77,11 @@ pub(crate) fn check(
 ) -> Result<Vec<Warning>, Fault> {
     let Some(round) = type_of(kind) else { return Ok(Vec::new()) };
     quantities(object);
-    let known = round(object).map_err(|e| mistyped(round, object, &e))?;
+    let known = round(object).map_err(|fault| {
+        let path = fault.pointer.trim_start_matches('/').replace('/', ".");
+        let path = if path.is_empty() { "the object" } else { &path };
+        Fault::bad(format!("{path} {}", fault.what))
+    })?;
     let mut unknown = Vec::new();
     prune(object, &known, "", &mut unknown);
     let told = unknown.iter().map(|path| format!("unknown field \"{path}\""));
@@ -83,19 +116,33 @@ pub fn schema_faults(kind: &KindInfo, object: &Value) -> Vec<SchemaFault> {
     let Some(round) = type_of(kind) else { return Vec::new() };
     let mut object = object.clone();
     quantities(&mut object);
-    let known = match round(&object) {
-        Ok(known) => known,
-        Err(error) => {
-            let pointer = culprit(round, &object).unwrap_or_default();
-            let what = words::of(&error, object.pointer(&pointer).unwrap_or(&Value::Null));
-            return vec![SchemaFault { pointer, what }];
-        }
-    };
+    let (known, mut faults) = read_around(round, &mut object);
+    let Some(known) = known else { return faults };
     let mut unknown = Vec::new();
     prune(&mut object, &known, "", &mut unknown);
     let fault =
         |path: String| SchemaFault { pointer: pointer(&path), what: "unknown field".into() };
-    unknown.into_iter().map(fault).collect()
+    faults.extend(unknown.into_iter().map(fault));
+    faults
+}
+
+/// Reads the object without the values that cannot be read, and tells of each of them.
+fn read_around(round: Round, object: &mut Value) -> (Option<Value>, Vec<SchemaFault>) {
+    let mut faults: Vec<SchemaFault> = Vec::new();
+    while faults.len() < MOST_FAULTS {
+        let fault = match round(object) {
+            Ok(known) => return (Some(known), faults),
+            Err(fault) => fault,
+        };
+        // What was emptied here and must not be empty was told of already.
+        match object.pointer_mut(&fault.pointer).filter(|slot| !slot.is_null()) {
+            Some(slot) => *slot = Value::Null,
+            None if faults.is_empty() => return (None, vec![fault]),
+            None => return (None, faults),
+        }
+        faults.push(fault);
+    }
+    (None, faults)
 }
 
 /// `spec.containers[0].imagge` as a JSON pointer.
@@ -151,50 +198,9 @@ fn prune(value: &mut Value, known: &Value, path: &str, unknown: &mut Vec<String>
     }
 }
 
-/// Names the field that cannot be read: the first one without which the object could be.
-fn mistyped(round: Round, object: &Value, error: &serde_json::Error) -> Fault {
-    let pointer = culprit(round, object).unwrap_or_default();
-    let what = words::of(error, object.pointer(&pointer).unwrap_or(&Value::Null));
-    let path = pointer.trim_start_matches('/').replace('/', ".");
-    let path = if path.is_empty() { "the object" } else { &path };
-    Fault::bad(format!("{path} {what}"))
-}
-
-fn culprit(round: Round, object: &Value) -> Option<String> {
-    let mut leaves = Vec::new();
-    collect(object, String::new(), &mut leaves);
-    leaves.into_iter().find(|pointer| {
-        let mut without = object.clone();
-        if let Some(slot) = without.pointer_mut(pointer) {
-            *slot = Value::Null;
-        }
-        round(&without).is_ok()
-    })
-}
-
-fn collect(value: &Value, pointer: String, leaves: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (name, inner) in map {
-                let name = name.replace('~', "~0").replace('/', "~1");
-                collect(inner, format!("{pointer}/{name}"), leaves);
-            }
-        }
-        Value::Array(items) => {
-            for (at, inner) in items.iter().enumerate() {
-                collect(inner, format!("{pointer}/{at}"), leaves);
-            }
-        }
-        _ => {}
-    }
-    if !pointer.is_empty() {
-        leaves.push(pointer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, schema_faults};
     use crate::admission::FieldValidation::{Strict, Warn};
     use ctl_source::kinds;
     use serde_json::json;
@@ -219,5 +225,18 @@ mod tests {
         let refused = check(deployment, &mut written, Warn).unwrap_err();
         let told = r#"spec.replicas must be a whole number, but is the text "many""#;
         assert!(refused.message.starts_with(told), "{refused}");
+    }
+
+    #[test]
+    fn all_wrong_values_of_an_object_are_told_of_each_at_its_place() {
+        let service = kinds::find("", "Service").unwrap();
+        let written = json!({ "metadata": { "name": "a" }, "spec": {
+            "ports": [{ "port": "eighty" }, { "port": "eighty", "nam": "x" }], "selector": ["a"] } });
+        let told: Vec<_> =
+            schema_faults(service, &written).into_iter().map(|f| f.pointer).collect();
+        assert_eq!(
+            told,
+            ["/spec/ports/0/port", "/spec/ports/1/port", "/spec/selector", "/spec/ports/1/nam"]
+        );
     }
 }

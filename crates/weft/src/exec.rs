@@ -10,7 +10,7 @@ use rustix::termios::tcgetwinsize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, complain};
 use crate::state::Place;
 use crate::target::{Target, connect, meta};
 
@@ -60,15 +60,18 @@ pub(crate) struct LogsOptions {
 pub(crate) async fn exec(options: ExecOptions) -> Result<ExitCode, Failure> {
     let source = connect(&options.place).await?;
     let pod = options.target.find(&source).await?;
+    let terminal = options.tty && std::io::stdin().is_terminal();
+    if options.tty && !terminal {
+        complain!("warning: standard input is no terminal, so the program does not get one");
+    }
     let exec = Exec {
         namespace: meta(&pod, "namespace").to_owned(),
         pod: meta(&pod, "name").to_owned(),
         container: options.container,
         command: options.command,
-        terminal: if options.tty { Some(sizes()?) } else { None },
+        terminal: if terminal { Some(sizes()?) } else { None },
     };
-    let terminal = options.tty && options.stdin && std::io::stdin().is_terminal();
-    let raw = if terminal { RawTerminal::begin() } else { None };
+    let raw = if terminal && options.stdin { RawTerminal::begin() } else { None };
     let input = options.stdin.then(tokio::io::stdin);
     let ended = source.exec(&exec, input, &mut tokio::io::stdout(), &mut tokio::io::stderr()).await;
     drop(raw);

@@ -63,6 +63,10 @@ impl From<anyhow::Error> for Failure {
 
 impl From<ctl_source::SourceError> for Failure {
     fn from(error: ctl_source::SourceError) -> Self {
-        Self::new(error.to_string())
+        match error {
+            // The server's own sentence says it all.
+            ctl_source::SourceError::Invalid(what) => Self::new(what),
+            error => Self::new(error.to_string()),
+        }
     }
 }

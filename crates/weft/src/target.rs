@@ -92,7 +92,7 @@ fn missing(kind: &str, name: &str, namespace: &str, all: &[Object]) -> Failure {
             meta(object, "name"),
             meta(object, "namespace")
         )),
-        None => failure.hint("kubectl get pods -A lists all"),
+        None => failure.hint(format!("kubectl get {}s -A lists all", kind.to_lowercase())),
     }
 }
 
