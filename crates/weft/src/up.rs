@@ -3,6 +3,7 @@
 //! In: files, ports. Out: a running mesh, and what to do with it.
 //! Holds: files are read and ports are bound before anything starts; what fails changes nothing.
 
+use std::fs::File;
 use std::io::IsTerminal as _;
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -15,6 +16,7 @@ use std::time::Duration;
 use ctl_source::Source as _;
 use ctl_source_kube::KubeSource;
 use local_node::record;
+use nix::fcntl::Flock;
 use weft_rt::Clock;
 
 use crate::failure::{Failure, complain, say};
@@ -55,6 +57,30 @@ const TICK: Duration = Duration::from_millis(100);
 /// Pods that progress names.
 const NAMED: usize = 3;
 
+/// The lock of the state; a mesh that was killed may still be letting go of it, a living one keeps it.
+async fn lock(folder: &Path, clock: &Clock) -> Result<Option<Flock<File>>, Failure> {
+    let deadline = clock.now() + LET_GO;
+    loop {
+        let lock = state::lock(folder)?;
+        if lock.is_some() || clock.now() >= deadline || node_lives(folder) {
+            return Ok(lock);
+        }
+        clock.sleep(TICK).await;
+    }
+}
+
+/// Is the node of the last start there? One that is dying is not.
+fn node_lives(folder: &Path) -> bool {
+    let pid = record::read(folder).ok().and_then(|record| record.node_pid);
+    let status = pid.map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")));
+    match status {
+        // Without a record the mesh is only starting.
+        None => true,
+        // A dying process has no memory any more.
+        Some(status) => status.is_ok_and(|status| status.contains("\nVmRSS:")),
+    }
+}
+
 /// Starts.
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let clock = Clock::real();
@@ -62,7 +88,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let folder = options.place.folder()?;
     let objects = objects(&options.paths, &folder)?;
     state::create(&folder)?;
-    let Some(lock) = state::lock(&folder)? else {
+    let Some(lock) = lock(&folder, &clock).await? else {
         return Err(Failure::new(format!(
             "a mesh already runs with the state in {}",
             folder.display()
