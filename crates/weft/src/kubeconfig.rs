@@ -17,9 +17,14 @@ pub(crate) struct Options {
 
 /// Prints.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let path = options.place.folder()?.join("kubeconfig");
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::new(format!("{}: {error}", path.display())).hint("weft up starts a mesh")
+    let folder = options.place.folder()?;
+    let path = folder.join("kubeconfig");
+    let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::new(format!("no mesh runs with the state in {}", folder.display()))
+                .hint("weft up starts one; --name or --state-dir names another")
+        }
+        _ => Failure::new(format!("{}: {error}", path.display())),
     })?;
     if options.show {
         print!("{text}");

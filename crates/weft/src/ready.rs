@@ -194,7 +194,7 @@ fn held_up(status: &Value) -> Option<String> {
         // An init container that has done its work holds nobody up.
         return (code != 0).then(|| format!("{name}: {} with code {code}", text(ended, "reason")));
     }
-    Some(format!("{name}: runs, but its probes do not find it ready"))
+    Some(format!("{name}: runs, is not ready yet"))
 }
 
 #[cfg(test)]
@@ -214,7 +214,7 @@ mod tests {
         let probed = json!({"status": {"initContainerStatuses": [
             {"name": "setup", "ready": false, "state": {"terminated": {"exitCode": 0}}}],
             "containerStatuses": [{"name": "web", "ready": false, "state": {"running": {}}}]}});
-        assert_eq!(why(&probed), "web: runs, but its probes do not find it ready");
+        assert_eq!(why(&probed), "web: runs, is not ready yet");
         assert_eq!(why(&json!({})), "Pending, no container was started yet");
     }
 }
