@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use proxy_config::access_log::AccessLog;
 use proxy_config::http::ServerHeader;
 use proxy_http::{BodyKind, RequestHead, ResponseHead};
 use proxy_listen::Exchange as Client;
@@ -435,10 +436,7 @@ impl<'a> Run<'a> {
             return LogFields::default();
         }
         LogFields {
-            enabled: self.http.manager.access_logs.iter().any(|log| {
-                let flag = self.flag.name();
-                log.only_flags.is_empty() || log.only_flags.iter().any(|only| only.as_ref() == flag)
-            }),
+            enabled: logged(&self.http.manager.access_logs, self.flag),
             method: head.method.as_str(),
             path: &self.path,
             authority: &head.authority,
@@ -463,6 +461,14 @@ impl<'a> Run<'a> {
             route: self.route.map(AsRef::as_ref),
         }
     }
+}
+
+/// Does one of these logs want what ended with this flag?
+pub(crate) fn logged(logs: &[AccessLog], flag: Flag) -> bool {
+    logs.iter().any(|log| {
+        let named = |only: &Arc<str>| only.as_ref() == flag.name();
+        log.only_flags.is_empty() || log.only_flags.iter().any(named)
+    })
 }
 
 fn size_of_fields(fields: &proxy_http::Fields) -> u64 {

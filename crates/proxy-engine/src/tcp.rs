@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use proxy_config::access_log::AccessLog;
 use proxy_http::Wire;
 use proxy_http::tunnel::{End, Tunnel};
 use proxy_upstream::{ConnectError, Exchange as Server, Slot, Target, dial};
@@ -39,7 +40,7 @@ pub(crate) async fn serve(
 ) {
     let _counted = Counted::one(&worker.shared.activity.requests);
     let mut told = Told::new(&worker, &bound, &facts);
-    told.access_log = !action.proxy.access_logs.is_empty();
+    told.logs = &action.proxy.access_logs;
     if let Err(reply) = filter::tcp(&action, &facts) {
         told.details = reply.details;
         return told.tell(TcpEvent::Closed);
@@ -153,7 +154,7 @@ struct Told<'a> {
     failure: Option<String>,
     flag: Flag,
     details: Cow<'static, str>,
-    access_log: bool,
+    logs: &'a [AccessLog],
     received: u64,
     sent: u64,
 }
@@ -172,7 +173,7 @@ impl<'a> Told<'a> {
             failure: None,
             flag: Flag::None,
             details: Cow::Borrowed(""),
-            access_log: false,
+            logs: &[],
             received: 0,
             sent: 0,
         }
@@ -207,7 +208,7 @@ impl<'a> Told<'a> {
             duration: self.worker.shared.clock.now() - self.facts.begun,
             start: self.facts.begun_wall,
             log: LogFields {
-                enabled: self.access_log,
+                enabled: crate::request::logged(self.logs, self.flag),
                 details: &self.details,
                 upstream_failure: self.failure.as_deref(),
                 upstream_host: self.host,
