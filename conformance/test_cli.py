@@ -96,3 +96,16 @@ def test_version_and_completion(mesh):
     assert mesh.run(mesh.bin / "weft", "version").stdout == f"weft {version}\n"
     for shell in ("bash", "zsh", "fish"):
         assert "proxy-status" in mesh.run(mesh.bin / "weft", "completion", shell).stdout
+
+
+def test_a_start_that_fails_tells_the_last_log_line_and_leaves_nothing_running():
+    mesh = Mesh()
+    try:
+        mesh.state.mkdir()
+        (mesh.state / "store.redb").write_text("this is no database")
+        done = mesh.up(SHOP, check=False)
+        assert done.returncode == 1
+        assert "store.redb" in done.stderr and "log/control-plane.log says more" in done.stderr
+        assert not mesh.processes()
+    finally:
+        mesh.down()

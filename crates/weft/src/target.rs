@@ -27,7 +27,13 @@ pub(crate) async fn connect(place: &Place) -> Result<KubeSource, Failure> {
             Failure::new(told).hint("weft up starts one; --name or --state-dir names another")
         );
     }
-    Ok(KubeSource::from_kubeconfig(&folder.join("kubeconfig")).await?)
+    let kubeconfig = folder.join("kubeconfig");
+    if !kubeconfig.exists() {
+        let log = folder.join("log/control-plane.log");
+        return Err(Failure::new("the mesh has no API server yet")
+            .hint(format!("try again in a moment; {} says what it does", log.display())));
+    }
+    Ok(KubeSource::from_kubeconfig(&kubeconfig).await?)
 }
 
 /// All objects of a kind.

@@ -109,7 +109,8 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let (ready, all) = match arrived {
         Ok(progress) => progress,
         Err(failure) => {
-            if !options.detach {
+            // Without an API server there is nothing to look into.
+            if !options.detach || !folder.join("kubeconfig").exists() {
                 end(&folder, &mut node);
             }
             return Err(failure);
