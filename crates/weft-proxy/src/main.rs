@@ -22,6 +22,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use proxy_engine::{Engine, Options, PeerExchange};
 use telemetry_export::{AccessLog, Registry};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 use weft_identity::{IdentityStore, RotateOptions, rotate};
 use weft_rt::{Clock, Tasks};
 use weft_telemetry::Sink;
@@ -73,11 +75,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let env: BTreeMap<String, String> = std::env::vars().collect();
     let filter = env.get("RUST_LOG").map_or("info", String::as_str);
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    // Levels by target, without patterns for span fields: those would bring a regular-expression compiler along.
+    let filter: Targets = filter.parse().context("RUST_LOG")?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
