@@ -57,18 +57,35 @@ impl RequestFacts for Head<'_> {
     }
 }
 
+/// What a request matched. Its operations change every answer, our own ones too.
+#[derive(Clone, Copy)]
+pub(crate) struct Matched<'a> {
+    pub(crate) found: Found<'a>,
+    config: &'a RouteConfig,
+    /// Of several clusters the one that was drawn.
+    target: Option<&'a WeightedCluster>,
+}
+
+impl<'a> Matched<'a> {
+    /// The most specific first, as Envoy applies them.
+    fn ops(&self) -> impl Iterator<Item = &'a HeaderOps> {
+        let Found { host, route } = self.found;
+        let target = self.target.map(|target| &target.headers);
+        target.into_iter().chain([&route.headers, &host.headers, &self.config.headers])
+    }
+}
+
 /// Where a request goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Forward<'a> {
-    found: Found<'a>,
-    config: &'a RouteConfig,
+    pub(crate) matched: Matched<'a>,
     pub(crate) action: &'a route::Forward,
     pub(crate) target: &'a WeightedCluster,
 }
 
 impl<'a> Forward<'a> {
     pub(crate) fn retry(&self) -> Option<&'a route::Retry> {
-        self.action.retry.as_deref().or(self.found.host.retry.as_deref())
+        self.action.retry.as_deref().or(self.matched.found.host.retry.as_deref())
     }
 
     /// Bound of the answer. A gRPC client may ask for its own, up to what the route allows.
@@ -93,13 +110,7 @@ impl<'a> Forward<'a> {
     }
 
     pub(crate) const fn attempt_count(&self) -> bool {
-        self.found.host.include_attempt_count
-    }
-
-    /// The most specific first, as Envoy applies them.
-    fn ops(&self) -> [&'a HeaderOps; 4] {
-        let Found { host, route } = self.found;
-        [&self.target.headers, &route.headers, &host.headers, &self.config.headers]
+        self.matched.found.host.include_attempt_count
     }
 }
 
@@ -134,11 +145,11 @@ pub(crate) fn find<'a>(
     http: &'a HttpAction,
     facts: &Facts,
     head: &RequestHead,
-) -> Option<(Found<'a>, &'a RouteConfig)> {
+) -> Option<Matched<'a>> {
     let routes = routes(&bound.plan, http)?;
     let random = worker.rng.borrow_mut().next_u64();
     let found = routes.find(&Head(head, facts), random)?;
-    Some((found, routes.config()))
+    Some(Matched { found, config: routes.config(), target: None })
 }
 
 /// What the route wants, with its changes made to the head.
@@ -147,9 +158,11 @@ pub(crate) fn act<'a>(
     http: &HttpAction,
     facts: &Facts,
     head: &mut RequestHead,
-    found: Option<(Found<'a>, &'a RouteConfig)>,
+    matched: Option<Matched<'a>>,
 ) -> Routed<'a> {
-    let Some((found, config)) = found else { return Routed::Reply(Box::new(Reply::no_route())) };
+    let Some(matched @ Matched { found, .. }) = matched else {
+        return Routed::Reply(Box::new(Reply::no_route()));
+    };
     let action = match &found.route.action {
         RouteAction::Forward(action) => action.as_ref(),
         RouteAction::Redirect(to) => {
@@ -174,7 +187,8 @@ pub(crate) fn act<'a>(
             return Routed::Reply(Box::new(Reply::new(403, "", Flag::None, "upgrade_failed")));
         }
     }
-    let forward = Forward { found, config, action, target };
+    let matched = Matched { target: Some(target), ..matched };
+    let forward = Forward { matched, action, target };
     change_request(&forward, facts, head);
     Routed::Forward(forward)
 }
@@ -187,9 +201,9 @@ fn routes<'a>(plan: &'a Plan, http: &'a HttpAction) -> Option<&'a Routes> {
 }
 
 fn change_request(forward: &Forward<'_>, facts: &Facts, head: &mut RequestHead) {
-    for ops in forward.ops() {
+    for ops in forward.matched.ops() {
         for op in &ops.request {
-            let value = |text: &str| value_of(text, forward, head, facts, None);
+            let value = |text: &str| value_of(text, &forward.matched, head, facts, None);
             match op {
                 HeaderOp::Set(name, text) if is_host(name) => head.authority = value(text),
                 HeaderOp::Append(name, _)
@@ -214,7 +228,7 @@ fn change_request(forward: &Forward<'_>, facts: &Facts, head: &mut RequestHead) 
         }
     }
     if let Some(rewrite) = &forward.action.rewrite {
-        let path = rewrite_path(rewrite, &forward.found.route.matches, &head.path);
+        let path = rewrite_path(rewrite, &forward.matched.found.route.matches, &head.path);
         if path != head.path {
             let original = std::mem::replace(&mut head.path, path);
             head.fields.set("x-envoy-original-path", original.as_bytes());
@@ -237,7 +251,7 @@ fn is_host(name: &str) -> bool {
 
 fn value_of(
     text: &str,
-    forward: &Forward<'_>,
+    matched: &Matched<'_>,
     head: &RequestHead,
     facts: &Facts,
     code: Option<u16>,
@@ -254,8 +268,8 @@ fn value_of(
             peer_uri: facts.principal(),
             protocol: head.version.name(),
             hostname: "",
-            route_name: &forward.found.route.name,
-            cluster: Some(&forward.target.cluster),
+            route_name: &matched.found.route.name,
+            cluster: matched.target.map(|target| target.cluster.as_ref()),
             response_code: code,
         },
     )
@@ -275,15 +289,15 @@ pub(crate) fn key(
 
 /// The route's operations on the answer.
 pub(crate) fn change_response(
-    forward: &Forward<'_>,
+    matched: &Matched<'_>,
     request: &RequestHead,
     facts: &Facts,
     head: &mut ResponseHead,
 ) {
     let code = Some(head.status);
-    for ops in forward.ops() {
+    for ops in matched.ops() {
         for op in &ops.response {
-            let value = |text: &str| value_of(text, forward, request, facts, code);
+            let value = |text: &str| value_of(text, matched, request, facts, code);
             match op {
                 HeaderOp::Set(name, text) => head.fields.set(name, value(text).as_bytes()),
                 HeaderOp::Append(name, text) => head.fields.append(name, value(text).as_bytes()),

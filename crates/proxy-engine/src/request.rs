@@ -22,7 +22,7 @@ use weft_telemetry::{ExchangeRecord, Flag, Protocol, Workload};
 
 use crate::attempt::{Answered, Failure, Tries};
 use crate::connection::{Bound, Facts};
-use crate::decide::{self, Forward, Routed};
+use crate::decide::{self, Forward, Matched, Routed};
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
@@ -92,7 +92,7 @@ pub(crate) struct Run<'a> {
     pub(crate) failure: Option<String>,
     pub(crate) upload: Upload,
     download: Download,
-    route: Option<&'a Arc<str>>,
+    matched: Option<Matched<'a>>,
     extra: Extra,
     pub(crate) key: proxy_balance::Key,
     pub(crate) active: Option<Slot>,
@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
             failure: None,
             upload: Upload::new(head.body.is_empty()),
             download: Download::default(),
-            route: None,
+            matched: None,
             extra: Extra::new(),
             key: proxy_balance::Key::default(),
             active: None,
@@ -152,22 +152,27 @@ impl<'a> Run<'a> {
         matches!(self.bound.listener.reporter, Reporter::Destination)
     }
 
+    fn route_name(&self) -> Option<&str> {
+        let name = self.matched.map(|matched| matched.found.route.name.as_ref());
+        name.filter(|name| !name.is_empty())
+    }
+
     async fn phases(&mut self, head: &mut RequestHead, client: &mut Client<'_>) -> After {
         if let Err(reply) = filter::normalize(self.http, head) {
-            return self.reply(client, &reply).await;
+            return self.reply(head, client, &reply).await;
         }
         self.receive(head);
         let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
-        self.route = found.map(|(found, _)| &found.route.name).filter(|name| !name.is_empty());
-        let matched = found.map(|(found, _)| found);
+        self.matched = found;
+        let matched = found.map(|matched| matched.found);
         match filter::apply(self.worker, self.http, (self.facts, self.client), head, matched).await
         {
             Ok(extra) => self.extra = extra,
-            Err(reply) => return self.reply(client, &reply).await,
+            Err(reply) => return self.reply(head, client, &reply).await,
         }
         match decide::act(self.worker, self.http, self.facts, head, found) {
             Routed::Forward(forward) => self.forward(head, client, forward).await,
-            Routed::Reply(reply) => self.reply(client, &reply).await,
+            Routed::Reply(reply) => self.reply(head, client, &reply).await,
         }
     }
 
@@ -196,11 +201,12 @@ impl<'a> Run<'a> {
         &mut self,
         head: &mut RequestHead,
         client: &mut Client<'_>,
-        route: Forward<'_>,
+        route: Forward<'a>,
     ) -> After {
+        self.matched = Some(route.matched);
         let Some(cluster) = self.bound.plan.clusters.get(&route.target.cluster) else {
             let reply = Reply::no_cluster(route.action.cluster_not_found);
-            return self.reply(client, &reply).await;
+            return self.reply(head, client, &reply).await;
         };
         self.cluster = Some(Arc::clone(cluster));
         if cluster.table.is_some() {
@@ -227,7 +233,7 @@ impl<'a> Run<'a> {
             }
             Err(failure) => {
                 let reply = failure.reply(self.failure.as_deref());
-                self.reply(client, &reply).await
+                self.reply(head, client, &reply).await
             }
         }
     }
@@ -335,7 +341,7 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA);
             head.fields.remove(METADATA_ID);
         }
-        decide::change_response(route, request, self.facts, head);
+        decide::change_response(&route.matched, request, self.facts, head);
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
         }
@@ -355,7 +361,12 @@ impl<'a> Run<'a> {
     }
 
     /// Answers by ourselves.
-    async fn reply(&mut self, client: &mut Client<'_>, reply: &Reply) -> After {
+    async fn reply(
+        &mut self,
+        request: &RequestHead,
+        client: &mut Client<'_>,
+        reply: &Reply,
+    ) -> After {
         let for_grpc = self.is_grpc.then(|| reply.for_grpc());
         let reply = for_grpc.as_ref().unwrap_or(reply);
         self.status = reply.status;
@@ -363,9 +374,13 @@ impl<'a> Run<'a> {
         self.details = reply.details.clone();
         let mut head = reply.head();
         self.download.grpc_status = grpc_status(&head.fields);
+        if let Some(matched) = &self.matched {
+            decide::change_response(matched, request, self.facts, &mut head);
+        }
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
         }
+        // No server, no time of a server's: as in Envoy the field stands only on answers that came from one.
         forwarded::response(
             &mut head,
             None,
@@ -458,7 +473,7 @@ impl<'a> Run<'a> {
                 SocketAddr::new(self.client, 0)
             }),
             sni: self.facts.hello.sni.as_deref(),
-            route: self.route.map(AsRef::as_ref),
+            route: self.route_name(),
         }
     }
 }
