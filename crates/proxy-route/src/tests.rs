@@ -68,7 +68,6 @@ fn compile(virtual_hosts: Vec<VirtualHost>) -> Routes {
         virtual_hosts,
         ignore_port: false,
         headers: HeaderOps::default(),
-        validate_clusters: false,
     }))
 }
 
