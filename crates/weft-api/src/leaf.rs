@@ -13,6 +13,17 @@ use crate::{Read, Reader, similar};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&weft_types::duration::Text(self.0))
+    }
+}
+
+/// True for a value that says nothing, and is therefore not written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl Read for Span {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         let Some(text) = value.as_str() else {
