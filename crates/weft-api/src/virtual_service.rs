@@ -253,7 +253,7 @@ record! {
         "fixedDelay" fixed_delay: Option<Span>,
         /// Not supported, as in Istio.
         "exponentialDelay" exponential_delay: Option<Span>,
-        /// Share of requests; all when absent.
+        /// Share of requests; none when absent.
         "percentage" percentage: Option<Percent>,
         /// Share of requests in whole percent. Deprecated: use percentage.
         "percent" percent: i32,
@@ -269,7 +269,7 @@ record! {
         "grpcStatus" grpc_status: Option<String>,
         /// Not supported, as in Istio.
         "http2Error" http2_error: Option<String>,
-        /// Share of requests; all when absent.
+        /// Share of requests; none when absent.
         "percentage" percentage: Option<Percent>,
     } where [OneOf(&["httpStatus", "grpcStatus", "http2Error"])]
 }

@@ -326,6 +326,8 @@ fn status(field: &str, status: i64, findings: &mut Findings) {
 }
 
 const MAX_BODY: usize = 1024 * 1024;
+/// Larger ones are told of.
+const LARGE_BODY: usize = 100 * 1024;
 
 fn respond(response: &DirectResponse, findings: &mut Findings) {
     status("status", i64::from(response.status), findings);
@@ -338,6 +340,9 @@ fn respond(response: &DirectResponse, findings: &mut Findings) {
                 .map_or(0, |text| if field == "bytes" { text.len() / 4 * 3 } else { text.len() });
             if length > MAX_BODY {
                 findings.error_in(field, "is larger than 1 MiB", "serve it from a service");
+            } else if length > LARGE_BODY {
+                let what = "is larger than 100 KiB, and every proxy keeps it in memory";
+                findings.warning_in(field, code::SUSPICIOUS, what, "serve it from a service");
             }
         }
         if body.bytes.as_ref().is_some_and(|text| weft_base64(text).is_none()) {
