@@ -7,7 +7,8 @@ use weft_schema::Schema;
 
 fn schema(crd: &Value, version: usize) -> Schema {
     let schema = &crd["spec"]["versions"][version]["schema"]["openAPIV3Schema"];
-    Schema::parse(schema).unwrap_or_else(|faults| panic!("{}: {faults:#?}", crd["metadata"]["name"]))
+    Schema::parse(schema)
+        .unwrap_or_else(|faults| panic!("{}: {faults:#?}", crd["metadata"]["name"]))
 }
 
 #[test]

@@ -67,6 +67,15 @@ pub struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// A place in a file.
+    #[must_use]
+    pub fn at(file: &str, position: weft_api::yaml::Position) -> Self {
+        let weft_api::yaml::Position { line, column } = position;
+        Self { file: file.to_owned(), line, column }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
@@ -118,9 +127,7 @@ impl Problem {
     /// The same problem, with its place in the file that the object came from.
     #[must_use]
     pub fn located(mut self, document: &Document) -> Self {
-        let position = document.position(&self.field.0);
-        let (line, column) = (position.line, position.column);
-        self.place = Some(Place { file: document.file.clone(), line, column });
+        self.place = Some(Place::at(&document.file, document.position(&self.field.0)));
         self
     }
 

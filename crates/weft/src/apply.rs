@@ -20,7 +20,7 @@ const WORKLOADS: &[&str] = &["Deployment", "ReplicaSet", "Job", "Pod"];
 pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Result<(), Failure> {
     objects.sort_by_key(|written| rank(written.object["kind"].as_str().unwrap_or_default()));
     for written in objects {
-        let (name, place) = (describe(&written.object), written.place(""));
+        let (name, place) = (describe(&written.object), written.place("").to_string());
         one(source, written.object)
             .await
             .map_err(|error| Failure::new(format!("{place}: {name}: {error}")))?;

@@ -25,12 +25,14 @@ mod ports;
 mod proxy_config;
 mod proxy_status;
 mod ready;
+mod report;
 mod settled;
 mod state;
 mod status;
 mod table;
 mod target;
 mod up;
+mod validate;
 mod watch;
 
 use failure::{Failure, say};
@@ -64,6 +66,10 @@ enum Command {
     /// Show what one proxy runs with.
     #[command(alias = "pc")]
     ProxyConfig(proxy_config::Options),
+    /// Judge objects of files one by one; exit code 1 when one is wrong.
+    Validate(validate::Options),
+    /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
+    Crds,
     /// Print the version.
     Version {
         /// How to print.
@@ -115,6 +121,14 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Version { output: proxy_status::Output::Json } => {
             say!("{}", serde_json::json!({"version": env!("CARGO_PKG_VERSION")}));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Validate(options) => validate::run(&options),
+        Command::Crds => {
+            for crd in weft_model::api::crds() {
+                let text = serde_json::to_string_pretty(&crd).map_err(anyhow::Error::from)?;
+                say!("---\n{text}");
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Completion { shell } => {
