@@ -278,6 +278,13 @@ impl Describe for Span {
 /// Anything at all.
 impl Describe for Value {
     fn describe() -> Value {
+        json!({"x-kubernetes-preserve-unknown-fields": true})
+    }
+}
+
+/// A map of anything.
+impl Describe for Map<String, Value> {
+    fn describe() -> Value {
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::read::{record, words};
 use crate::reference::{LabelSelector, TargetRef};
@@ -301,7 +301,7 @@ record! {
         /// What is done.
         "operation" operation: Operation,
         /// JSON of the Envoy message that is merged, added or put in place.
-        "value" value: Option<Value>,
+        "value" value: Option<Map<String, Value>>,
         /// Where a filter is put among those of the mesh.
         "filterClass" filter_class: FilterClass,
     }

@@ -1,6 +1,6 @@
 //! `WasmPlugin` and `TrafficExtension` of `extensions.istio.io`: code of users in the proxy.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::describe::Form as Written;
 use crate::read::{record, words};
@@ -100,7 +100,7 @@ record! {
         /// Not used.
         "verificationKey" verification_key: String,
         /// What the module is given as its configuration.
-        "pluginConfig" plugin_config: Option<Value>,
+        "pluginConfig" plugin_config: Option<Map<String, Value>>,
         /// Name of the plugin inside of the module.
         "pluginName" plugin_name: Option<String> = [MinLength(1), MaxLength(256)],
         /// Where it stands among the filters of the mesh.
@@ -219,7 +219,7 @@ record! {
         /// Not used.
         "verificationKey" verification_key: String,
         /// What the module is given as its configuration.
-        "pluginConfig" plugin_config: Option<Value>,
+        "pluginConfig" plugin_config: Option<Map<String, Value>>,
         /// Name of the plugin inside of the module.
         "pluginName" plugin_name: Option<String> = [MinLength(1), MaxLength(256)],
         /// What happens when it fails: FAIL_CLOSE (the default), FAIL_OPEN or FAIL_RELOAD.

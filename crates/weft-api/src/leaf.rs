@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Read, Reader, similar};
 
@@ -135,6 +135,15 @@ impl<T: Read> Read for BTreeMap<String, T> {
             found.insert(key.clone(), value);
         }
         found
+    }
+}
+
+impl Read for Map<String, Value> {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        value.as_object().cloned().unwrap_or_else(|| {
+            reader.mismatch(value, "a map");
+            Self::new()
+        })
     }
 }
 

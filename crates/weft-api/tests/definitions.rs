@@ -1,5 +1,7 @@
 //! The definitions that our types give, held against the rules of structural schemas and against Istio's test objects.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test that fails panics")]
+
 use std::path::Path;
 
 use serde_json::Value;

@@ -175,10 +175,22 @@ fn examine<T: Read>(object: &Value, check: Check<T>) -> (Object<T>, Vec<Problem>
     };
     let issues = reader.into_issues();
     let unreadable = !issues.is_empty();
+    let read: Vec<String> = issues.iter().map(|issue| issue.pointer.clone()).collect();
     findings.unreadable(issues);
     names::check(object, &mut findings);
     findings.within("spec", |findings| check(&meta, &spec, findings));
     // What could not be read stands at its default; do not complain about that a second time.
-    let problems = findings.into_problems(unreadable);
+    let mut problems = findings.into_problems(unreadable);
+    // A field that is missing beside one that could not be read is probably the one that was meant.
+    problems.retain(|problem| {
+        let field = problem.field.0.as_str();
+        let missing = !read.iter().any(|at| at == field) && object.pointer(field).is_none();
+        !(missing && read.iter().any(|at| parent(at) == parent(field)))
+    });
     (Object { meta, spec }, problems)
+}
+
+/// The pointer of what a field is in.
+fn parent(pointer: &str) -> &str {
+    pointer.rsplit_once('/').map_or("", |(parent, _)| parent)
 }

@@ -38,6 +38,10 @@ pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut 
             "add a rule; an empty one, `{}`, matches every request",
         );
     }
+    if *action == Action::Custom && rules.is_none() {
+        let fix = "add a rule; an empty one, `{}`, matches every request";
+        findings.error_in("rules", "CUSTOM without rules never asks", fix);
+    }
     let rules = rules.as_deref().unwrap_or_default();
     findings.each("rules", rules, |rule, findings| self::rule(rule, *action, findings));
     findings.not_honoured("action", *action == Action::Audit);

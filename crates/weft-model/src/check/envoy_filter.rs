@@ -1,6 +1,6 @@
 //! Rules of `EnvoyFilter`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use weft_api::envoy_filter::{
     ApplyTo, Change, EnvoyFilter, FilterMatch, Match, Operation, Patch, PatchContext,
 };
@@ -59,25 +59,27 @@ fn change(change: &Change, apply_to: ApplyTo, findings: &mut Findings) {
         if !named && apply_to != ApplyTo::Bootstrap {
             findings.error_in("name", "is no text", "write the name in quotes");
         }
-        typed(value, findings);
+        fields(value, findings);
     });
 }
 
 /// Messages of Envoy's second API are gone from every proxy.
+fn fields(fields: &Map<String, Value>, findings: &mut Findings) {
+    for (name, inner) in fields {
+        let old = inner.as_str().filter(|url| is_second(url));
+        match old.filter(|_| name == "@type") {
+            Some(url) => {
+                let what = format!("{url} is of the second version of Envoy's API");
+                findings.error_in(name, what, "use the message of v3");
+            }
+            None => findings.within(name, |findings| typed(inner, findings)),
+        }
+    }
+}
+
 fn typed(value: &Value, findings: &mut Findings) {
     match value {
-        Value::Object(fields) => {
-            for (name, inner) in fields {
-                let old = inner.as_str().filter(|url| is_second(url));
-                match old.filter(|_| name == "@type") {
-                    Some(url) => {
-                        let what = format!("{url} is of the second version of Envoy's API");
-                        findings.error_in(name, what, "use the message of v3");
-                    }
-                    None => findings.within(name, |findings| typed(inner, findings)),
-                }
-            }
-        }
+        Value::Object(inner) => fields(inner, findings),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 findings.within(&index.to_string(), |findings| typed(item, findings));
@@ -128,9 +130,10 @@ fn matches(matches: &Match, apply_to: ApplyTo, findings: &mut Findings) {
         | ApplyTo::Bootstrap
         | ApplyTo::ListenerFilter => return,
     };
-    for (field, _) in given.iter().filter(|(field, set)| *set && *field != wanted) {
+    if let Some((field, _)) = given.iter().find(|(field, set)| *set && *field != wanted) {
         let what = format!("does not go with applyTo {}", apply_to.as_str());
         findings.error_in(field, what, format!("use {wanted}"));
+        return;
     }
     let filter = listener.as_ref().and_then(|l| l.filter_chain.as_ref());
     let filter = filter.and_then(|chain| chain.filter.as_ref());

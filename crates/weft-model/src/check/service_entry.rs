@@ -155,6 +155,14 @@ fn socket(spec: &ServiceEntry, findings: &mut Findings) {
 
 /// Services whose connections cannot be told from those of others.
 fn ambiguous(spec: &ServiceEntry, findings: &mut Findings) {
+    if spec.resolution != Resolution::None && spec.hosts.len() > 1 {
+        findings.each("ports", &spec.ports, |port, findings| {
+            if !names_host(&port.protocol) {
+                let what = "does not tell which of the hosts is called";
+                findings.error_in("protocol", what, "use HTTP, GRPC or TLS, or one host");
+            }
+        });
+    }
     let by_dns = matches!(spec.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
     if by_dns && spec.hosts.len() > 1 && !spec.addresses.is_empty() {
         findings.warning_in(
@@ -166,21 +174,22 @@ fn ambiguous(spec: &ServiceEntry, findings: &mut Findings) {
     }
     let open = spec.resolution == Resolution::None && spec.addresses.is_empty();
     for (index, port) in spec.ports.iter().enumerate().filter(|_| open) {
-        let name = port.protocol.to_ascii_uppercase();
-        let told = matches!(
-            name.as_str(),
-            "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" | "HTTP_PROXY" | "HTTPS" | "TLS"
-        );
-        let what = match told {
-            true => continue,
-            false => "without addresses, every connection to this port is taken for this service",
-        };
+        if names_host(&port.protocol) {
+            continue;
+        }
+        let what = "without addresses, every connection to this port is taken for this service";
         findings.within("ports", |findings| {
             findings.within(&index.to_string(), |findings| {
                 findings.warning_in("protocol", code::SUSPICIOUS, what, "add addresses");
             });
         });
     }
+}
+
+/// Whether a connection of this protocol names the host that it is for.
+fn names_host(protocol: &str) -> bool {
+    let name = protocol.to_ascii_uppercase();
+    matches!(name.as_str(), "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" | "HTTP_PROXY" | "HTTPS" | "TLS")
 }
 
 fn dynamic(meta: &Metadata, spec: &ServiceEntry, location: Location, findings: &mut Findings) {
@@ -195,12 +204,7 @@ fn dynamic(meta: &Metadata, spec: &ServiceEntry, location: Location, findings: &
         findings.error_in("addresses", what, "remove it");
     }
     findings.each("ports", &spec.ports, |port, findings| {
-        let name = port.protocol.to_ascii_uppercase();
-        let named = matches!(
-            name.as_str(),
-            "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB" | "HTTP_PROXY" | "HTTPS" | "TLS"
-        );
-        if !named {
+        if !names_host(&port.protocol) {
             let what = format!("{:?} does not tell which host is called", port.protocol);
             findings.error_in("protocol", what, "use HTTP, HTTP2, GRPC or TLS");
         }

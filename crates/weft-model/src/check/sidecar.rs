@@ -69,6 +69,12 @@ pub(crate) fn protocol(protocol: &str, findings: &mut Findings) {
     }
 }
 
+fn no_target(port: u32, findings: &mut Findings) {
+    if port != 0 {
+        findings.error_in("targetPort", "has no meaning for a sidecar", "remove it");
+    }
+}
+
 fn port_name(name: &str, findings: &mut Findings) {
     if !name.is_empty() && !values::is_label(name) {
         findings.error_in("name", format!("{name:?} is no port name"), "use a-z, 0-9 and -");
@@ -82,7 +88,8 @@ fn ingress(listener: &Ingress, ports: &mut BTreeSet<u32>, findings: &mut Finding
         return;
     };
     findings.within("port", |findings| {
-        let SidecarPort { number, protocol, name, target_port: _ } = port;
+        let SidecarPort { number, protocol, name, target_port } = port;
+        no_target(*target_port, findings);
         findings.within("number", |findings| values::port(*number, findings));
         self::protocol(protocol, findings);
         port_name(name, findings);
@@ -175,9 +182,10 @@ fn egress(listeners: &[Egress], own: &str, findings: &mut Findings) {
 }
 
 fn egress_port(port: &SidecarPort, bind: &str, mode: CaptureMode, findings: &mut Findings) {
-    let SidecarPort { number, protocol, name, target_port: _ } = port;
+    let SidecarPort { number, protocol, name, target_port } = port;
     let socket = bind.starts_with("unix://");
     findings.within("port", |findings| {
+        no_target(*target_port, findings);
         self::protocol(protocol, findings);
         port_name(name, findings);
         match (socket, *number) {
@@ -268,6 +276,10 @@ fn outbound(policy: &OutboundTrafficPolicy, findings: &mut Findings) {
         }
         if port.is_none() {
             findings.error_in("port", "is missing", "say which port");
+        }
+        if let Err(why) = values::fqdn(host) {
+            findings.error_in("host", why, "write the full name of a service");
+            return;
         }
         virtual_service::target(host, subset, port.as_ref().map(|port| port.number), findings);
     });

@@ -45,6 +45,9 @@ pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
         self::settings(&settings, findings);
     });
     findings.given("tunnel", tunnel.as_ref(), self::tunnel);
+    if tunnel.is_some() && proxy_protocol.is_some() {
+        findings.error_in("proxyProtocol", "does not go with tunnel", "keep one of them");
+    }
     findings.given("retryBudget", retry_budget.as_ref(), budget);
     findings.not_honoured("tunnel", tunnel.is_some());
     findings.not_honoured("proxyProtocol", proxy_protocol.is_some());

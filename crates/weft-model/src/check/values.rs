@@ -195,7 +195,16 @@ pub(crate) fn string_match(matcher: &StringMatch, findings: &mut Findings) {
 
 /// A selector of workloads: plain labels, no wildcards.
 pub(crate) fn selector(selector: Option<&WorkloadSelector>, findings: &mut Findings) {
-    selects("selector", "matchLabels", selector.map(|found| &found.match_labels), findings);
+    selector_at("selector", selector, findings);
+}
+
+/// The same in a field of another name.
+pub(crate) fn selector_at(
+    field: &str,
+    selector: Option<&WorkloadSelector>,
+    findings: &mut Findings,
+) {
+    selects(field, "matchLabels", selector.map(|found| &found.match_labels), findings);
 }
 
 /// The older form of a selector.

@@ -87,7 +87,7 @@ fn overlapping(hosts: &[String], findings: &mut Findings) {
     }
 }
 
-fn gateway(name: &str, findings: &mut Findings) {
+pub(crate) fn gateway(name: &str, findings: &mut Findings) {
     let part = |text: &str, what: &str, findings: &mut Findings| {
         if text.is_empty() || text.contains('*') {
             findings.error(format!("{text:?} is no {what}"), "write NAME, NAMESPACE/NAME or mesh");

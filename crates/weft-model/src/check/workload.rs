@@ -77,12 +77,11 @@ pub(crate) fn group(_: &Metadata, spec: &WorkloadGroup, findings: &mut Findings)
 }
 
 fn template(template: &WorkloadTemplate, findings: &mut Findings) {
-    let WorkloadTemplate { address, ports, labels, .. } = template;
+    let WorkloadTemplate { address, ports, .. } = template;
     if let Some(path) = address.strip_prefix("unix://") {
         socket(path, !ports.is_empty(), findings);
     }
     self::ports(ports, findings);
-    values::labels("labels", labels, findings);
 }
 
 fn probe(probe: &Probe, findings: &mut Findings) {
