@@ -6,7 +6,7 @@
 mod key;
 mod pem;
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use crate::view::Object;
 
@@ -45,10 +45,10 @@ pub(crate) fn check(secret: &Object<'_>, now: i64) -> Result<(), String> {
         .map_err(|error| format!("its certificate is malformed ({error})"))?;
     let validity = certificate.validity();
     if validity.not_after.timestamp() < now {
-        return Err(format!("its certificate expired on {}", validity.not_after));
+        return Err(format!("its certificate expired on {}", date(&validity.not_after)));
     }
     if validity.not_before.timestamp() > now {
-        return Err(format!("its certificate is valid only from {}", validity.not_before));
+        return Err(format!("its certificate is valid only from {}", date(&validity.not_before)));
     }
     Ok(())
 }
@@ -59,5 +59,9 @@ pub(crate) fn end(secret: &Object<'_>, entry: &str) -> Option<(i64, String)> {
     let der = pem::blocks(&text).into_iter().next()?;
     let (_, certificate) = X509Certificate::from_der(&der).ok()?;
     let end = certificate.validity().not_after;
-    Some((end.timestamp(), end.to_string()))
+    Some((end.timestamp(), date(&end)))
+}
+
+fn date(time: &ASN1Time) -> String {
+    time.to_datetime().date().to_string()
 }

@@ -1,7 +1,7 @@
 //! Holds our analyzers against Istio's own on its test inputs.
 //!
 //! The cases stand beside the repository (`../shared/istio-cases`), not in it; without them there is nothing to compare.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of a test may fail it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! TLS to servers whose certificate nobody checks.
+//! TLS to servers without saying which authority vouches for them.
 
 use super::Analyzer;
 use crate::code;
@@ -37,7 +37,7 @@ fn tell(rule: &Object<'_>, policy: &TrafficPolicy<'_>, report: &mut Report) {
         (code::IST0128, String::new())
     };
     let what = format!(
-        "TLS mode {mode} without caCertificates: who answers for {host}{port} is not checked"
+        "TLS mode {mode} without caCertificates: any authority that the proxy's system trusts may vouch for {host}{port}"
     );
     let fix = "set caCertificates to the CA of the server";
     report.add(code, rule, format!("{}/tls", policy.field), what, fix);

@@ -35,9 +35,11 @@ fn tell(service: &Object<'_>, index: usize, port: &Port<'_>, is_alias: bool, rep
         let fix = "begin its name with a protocol that has host names, such as http or tls";
         report.add(code::IST0150, service, field, what, fix);
     } else {
-        let what = format!(
-            "the name `{name}` of port {number} does not tell its protocol, which is guessed per connection"
-        );
+        let port = match name {
+            "" => format!("port {number} has no name"),
+            name => format!("the name `{name}` of port {number} tells no protocol"),
+        };
+        let what = format!("{port}, so what it speaks is guessed per connection");
         let fix = "set appProtocol, or name it PROTOCOL or PROTOCOL-SUFFIX, such as http-web";
         report.add(code::IST0118, service, field, what, fix);
     }
