@@ -1,0 +1,94 @@
+//! What a user may ask of an analysis, and what it owes him however broken the objects are.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use weft_analyze::{Options, analyze, analyzer, analyzers_by_name};
+
+fn options() -> Options {
+    Options::at(UNIX_EPOCH + Duration::from_secs(1_790_000_000))
+}
+
+/// Two services in two namespaces, each with a port of which the protocol is unknown.
+fn services() -> Vec<Value> {
+    let service = |name: &str, namespace: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"ports": [{"name": "web", "port": 80}]}
+        })
+    };
+    vec![service("pay", "shop"), service("pay-old", "bank")]
+}
+
+#[track_caller]
+fn check(objects: &[Value], options: &Options, expected: &[&str]) {
+    let problems = analyze(objects, options);
+    let told: Vec<String> =
+        problems.iter().map(|problem| format!("{} {}", problem.code, problem.object)).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_suppression_leaves_out_the_objects_that_it_means() {
+    check(&services(), &options(), &["IST0118 Service bank/pay-old", "IST0118 Service shop/pay"]);
+    for text in ["IST0118=Service pay.shop", "IST0118=Service *.shop", "IST01*=*.shop"] {
+        let options = Options { suppressions: vec![text.parse().unwrap()], ..options() };
+        check(&services(), &options, &["IST0118 Service bank/pay-old"]);
+    }
+}
+
+#[test]
+fn an_object_suppresses_its_own_problems_by_annotation() {
+    for codes in ["IST0118", "IST0001, IST0118", "*"] {
+        let mut objects = services();
+        objects[0]["metadata"]["annotations"] = json!({"galley.istio.io/analyze-suppress": codes});
+        check(&objects, &options(), &["IST0118 Service bank/pay-old"]);
+    }
+}
+
+#[test]
+fn only_asked_namespaces_are_told_of() {
+    let options = Options { namespaces: ["shop".to_owned()].into(), ..options() };
+    check(&services(), &options, &["IST0118 Service shop/pay"]);
+}
+
+#[test]
+fn analyzers_are_chosen_by_name() {
+    let analyzers = analyzers_by_name(["injection.Analyzer"]).unwrap();
+    check(&services(), &Options { analyzers, ..options() }, &[]);
+    assert_eq!(analyzer("service.PortNameAnalyzer").unwrap().codes[0].id, "IST0118");
+    let error = analyzers_by_name(["injection.Analyser"]).unwrap_err();
+    assert!(error.to_string().contains("injection.Analyser"), "{error}");
+}
+
+#[test]
+fn objects_inside_of_lists_are_seen() {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": services()});
+    let nested = json!({"apiVersion": "v1", "kind": "List", "items": [list]});
+    check(&[nested], &options(), &["IST0118 Service bank/pay-old", "IST0118 Service shop/pay"]);
+}
+
+#[test]
+fn a_broken_object_hides_nothing_of_another() {
+    let broken = [
+        json!(null),
+        json!([1, 2]),
+        json!({"kind": 7}),
+        json!({"kind": "Service", "apiVersion": "v1", "metadata": "x", "spec": [1]}),
+        json!({"kind": "VirtualService", "apiVersion": "networking.istio.io/v1",
+               "spec": {"hosts": "x", "http": [{"match": {}, "route": [null, 3]}, null]}}),
+        json!({"kind": "Gateway", "apiVersion": "networking.istio.io/v1",
+               "spec": {"selector": ["a"], "servers": [{"port": "80", "hosts": {}}]}}),
+        json!({"kind": "AuthorizationPolicy", "apiVersion": "security.istio.io/v1",
+               "spec": {"rules": [{"from": [{"source": {"principals": [5, "a/b"]}}]}, "x"]}}),
+        json!({"kind": "Secret", "apiVersion": "v1", "data": {"tls.crt": "%%%", "tls.key": 3}}),
+        json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "istio"},
+               "data": {"mesh": "a: [b"}}),
+    ];
+    let objects: Vec<Value> = broken.into_iter().chain(services()).collect();
+    let problems = analyze(&objects, &options());
+    let told = problems.iter().filter(|problem| problem.code == "IST0118").count();
+    assert_eq!(told, 2);
+}
