@@ -14,6 +14,7 @@ pub mod envoy_filter;
 pub mod extension;
 pub mod gateway;
 mod leaf;
+pub mod mesh_config;
 pub mod meta;
 pub mod peer_authentication;
 pub mod proxy_config;
