@@ -13,6 +13,7 @@ pub mod destination_rule;
 pub mod envoy_filter;
 pub mod extension;
 pub mod gateway;
+pub mod install;
 mod leaf;
 pub mod mesh_config;
 pub mod meta;

@@ -23,11 +23,15 @@ pub fn validate_mesh_config(value: &Value) -> (MeshConfig, Vec<Problem>) {
     (mesh, report.into_problems())
 }
 
-/// Reads and checks the mesh config that the report looks at.
-pub(crate) fn read(value: &Value, report: &mut Report) -> MeshConfig {
+/// Reads and checks the mesh config that the report looks at, and fills in the defaults.
+fn read(value: &Value, report: &mut Report) -> MeshConfig {
+    effective(&judge(value, report))
+}
+
+/// Checks what is written where the report looks; gives it back in the usual spelling, without what cannot be read.
+pub(crate) fn judge(value: &Value, report: &mut Report) -> Value {
     let (written, plain) = normal::read::<MeshConfig>(value, Severity::Warning, report);
-    let mesh = MeshConfig::read(&defaults::under(&plain), &mut Reader::default());
-    check(&mesh, &plain, report);
+    check(&effective(&plain), &plain, report);
     // Merging by name moves providers; their places are those of the text.
     provider::check(&written.extension_providers, report);
     report.each("trustDomainAliases", &written.trust_domain_aliases, |alias, report| {
@@ -36,7 +40,12 @@ pub(crate) fn read(value: &Value, report: &mut Report) -> MeshConfig {
         }
     });
     effects::tell::<MeshConfig>("MeshConfig", &plain, report);
-    mesh
+    plain
+}
+
+/// The settings that count, for what is written in the usual spelling.
+pub(crate) fn effective(plain: &Value) -> MeshConfig {
+    MeshConfig::read(&defaults::under(plain), &mut Reader::default())
 }
 
 fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {

@@ -1,7 +1,9 @@
 //! Reads and checks `MeshNetworks`.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
-use weft_api::mesh_config::{MeshNetworks, NetworkEndpoints, NetworkGateway};
+use weft_api::mesh_config::{MeshNetworks, Network, NetworkEndpoints, NetworkGateway};
 use weft_model::{ObjectRef, Problem, Severity};
 
 use crate::report::Report;
@@ -24,18 +26,26 @@ pub fn validate_mesh_networks(value: &Value) -> (MeshNetworks, Vec<Problem>) {
 }
 
 /// Reads and checks the networks that the report looks at.
-pub(crate) fn read(value: &Value, report: &mut Report) -> MeshNetworks {
+fn read(value: &Value, report: &mut Report) -> MeshNetworks {
     let (networks, plain) = normal::read::<MeshNetworks>(value, Severity::Warning, report);
-    report.within("networks", |report| {
-        for (name, network) in &networks.networks {
-            report.within(name, |report| {
-                report.each("endpoints", &network.endpoints, endpoints);
-                report.each("gateways", &network.gateways, gateway);
-            });
-        }
-    });
+    report.within("networks", |report| check(&networks.networks, report));
     effects::tell::<MeshNetworks>("MeshNetworks", &plain, report);
     networks
+}
+
+/// Reads and checks a map of networks, as the values of an installation have it.
+pub(crate) fn read_map(value: &Value, report: &mut Report) {
+    let (networks, _) = normal::read(value, Severity::Warning, report);
+    check(&networks, report);
+}
+
+fn check(networks: &BTreeMap<String, Network>, report: &mut Report) {
+    for (name, network) in networks {
+        report.within(name, |report| {
+            report.each("endpoints", &network.endpoints, endpoints);
+            report.each("gateways", &network.gateways, gateway);
+        });
+    }
 }
 
 fn endpoints(endpoints: &NetworkEndpoints, report: &mut Report) {
