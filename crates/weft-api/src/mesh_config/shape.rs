@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Read, Reader, Span};
+use crate::{Describe, Read, Reader, Span};
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,9 +122,35 @@ impl Read for Time {
     }
 }
 
+impl serde::Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let sign = if self.nanos < 0 { "-" } else { "" };
+        let length = std::time::Duration::from_nanos(self.nanos.unsigned_abs());
+        serializer.collect_str(&format_args!("{sign}{}", weft_types::duration::Text(length)))
+    }
+}
+
+impl Describe for Time {
+    fn describe() -> Value {
+        json!({"type": "string"})
+    }
+}
+
 /// A message without fields: that it is there says it all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Empty;
+
+impl serde::Serialize for Empty {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde::ser::SerializeMap::end(serializer.serialize_map(Some(0))?)
+    }
+}
+
+impl Describe for Empty {
+    fn describe() -> Value {
+        json!({"type": "object"})
+    }
+}
 
 impl Read for Empty {
     fn read(value: &Value, reader: &mut Reader) -> Self {
@@ -163,7 +189,9 @@ macro_rules! mesh_words {
     ($(#[doc = $about:literal])* $name:ident {
         $($(#[doc = $doc:literal])+ $variant:ident = $word:literal $number:literal),* $(,)?
     }) => {
-        $crate::read::words! { $(#[doc = $about])* $name { $($variant = $word),* } }
+        $crate::read::words! {
+            $(#[doc = $about])* $name { $($(#[doc = $doc])+ $variant = $word),* }
+        }
         impl $crate::mesh_config::Shaped for $name {
             const SHAPE: &'static $crate::mesh_config::Shape =
                 &$crate::mesh_config::Shape::Words(&[$($crate::mesh_config::Word {
@@ -178,8 +206,6 @@ pub(crate) use mesh_words;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
