@@ -22,13 +22,14 @@ use crate::{cluster, names, policy, route, tls, wire};
 
 /// Clusters that lead to the pod. The proxy connects to the address that was called, so that programs that listen on the
 /// pod's address alone are reached too.
-pub(crate) fn clusters(view: &InboundView) -> Vec<Cluster> {
-    let mut passthrough = cluster::original_destination(names::INBOUND_PASSTHROUGH);
+pub(crate) fn clusters(snapshot: &MeshSnapshot, view: &InboundView) -> Vec<Cluster> {
+    let mesh = snapshot.settings();
+    let mut passthrough = cluster::original_destination(names::INBOUND_PASSTHROUGH, mesh);
     passthrough.upstream_bind_config = Some(own_address());
     let mut found = vec![passthrough];
     for port in &view.ports {
         let mut cluster = Cluster { name: names::inbound(port.port), ..Cluster::default() };
-        policy::apply(&mut cluster, &ctl_snapshot::Policy::default(), port.protocol);
+        policy::apply_plain(&mut cluster, port.protocol, mesh);
         cluster::set_type(&mut cluster, parts::DiscoveryType::OriginalDst);
         cluster.lb_policy = parts::LbPolicy::ClusterProvided.into();
         cluster.upstream_bind_config = Some(own_address());

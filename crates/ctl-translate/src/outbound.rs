@@ -16,7 +16,7 @@ use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::route::selection::{Context, Source, VirtualServices};
 use crate::view::OutboundView;
-use crate::{names, route, wire};
+use crate::{names, policy, route, wire};
 
 const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 
@@ -97,8 +97,9 @@ fn idle(
     service: &Service,
     port: &Port,
 ) -> Option<Duration> {
-    let rule = snapshot.config().rule(&view.namespace, service)?;
-    let pool = rule.policy_of(port.number, None).connection_pool?;
+    let rule = snapshot.config().rule(&view.namespace, service);
+    let own = rule.and_then(|rule| rule.policy_of(port.number, None).connection_pool);
+    let pool = policy::pool(own, snapshot.settings());
     pool.tcp.as_ref()?.idle_timeout.map(|span| span.0)
 }
 

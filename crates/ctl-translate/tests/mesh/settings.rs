@@ -1,7 +1,12 @@
 //! Settings of the whole mesh, each seen in what proxies get.
 
+use std::time::Duration;
+
 use ctl_snapshot::MeshSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
+use weft_model::api::traffic_policy::{
+    ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
+};
 
 use crate::everything::both_data_planes_take;
 use crate::fixture::Mesh;
@@ -20,6 +25,7 @@ fn object(kind: &str, namespace: &str, spec: &str) -> String {
     )
 }
 
+const WEB: &str = "outbound|80||web.east.svc.cluster.local";
 const STORE: &str = "outbound|80||store.west.svc.cluster.local";
 
 #[test]
@@ -65,4 +71,57 @@ fn destination_rules_that_say_nothing_are_exported_as_the_mesh_says() {
     let private = mesh(|settings| settings.exports.destination_rules = vec![".".into()]);
     assert_eq!(timeout(private.and(&rule)), "10s");
     both_data_planes_take("exports", &mesh(|s| s.exports.services = vec!["~".into()]));
+}
+
+#[test]
+fn connections_are_as_the_mesh_says_where_no_rule_says_otherwise() {
+    let rule = object(
+        "DestinationRule",
+        "west",
+        "{host: store, trafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}}",
+    );
+    let mesh = mesh(|settings| {
+        settings.connect_timeout = Duration::from_secs(4);
+        settings.tcp_keepalive = Some(TcpKeepalive { probes: 3, ..TcpKeepalive::default() });
+        let tcp = TcpPool { max_connections: 7, ..TcpPool::default() };
+        let http = HttpPool { http2_max_requests: 9, ..HttpPool::default() };
+        settings.connection_pool = Some(ConnectionPool { tcp: Some(tcp), http: Some(http) });
+        let ejection = OutlierDetection { max_ejection_percent: 30, ..Default::default() };
+        settings.outlier_detection = Some(ejection);
+    })
+    .and(&rule);
+    let served = mesh.served("client.east");
+    let limits = |name: &str| {
+        let cluster = served.cluster(name);
+        assert_eq!(cluster["connect_timeout"], "4s");
+        let probes = &cluster["upstream_connection_options"]["tcp_keepalive"]["keepalive_probes"];
+        assert_eq!(probes, 3);
+        let limits = &cluster["circuit_breakers"]["thresholds"][0];
+        let ejects = cluster["outlier_detection"]["max_ejection_percent"].clone();
+        (limits["max_connections"].clone(), limits["max_requests"].clone(), ejects)
+    };
+    assert_eq!(limits(STORE), (json!(5), json!(9), json!(30)));
+    assert_eq!(limits(WEB), (json!(7), json!(9), json!(30)));
+    assert_eq!(limits("PassthroughCluster"), (json!(7), json!(9), json!(null)));
+    both_data_planes_take("connections", &mesh);
+}
+
+#[test]
+fn the_mesh_upgrades_to_http2_where_no_rule_says_otherwise_and_never_towards_the_pod() {
+    let rule = object(
+        "DestinationRule",
+        "west",
+        "{host: store, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: DO_NOT_UPGRADE}}}}",
+    );
+    let mesh = mesh(|settings| settings.h2_upgrade = true).and(&rule);
+    let explicit = |workload: &str, name: &str| {
+        let cluster = mesh.served(workload).cluster(name);
+        cluster["typed_extension_protocol_options"]
+            .to_string()
+            .contains("explicit_http_config\":{\"http2")
+    };
+    assert!(explicit("client.east", WEB));
+    assert!(!explicit("client.east", STORE));
+    assert!(!explicit("client.east", "PassthroughCluster"));
+    assert!(!explicit("web-v1.east", "inbound|8080||"));
 }
