@@ -135,6 +135,7 @@ impl Place<'_> {
             Some(ClientTlsMode::IstioMutual) => cluster.transport_socket = Some(mutual()),
             // Told of as not honoured; requests must fail rather than go out unprotected.
             Some(ClientTlsMode::Simple | ClientTlsMode::Mutual) => close(cluster),
+            None if !self.snapshot.settings().auto_mtls => {}
             // Without endpoints of our own there is no metadata to match: all or none.
             None if direct => {
                 let mut endpoints = self.endpoints(subset).peekable();

@@ -83,7 +83,7 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
         listener::tls_inspector(&no_tls),
         listener::http_inspector(&no_http),
     ];
-    listener::detecting(listener, filters)
+    listener::detecting(listener, filters, snapshot.settings())
 }
 
 struct Builder<'a> {
@@ -166,7 +166,9 @@ impl Builder<'_> {
         let chains = kinds.iter().map(|kind| {
             let mut matches = matches(kind);
             matches.destination_port = wire::number(u32::from(port.port));
-            let routes = || route::inbound(&cluster, &port.port.to_string(), Some(&port.service));
+            let mesh = self.snapshot.settings();
+            let routes =
+                || route::inbound(mesh, &cluster, &port.port.to_string(), Some(&port.service));
             self.chain(&name, kind, matches, &cluster, routes)
         });
         chains.collect()
@@ -181,7 +183,8 @@ impl Builder<'_> {
             let name = if kind.http { "virtualInbound-catchall-http" } else { "virtualInbound" };
             let mut matches = matches(kind);
             matches.destination_port = port.and_then(|port| wire::number(u32::from(port)));
-            let routes = || route::inbound(&cluster, &number, None);
+            let mesh = self.snapshot.settings();
+            let routes = || route::inbound(mesh, &cluster, &number, None);
             self.chain(name, kind, matches, &cluster, routes)
         });
         chains.collect()
@@ -202,6 +205,7 @@ impl Builder<'_> {
                 routes: Routes::Inline(Box::new(routes())),
                 access: self.access.http_filters(),
                 access_log: self.log,
+                paths: self.snapshot.settings().paths,
             };
             vec![manager.filter()]
         } else {

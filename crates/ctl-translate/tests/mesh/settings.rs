@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ctl_snapshot::MeshSettings;
+use ctl_snapshot::{MeshSettings, PathNormalization, UnknownDestinations};
 use serde_json::{Value, json};
 use weft_model::api::traffic_policy::{
     ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
 };
+use weft_model::api::virtual_service::Retries;
 
 use crate::everything::both_data_planes_take;
 use crate::fixture::Mesh;
@@ -124,4 +125,88 @@ fn the_mesh_upgrades_to_http2_where_no_rule_says_otherwise_and_never_towards_the
     assert!(!explicit("client.east", STORE));
     assert!(!explicit("client.east", "PassthroughCluster"));
     assert!(!explicit("web-v1.east", "inbound|8080||"));
+}
+
+#[test]
+fn routes_that_say_nothing_retry_as_the_mesh_says() {
+    let host = "store.west.svc.cluster.local";
+    let own = format!(
+        "{{hosts: [{host}], http: [{{retries: {{attempts: 1}}, route: [{{destination: {{host: {host}}}}}]}}]}}"
+    );
+    let retries = |attempts, on: &str| {
+        Some(Retries { attempts, retry_on: on.to_owned(), ..Retries::default() })
+    };
+    let mesh = mesh(|settings| {
+        settings.retries = retries(4, "5xx");
+        settings.inbound_retries = retries(0, "");
+    })
+    .and(&object("VirtualService", "west", &own));
+    let served = mesh.served("client.east");
+    let policy = |host: &str| served.host("80", host)["routes"][0]["route"]["retry_policy"].clone();
+    let web = policy("web.east.svc.cluster.local:80");
+    assert_eq!((&web["num_retries"], &web["retry_on"]), (&json!(4), &json!("5xx")));
+    assert_eq!(policy("store.west.svc.cluster.local:80")["num_retries"], 1);
+    let inbound = mesh.served("web-v1.east").listener("virtualInbound").to_string();
+    assert!(!inbound.contains("retry_policy"));
+    both_data_planes_take("retries", &mesh);
+}
+
+#[test]
+fn a_mesh_of_known_destinations_refuses_others() {
+    let refusing = mesh(|settings| settings.unknown = UnknownDestinations::Refused);
+    let served = refusing.served("client.east");
+    assert!(!served.has_host("80", "allow_any"));
+    let route = served.host("80", "block_all")["routes"][0].clone();
+    assert_eq!(route["direct_response"]["status"], 502);
+    let bytes = |served: &crate::world::Served| {
+        let listener = served.listener("virtualOutbound");
+        let chains = listener["filter_chains"].as_array().unwrap();
+        chains.last().unwrap()["filters"][0]["typed_config"]["cluster"].clone()
+    };
+    assert_eq!(bytes(&served), "BlackHoleCluster");
+    let open = mesh(|_| {}).served("client.east");
+    assert_eq!(bytes(&open), "PassthroughCluster");
+    assert!(open.has_host("80", "allow_any") && !open.has_host("80", "block_all"));
+    both_data_planes_take("known destinations only", &refusing);
+}
+
+#[test]
+fn without_automatic_mtls_only_rules_ask_for_it() {
+    let asks = "{host: store, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}";
+    let mesh =
+        mesh(|settings| settings.auto_mtls = false).and(&object("DestinationRule", "west", asks));
+    let served = mesh.served("client.east");
+    let web = served.cluster(WEB);
+    assert!(web["transport_socket"].is_null() && web["transport_socket_matches"].is_null());
+    assert_eq!(served.cluster(STORE)["transport_socket"]["name"], "envoy.transport_sockets.tls");
+    both_data_planes_take("no automatic mTLS", &mesh);
+}
+
+#[test]
+fn paths_are_made_uniform_as_the_mesh_says() {
+    let check = |paths: PathNormalization, normalize: bool, merge: bool, escaped: &str| {
+        let mesh = mesh(|settings| settings.paths = paths);
+        for (workload, listener) in
+            [("client.east", "0.0.0.0_80"), ("web-v1.east", "virtualInbound")]
+        {
+            let found = mesh.served(workload).listener(listener).to_string();
+            let has = |text: &str| found.contains(text);
+            assert!(has(&format!(r#""normalize_path":{normalize}"#)), "{paths:?} {found}");
+            assert_eq!(has(r#""merge_slashes":true"#), merge, "{paths:?}");
+            assert!(has(escaped), "{paths:?} {found}");
+        }
+        both_data_planes_take("paths", &mesh);
+    };
+    check(PathNormalization::None, false, false, "KEEP_UNCHANGED");
+    check(PathNormalization::Base, true, false, "KEEP_UNCHANGED");
+    check(PathNormalization::MergeSlashes, true, true, "KEEP_UNCHANGED");
+    check(PathNormalization::DecodeAndMergeSlashes, true, true, "UNESCAPE_AND_FORWARD");
+}
+
+#[test]
+fn the_first_bytes_are_waited_for_as_long_as_the_mesh_says() {
+    let mesh = mesh(|settings| settings.detection_timeout = Duration::from_millis(1500));
+    let listener = mesh.served("web-v1.east").listener("virtualInbound");
+    assert_eq!(listener["listener_filters_timeout"], "1.500s");
+    both_data_planes_take("detection", &mesh);
 }
