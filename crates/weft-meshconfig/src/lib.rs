@@ -6,6 +6,7 @@
 //! Why apart from `weft-model`: these are no objects of the mesh; they say how all of those are read.
 
 mod defaults;
+mod document;
 mod effects;
 mod locality;
 mod mesh;
@@ -20,6 +21,7 @@ pub mod scalar;
 mod shared_rules;
 mod tls;
 
+pub use document::{NAME, NAMESPACE, config_map_of, is_mesh_config_map, validate_config_map};
 pub use effects::{Effect, EffectState, effects};
 pub use mesh::validate_mesh_config;
 pub use networks::validate_mesh_networks;

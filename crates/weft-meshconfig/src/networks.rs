@@ -26,7 +26,7 @@ pub fn validate_mesh_networks(value: &Value) -> (MeshNetworks, Vec<Problem>) {
 }
 
 /// Reads and checks the networks that the report looks at.
-fn read(value: &Value, report: &mut Report) -> MeshNetworks {
+pub(crate) fn read(value: &Value, report: &mut Report) -> MeshNetworks {
     let (networks, plain) = normal::read::<MeshNetworks>(value, Severity::Warning, report);
     report.within("networks", |report| check(&networks.networks, report));
     effects::tell::<MeshNetworks>("MeshNetworks", &plain, report);

@@ -58,15 +58,31 @@ fn spec(spec: &OperatorSpec, report: &mut Report) -> MeshConfig {
     }
     ports::check(spec, values, report);
     replicas(spec, values, report);
-    let lower = to_mesh::of(&spec.profile, values);
-    let middle = report.within("values", |report| judge(values.mesh_config.as_ref(), report));
-    let upper = judge(spec.mesh_config.as_ref(), report);
-    mesh::effective(&over(over(lower, middle), upper))
+    report.within("values", |report| judge(values.mesh_config.as_ref(), report));
+    judge(spec.mesh_config.as_ref(), report);
+    mesh::effective(&written_by(spec, values))
 }
 
-fn judge(written: Option<&Value>, report: &mut Report) -> Value {
-    let judge = |written| report.within("meshConfig", |report| mesh::judge(written, report));
-    written.map_or(Value::Null, judge)
+fn judge(written: Option<&Value>, report: &mut Report) {
+    if let Some(written) = written {
+        report.within("meshConfig", |report| mesh::judge(written, report));
+    }
+}
+
+/// What the document says about the settings of the mesh, without what cannot be read.
+pub(crate) fn written(operator: &IstioOperator) -> Value {
+    let none = Values::default();
+    written_by(&operator.spec, operator.spec.values.as_ref().unwrap_or(&none))
+}
+
+fn written_by(spec: &OperatorSpec, values: &Values) -> Value {
+    let mut unheard = Report::new(ObjectRef::default(), "");
+    let mut plain = |written: &Option<Value>| match written {
+        None => Value::Null,
+        Some(written) => normal::read::<MeshConfig>(written, Severity::Warning, &mut unheard).1,
+    };
+    let (upper, middle) = (plain(&spec.mesh_config), plain(&values.mesh_config));
+    over(over(to_mesh::of(&spec.profile, values), middle), upper)
 }
 
 /// Maps go over maps field by field; anything else replaces.

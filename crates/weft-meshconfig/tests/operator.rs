@@ -1,7 +1,9 @@
 //! Verdicts on IstioOperators: input and what is told of it, side by side.
 
 use serde_json::{Value, json};
-use weft_meshconfig::validate_istio_operator;
+use weft_meshconfig::{
+    config_map_of, is_mesh_config_map, validate_config_map, validate_istio_operator,
+};
 
 fn document(spec: &Value) -> Value {
     json!({
@@ -123,4 +125,40 @@ fn fixed_replicas_beside_an_autoscaler_are_doubted() {
     let (_, _, problems) = validate_istio_operator(&document(&spec));
     let doubted = problems.iter().find(|p| p.code == "IST0133").unwrap();
     assert_eq!(doubted.field.to_string(), "spec.components.pilot.k8s.replicaCount");
+}
+
+#[test]
+fn the_config_map_of_a_document_means_the_same() {
+    let operator = document(&json!({
+        "profile": "demo",
+        "values": {"global": {"meshID": "m", "meshNetworks": {"n": {"endpoints": [{"fromCidr": "10.0.0.0/8"}]}}}},
+        "meshConfig": {"trust_domain": "mesh.example", "defaultConfig": {"drainDuration": "20s", "concurrency": "2"}},
+    }));
+    let (_, expected, _) = validate_istio_operator(&operator);
+    let map = config_map_of(&operator);
+    assert!(is_mesh_config_map(&map));
+    let (found, networks, problems) = validate_config_map(&map);
+    assert!(!problems.iter().any(weft_meshconfig::Problem::is_error), "{problems:#?}");
+    assert_eq!(found, expected);
+    assert_eq!(found.trust_domain, "mesh.example");
+    assert_eq!(networks.networks.keys().collect::<Vec<_>>(), ["n"]);
+}
+
+#[test]
+fn a_config_map_is_judged_down_to_the_fields_of_its_text() {
+    let map = |mesh: &str| {
+        json!({
+            "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"},
+            "data": {"mesh": mesh, "meshNetworks": "networks: {n: {gateways: [{address: 1.1.1.1}]}}"},
+        })
+    };
+    let errors = |mesh: &str| -> Vec<String> {
+        let (_, _, problems) = validate_config_map(&map(mesh));
+        problems.iter().filter(|p| p.is_error()).map(|p| p.field.to_string()).collect()
+    };
+    let networks = "data.meshNetworks.networks.n.gateways[0].port";
+    assert_eq!(errors("connectTimeout: 0s"), ["data.mesh.connectTimeout", networks]);
+    assert_eq!(errors("a: [1"), ["data.mesh", networks]);
+    assert_eq!(errors("[]"), ["data.mesh", networks]);
+    assert_eq!(errors(""), [networks]);
 }
