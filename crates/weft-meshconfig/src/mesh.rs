@@ -1,11 +1,11 @@
 //! Reads and checks a `MeshConfig`.
 
 use serde_json::Value;
-use weft_api::mesh_config::MeshConfig;
+use weft_api::mesh_config::{MeshConfig, OutboundMode, OutboundTrafficPolicy};
 use weft_api::{Read as _, Reader};
 use weft_model::{ObjectRef, Problem, Severity};
 
-use crate::report::Report;
+use crate::report::{Report, code};
 use crate::scalar::{self, trust_domain, wildcard_domain};
 use crate::{defaults, effects, locality, normal, provider, proxy, shared_rules, tls};
 
@@ -65,6 +65,7 @@ fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
     });
     report.expect("trustDomain", trust_domain(&mesh.trust_domain));
     tls::mesh(mesh, report);
+    report.given("outboundTrafficPolicy", mesh.outbound_traffic_policy.as_ref(), outbound);
     report.given(
         "defaultTrafficPolicy",
         plain.get("defaultTrafficPolicy"),
@@ -72,5 +73,16 @@ fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
     );
     for field in ["defaultHttpRetryPolicy", "defaultInboundHttpRetryPolicy"] {
         report.given(field, plain.get(field), shared_rules::retries);
+    }
+}
+
+/// Names are not looked up by proxies yet.
+fn outbound(policy: &OutboundTrafficPolicy, report: &mut Report) {
+    if policy.mode == OutboundMode::AllowAnyDynamicDns {
+        report.within("mode", |report| {
+            let what =
+                "accepted, no effect yet: unknown destinations are called as under ALLOW_ANY";
+            report.warning(code::NO_EFFECT, what, "use ALLOW_ANY, or do not rely on it");
+        });
     }
 }
