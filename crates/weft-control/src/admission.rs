@@ -1,14 +1,18 @@
 //! What the mesh has to say before an object is stored: pods get their proxy, wrong objects are refused.
 //! In: an object about to be stored. Out: the object as it is stored, warnings, or a refusal.
 
-use ctl_admission::{MeshSettings, inject};
+use std::sync::Arc;
+
+use ctl_admission::inject;
 use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Operation, Warning};
 use serde_json::Value;
+
+use crate::mesh_settings::LiveMesh;
 
 /// Admission of the mesh.
 #[derive(Debug)]
 pub(crate) struct MeshAdmission {
-    pub(crate) settings: MeshSettings,
+    pub(crate) mesh: Arc<LiveMesh>,
 }
 
 impl Admission for MeshAdmission {
@@ -18,7 +22,8 @@ impl Admission for MeshAdmission {
             return Ok(());
         }
         let namespace = context.namespace.unwrap_or_default();
-        match inject(object, namespace, context.namespace_labels, &self.settings) {
+        let mesh = self.mesh.current();
+        match inject(object, namespace, context.namespace_labels, &mesh.injection) {
             Ok(decision) => {
                 tracing::debug!(namespace, ?decision, "injection");
                 Ok(())
@@ -33,10 +38,13 @@ impl Admission for MeshAdmission {
         object: &Value,
         _old: Option<&Value>,
     ) -> Result<Vec<Warning>, Denied> {
-        if !context.kind.custom {
+        let problems = if weft_meshconfig::is_mesh_config_map(object) {
+            weft_meshconfig::validate_config_map(object).2
+        } else if context.kind.custom {
+            weft_model::validate_object(object).1
+        } else {
             return Ok(Vec::new());
-        }
-        let (_, problems) = weft_model::validate_object(object);
+        };
         let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());
         match errors.as_slice() {
             [] => Ok(warnings.iter().map(|problem| problem.to_string()).collect()),

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
 use crate::admission::MeshAdmission;
+use crate::mesh_settings::LiveMesh;
 use crate::tokens::Tokens;
 use crate::{Dataplane, pipeline, serve};
 
@@ -55,8 +56,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ..MeshSettings::default()
     };
     let tokens = TokenKey::open(&state_dir).context("token key")?;
-    let registry =
-        Registry::new(store, Box::new(MeshAdmission { settings }), tokens, clock.clone());
+    let mesh = Arc::new(LiveMesh::new(store.clone(), settings).context("mesh settings")?);
+    let admission = MeshAdmission { mesh: Arc::clone(&mesh) };
+    let registry = Registry::new(store, Box::new(admission), tokens, clock.clone());
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
     ctl_controllers::system::ensure(&*source).await.context("the system's objects")?;
@@ -86,6 +88,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }));
     let services = serve::Services {
         walk,
+        mesh,
         ca,
         tokens: Tokens(registry.clone()),
         clock: clock.clone(),

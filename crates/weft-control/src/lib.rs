@@ -7,6 +7,7 @@
 mod admission;
 mod debug;
 pub mod embedded;
+mod mesh_settings;
 mod pipeline;
 mod preflight;
 mod serve;
