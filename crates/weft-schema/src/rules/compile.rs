@@ -1,0 +1,229 @@
+//! From the text of a rule to an expression that is safe to run.
+//!
+//! Holds: what is selected of `self` is in the schema; each comprehension pays for the elements that it visits.
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, EntryExpr, Expr};
+
+use super::ENV;
+use crate::node::{Kind, Node, Step};
+
+/// The longest expression, and the deepest.
+const LONGEST: usize = 10_000;
+const DEEPEST: usize = 80;
+/// The function that pays for the elements of a list; no user can write this name.
+pub(super) const PAY: &str = "@pay";
+
+/// Compiles a rule of the place `node`.
+pub(super) fn rule(text: &str, node: &Node) -> Result<IdedExpr, String> {
+    if text.len() > LONGEST {
+        return Err(format!("is longer than {LONGEST} bytes: split it into several rules"));
+    }
+    if nesting(text) > DEEPEST * 8 {
+        return Err("is nested too deeply: split it into several rules".to_owned());
+    }
+    let parser = ENV.parser().max_recursion_depth(64);
+    let mut expression = parser.parse(text).map_err(|errors| {
+        let first = errors.to_string().lines().next().unwrap_or_default().to_owned();
+        format!("is not an expression: {}", first.trim_start_matches("ERROR: "))
+    })?;
+    if depth(&expression) > DEEPEST {
+        return Err("is nested too deeply: split it into several rules".to_owned());
+    }
+    let mut scope = Scope { node, names: vec!["self".into(), "oldSelf".into()] };
+    scope.expression(&expression)?;
+    metered(&mut expression);
+    Ok(expression)
+}
+
+/// Marks that make an expression deeper: more of them than a stack bears are refused before parsing.
+fn nesting(text: &str) -> usize {
+    text.bytes().filter(|b| b"([{?+-*/%!<>=&|.".contains(b)).count()
+}
+
+/// Does it use this name?
+pub(super) fn uses(expression: &IdedExpr, name: &str) -> bool {
+    expression.references().has_variable(name)
+}
+
+fn depth(expression: &IdedExpr) -> usize {
+    let mut deepest = 0;
+    let mut left = vec![(expression, 1)];
+    while let Some((expression, depth)) = left.pop() {
+        deepest = deepest.max(depth);
+        left.extend(children(&expression.expr).into_iter().map(|child| (child, depth + 1)));
+    }
+    deepest
+}
+
+fn children(expression: &Expr) -> Vec<&IdedExpr> {
+    match expression {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Vec::new(),
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
+        Expr::Comprehension(loops) => vec![
+            &loops.iter_range,
+            &loops.accu_init,
+            &loops.loop_cond,
+            &loops.loop_step,
+            &loops.result,
+        ],
+        Expr::List(list) => list.elements.iter().collect(),
+        Expr::Map(map) => map.entries.iter().flat_map(|entry| sides(&entry.expr)).collect(),
+        Expr::Select(select) => vec![&select.operand],
+        Expr::Struct(made) => made.entries.iter().flat_map(|entry| sides(&entry.expr)).collect(),
+    }
+}
+
+fn sides(entry: &EntryExpr) -> Vec<&IdedExpr> {
+    match entry {
+        EntryExpr::StructField(field) => vec![&field.value],
+        EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
+    }
+}
+
+/// Makes each comprehension pay for its range.
+fn metered(expression: &mut IdedExpr) {
+    match &mut expression.expr {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        Expr::Call(call) => {
+            call.target.as_deref_mut().into_iter().chain(&mut call.args).for_each(metered)
+        }
+        Expr::Comprehension(loops) => {
+            for part in [
+                &mut loops.iter_range,
+                &mut loops.accu_init,
+                &mut loops.loop_cond,
+                &mut loops.loop_step,
+                &mut loops.result,
+            ] {
+                metered(part);
+            }
+            let range = std::mem::take(&mut loops.iter_range);
+            let id = range.id;
+            let pay = CallExpr { func_name: PAY.to_owned(), target: None, args: vec![range] };
+            loops.iter_range = IdedExpr { id, expr: Expr::Call(pay) };
+        }
+        Expr::List(list) => list.elements.iter_mut().for_each(metered),
+        Expr::Map(map) => map.entries.iter_mut().for_each(|entry| metered_entry(&mut entry.expr)),
+        Expr::Select(select) => metered(&mut select.operand),
+        Expr::Struct(made) => {
+            made.entries.iter_mut().for_each(|entry| metered_entry(&mut entry.expr))
+        }
+    }
+}
+
+fn metered_entry(entry: &mut EntryExpr) {
+    match entry {
+        EntryExpr::StructField(field) => metered(&mut field.value),
+        EntryExpr::MapEntry(entry) => {
+            metered(&mut entry.key);
+            metered(&mut entry.value);
+        }
+    }
+}
+
+/// The names that are known at a place of an expression.
+struct Scope<'a> {
+    node: &'a Node,
+    names: Vec<String>,
+}
+
+impl<'a> Scope<'a> {
+    /// Checks names; the place of the schema that the expression stands for, where that is known.
+    fn expression(&mut self, expression: &IdedExpr) -> Result<Option<&'a Node>, String> {
+        match &expression.expr {
+            Expr::Ident(name) if matches!(name.as_str(), "self" | "oldSelf") => Ok(Some(self.node)),
+            Expr::Ident(name) => {
+                if self.names.contains(name) || is_word(name) {
+                    return Ok(None);
+                }
+                Err(format!("names {name}, which is not known here: use self and oldSelf"))
+            }
+            Expr::Select(select) => {
+                let operand = match &select.operand.expr {
+                    // A dotted name of the library, e.g. `sets.contains`.
+                    Expr::Ident(name) if is_library(name) => None,
+                    _ => self.expression(&select.operand)?,
+                };
+                operand.map_or(Ok(None), |node| selected(node, &select.field))
+            }
+            Expr::Comprehension(loops) => {
+                self.expression(&loops.iter_range)?;
+                let known = self.names.len();
+                self.names.extend([loops.iter_var.clone(), loops.accu_var.clone()]);
+                self.names.extend(loops.iter_var2.clone());
+                for part in [&loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result] {
+                    self.expression(part)?;
+                }
+                self.names.truncate(known);
+                Ok(None)
+            }
+            Expr::Call(call) => {
+                let library = call
+                    .target
+                    .as_deref()
+                    .is_some_and(|t| matches!(&t.expr, Expr::Ident(name) if is_library(name)));
+                let skip = usize::from(library);
+                for child in children(&expression.expr).into_iter().skip(skip) {
+                    self.expression(child)?;
+                }
+                Ok(None)
+            }
+            Expr::Unspecified
+            | Expr::Literal(_)
+            | Expr::List(_)
+            | Expr::Map(_)
+            | Expr::Struct(_) => {
+                for child in children(&expression.expr) {
+                    self.expression(child)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn selected<'a>(node: &'a Node, field: &str) -> Result<Option<&'a Node>, String> {
+    let name = super::convert::unescaped(field);
+    match node.field(&name) {
+        _ if !matches!(node.kind, Kind::Object) => {
+            if matches!(node.kind, Kind::Any | Kind::IntOrText) || node.preserve {
+                return Ok(None);
+            }
+            Err(format!("selects {field} of what is {}: it has no fields", node.kind.in_words()))
+        }
+        Step::Node(next) => Ok(Some(next)),
+        Step::Free => Ok(None),
+        Step::Unknown => {
+            let near = crate::similar(&name, node.fields.keys().map(String::as_str));
+            let hint = near.map(|near| format!(", did you mean {near}?")).unwrap_or_default();
+            Err(format!("selects {field}, which the schema does not have{hint}"))
+        }
+    }
+}
+
+/// Names of types and constants.
+fn is_word(name: &str) -> bool {
+    const TYPES: [&str; 12] = [
+        "int",
+        "uint",
+        "double",
+        "string",
+        "bytes",
+        "bool",
+        "list",
+        "map",
+        "null_type",
+        "type",
+        "dyn",
+        "optional_type",
+    ];
+    TYPES.contains(&name)
+        || name.starts_with('@')
+        || name.starts_with("google.")
+        || is_library(name)
+}
+
+fn is_library(name: &str) -> bool {
+    matches!(name, "optional" | "sets" | "strings" | "lists" | "math" | "ip" | "cidr" | "google")
+}
