@@ -33,7 +33,9 @@ impl Admission for MeshAdmission {
         object: &Value,
         _old: Option<&Value>,
     ) -> Result<Vec<Warning>, Denied> {
-        if !context.kind.custom {
+        // Kinds that users define have no rules beyond their schema.
+        let row = ctl_source::kinds::find(&context.kind.group, &context.kind.kind);
+        if !row.is_some_and(|row| row.custom) {
             return Ok(Vec::new());
         }
         let (_, problems) = weft_model::validate_object(object);

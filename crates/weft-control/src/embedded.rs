@@ -55,8 +55,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ..MeshSettings::default()
     };
     let tokens = TokenKey::open(&state_dir).context("token key")?;
-    let registry =
-        Registry::new(store, Box::new(MeshAdmission { settings }), tokens, clock.clone());
+    let admission = Box::new(MeshAdmission { settings });
+    let definitions = ctl_apiserver::table_definitions();
+    let registry = Registry::new(store, admission, tokens, clock.clone(), definitions);
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
     ctl_controllers::system::ensure(&*source).await.context("the system's objects")?;

@@ -34,18 +34,13 @@ impl Query {
         parsed.map_err(|e| Fault::bad(format!("query parameter {name}: {e}")))
     }
 
-    pub(crate) fn selector(&self) -> Result<Selector, Fault> {
+    pub(crate) fn selector(&self, own: &[String]) -> Result<Selector, Fault> {
         let text = |name| self.get(name).unwrap_or_default();
-        Selector::parse(text("labelSelector"), text("fieldSelector")).map_err(Fault::bad)
+        Selector::parse(text("labelSelector"), text("fieldSelector"), own).map_err(Fault::bad)
     }
 
     /// The options of a write; what is not supported is refused, not ignored.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
-        if self.get("dryRun").is_some_and(|d| !d.is_empty()) {
-            return Err(Fault::bad(
-                "this version of Weft has no server-side dry run: use --dry-run=client",
-            ));
-        }
         let field_validation = match self.get("fieldValidation") {
             None | Some("" | "Warn") => FieldValidation::Warn,
             Some("Ignore") => FieldValidation::Ignore,
@@ -54,7 +49,16 @@ impl Query {
                 return Err(Fault::bad(format!("fieldValidation: unknown value {other:?}")));
             }
         };
-        Ok(WriteOptions { field_validation })
+        Ok(WriteOptions { field_validation, dry_run: dry_run(self.get("dryRun"))? })
+    }
+}
+
+/// `All`, or nothing.
+pub(crate) fn dry_run(text: Option<&str>) -> Result<bool, Fault> {
+    match text {
+        None | Some("") => Ok(false),
+        Some("All") => Ok(true),
+        Some(other) => Err(Fault::bad(format!("dryRun: unknown value {other:?}, write All"))),
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ctl_source::kinds::{self, KindInfo};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,6 +16,8 @@ use super::auth::{self, User};
 use super::query::{Query, decode};
 use super::{Shared, collection, discovery, node, object, openapi, review};
 use crate::fault::Fault;
+use crate::kind::{Kind, Version};
+use crate::registry::Kinds;
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 8 << 20;
@@ -24,7 +25,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// What a path names.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) kind: &'static KindInfo,
+    pub(crate) kind: Arc<Kind>,
     pub(crate) version: String,
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
@@ -32,6 +33,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// What the version that was asked for says.
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.kind.version(&self.version)
+    }
+
+    /// Fields that the kind adds to those that can be selected by.
+    pub(crate) fn selectable(&self) -> &[String] {
+        self.version().map_or(&[], |version| &version.selectable)
+    }
+
     /// The namespace, or empty.
     pub(crate) fn space(&self) -> &str {
         self.namespace.as_deref().unwrap_or_default()
@@ -99,7 +110,8 @@ async fn handle(
         let extra = ask.shared.extra.get().and_then(|extra| extra(&ask.path));
         return extra.map(|found| answer::json(&found)).ok_or_else(|| Fault::no_path(&ask.path));
     }
-    let target = target(&parts).ok_or_else(|| Fault::no_path(&ask.path))?;
+    let target =
+        target(&ask.shared.registry.kinds(), &parts).ok_or_else(|| Fault::no_path(&ask.path))?;
     auth::allow(&ask.user, &ask.method, &target)?;
     dispatch(ask, target, request).await
 }
@@ -131,7 +143,7 @@ async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Resul
     }
 }
 
-fn target(parts: &[&str]) -> Option<Target> {
+fn target(kinds: &Kinds, parts: &[&str]) -> Option<Target> {
     let (group, version, rest) = match parts {
         ["api", version, rest @ ..] => ("", *version, rest),
         ["apis", group, version, rest @ ..] => (*group, *version, rest),
@@ -148,11 +160,11 @@ fn target(parts: &[&str]) -> Option<Target> {
         [plural, name, subresource] => (plural, Some(*name), Some(*subresource)),
         _ => return None,
     };
-    let kind = kinds::find_plural(group, plural)?;
-    let fits = kind.versions.contains(&version) && (kind.namespaced || namespace.is_none());
+    let kind = kinds.find_plural(group, plural)?;
+    let fits = kind.version(version).is_some() && (kind.namespaced || namespace.is_none());
     let scoped = !kind.namespaced || namespace.is_some() || name.is_none();
     (fits && scoped).then(|| Target {
-        kind,
+        kind: Arc::clone(kind),
         version: version.to_owned(),
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),

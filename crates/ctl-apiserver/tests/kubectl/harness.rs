@@ -57,7 +57,13 @@ impl Cluster {
         let state = tempfile::tempdir().unwrap();
         let store = Store::open(state.path().join("store.redb")).unwrap();
         let tokens = TokenKey::open(state.path()).unwrap();
-        let registry = Registry::new(store, admission, tokens, Clock::real());
+        let registry = Registry::new(
+            store,
+            admission,
+            tokens,
+            Clock::real(),
+            ctl_apiserver::table_definitions(),
+        );
         registry.bootstrap().await.unwrap();
         let stop = CancellationToken::new();
         let socket = state.path().join("node.sock");

@@ -17,16 +17,17 @@ fn pod(name: &str) -> Value {
 }
 
 async fn create(cluster: &Cluster, group: &str, kind: &str, object: Value) -> Value {
-    let kind = kinds::find(group, kind).unwrap();
-    let made = cluster.registry.create_object(kind, "default", object, WriteOptions::default());
+    let kind = cluster.registry.kind(group, kind).unwrap();
+    let made = cluster.registry.create_object(&kind, "default", object, WriteOptions::default());
     made.await.unwrap().object.as_ref().clone()
 }
 
 async fn status(cluster: &Cluster, group: &str, kind: &str, name: &str, status: Value) {
-    let kind = kinds::find(group, kind).unwrap();
+    let kind = cluster.registry.kind(group, kind).unwrap();
     let object = json!({ "metadata": { "name": name }, "status": status });
     let options = WriteOptions::default();
-    let done = cluster.registry.update_object(kind, "default", name, Part::Status, object, options);
+    let done =
+        cluster.registry.update_object(&kind, "default", name, Part::Status, object, options);
     done.await.unwrap();
 }
 

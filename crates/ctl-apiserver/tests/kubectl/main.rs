@@ -7,6 +7,8 @@
     reason = "a test that fails panics"
 )]
 
+mod definitions;
+mod explain;
 mod harness;
 mod life;
 mod node;

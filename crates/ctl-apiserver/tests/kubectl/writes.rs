@@ -116,7 +116,6 @@ async fn unknown_fields_and_wrong_types_are_refused_by_name() {
 async fn what_is_not_supported_says_so() {
     let cluster = Cluster::start().await;
     has(&cluster.fails("apply --server-side -f -", DEPLOYMENT).await, "server-side apply");
-    has(&cluster.fails("apply --dry-run=server -f -", DEPLOYMENT).await, "dry");
     has(
         &cluster.ok_with("create --dry-run=client -o yaml -f -", DEPLOYMENT).await,
         "kind: Deployment",
