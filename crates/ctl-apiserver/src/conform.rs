@@ -17,6 +17,20 @@ pub(crate) fn shape(
     object: &mut Value,
     level: FieldValidation,
 ) -> Result<Vec<Warning>, Fault> {
+    let told = known(kind, version, object, level)?;
+    if let Some(schema) = &version.schema {
+        schema.apply_defaults(object);
+    }
+    Ok(told)
+}
+
+/// Prunes unknown fields.
+pub(crate) fn known(
+    kind: &Kind,
+    version: &Version,
+    object: &mut Value,
+    level: FieldValidation,
+) -> Result<Vec<Warning>, Fault> {
     let Some(schema) = &version.schema else { return Ok(Vec::new()) };
     let hints = match level {
         FieldValidation::Ignore => Vec::new(),
@@ -37,7 +51,6 @@ pub(crate) fn shape(
         return Err(Fault::bad(what));
     }
     schema.prune(object);
-    schema.apply_defaults(object);
     Ok(told)
 }
 

@@ -73,6 +73,19 @@ impl Fault {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// An apply would change what others own: each cause is one field.
+    pub(crate) fn contested(kind: &Kind, causes: &[Cause]) -> Self {
+        let texts: Vec<_> = causes.iter().map(|c| format!("{}: {}", c.what, c.field)).collect();
+        let noun = if causes.len() == 1 { "conflict" } else { "conflicts" };
+        let message =
+            format!("the apply failed with {} {noun}: {}", causes.len(), texts.join("; "));
+        let listed = |c: &Cause| json!({ "reason": c.reason, "field": c.field, "message": c.what });
+        let mut fault = Self::new(409, "Conflict", message);
+        fault.details = json!({ "group": kind.group, "kind": kind.plural,
+            "causes": causes.iter().map(listed).collect::<Vec<_>>() });
+        fault
+    }
+
     /// The object itself is wrong: each problem is `(path, what)`.
     pub(crate) fn invalid(kind: &Kind, name: &str, problems: &[(String, String)]) -> Self {
         let cause = |(field, what): &(String, String)| Cause {

@@ -11,6 +11,7 @@ mod defaults;
 mod definition;
 mod fault;
 pub mod kind;
+mod managed;
 mod moment;
 mod patch;
 pub mod pki;

@@ -5,6 +5,7 @@
 //! Never: HTTP. Why above the store and not in it: the store must not know what an object means.
 
 mod admit;
+mod apply;
 mod definitions;
 mod delete;
 mod housekeeping;

@@ -32,6 +32,21 @@ pub(super) fn of(object: &mut Value) -> Result<&mut Map<String, Value>, Fault> {
     metadata.as_object_mut().ok_or_else(|| Fault::bad("metadata must be an object"))
 }
 
+/// Takes the owners of fields out of an object.
+pub(super) fn take_owners(object: &mut Value) -> Option<Value> {
+    object.get_mut("metadata")?.as_object_mut()?.remove("managedFields")
+}
+
+/// Writes the owners of fields, when there are any.
+pub(super) fn put_owners(object: &mut Value, owners: Value) {
+    let Some(metadata) = object["metadata"].as_object_mut() else { return };
+    if owners.as_array().is_none_or(Vec::is_empty) {
+        metadata.remove("managedFields");
+    } else {
+        metadata.insert("managedFields".to_owned(), owners);
+    }
+}
+
 /// Holds `apiVersion` and `kind` against the collection, and writes the storage version.
 pub(super) fn stamp_kind(kind: &Kind, object: &mut Value) -> Result<(), Fault> {
     let given = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();

@@ -9,10 +9,13 @@ use super::{Part, Registry, key, metadata, text};
 use crate::admission::{FieldValidation, Operation, Warning};
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
+use crate::managed::{self, Writer};
 use crate::{conform, defaults, moment, strict};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: u32 = 16;
+/// Who owns what the control plane itself writes.
+const OURSELVES: &str = "weft";
 /// Letters and digits of generated names; none that make words.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
@@ -23,6 +26,10 @@ pub struct WriteOptions {
     pub field_validation: FieldValidation,
     /// Everything but the storing.
     pub dry_run: bool,
+    /// Who writes, as the owner of the fields that change; empty for the control plane itself.
+    pub manager: String,
+    /// The owners of fields are settled already.
+    pub(crate) applied: bool,
 }
 
 /// A write that was done.
@@ -49,6 +56,7 @@ impl Registry {
         if kind.ending {
             return Err(Fault::ending(kind));
         }
+        let owners = metadata::take_owners(&mut object).filter(|_| options.applied);
         let (version, mut warnings) = read(kind, &mut object, &options)?;
         let name = metadata::settle_name(kind, namespace, &mut object, &random_tail)?;
         let labels = self.open_namespace(kind, namespace)?;
@@ -66,6 +74,10 @@ impl Registry {
         if kind.is_definition() {
             self.settle_definition(&mut object);
         }
+        let owners = owners.unwrap_or_else(|| {
+            self.owners((kind, version), Part::Main, &options, (None, &object), None)
+        });
+        metadata::put_owners(&mut object, owners);
         let object = self.put_new(kind, namespace, &name, object, options.dry_run).await?;
         if kind.kind == "Namespace" && !options.dry_run {
             self.default_account(&name).await?;
@@ -110,8 +122,8 @@ impl Registry {
         self.change(kind, namespace, name, part, options, |_| Ok(object.clone())).await
     }
 
-    /// Changes an object by a function of its newest state; tries again when somebody else was faster, unless the result
-    /// carries a `resourceVersion` of its own.
+    /// Changes an object by a function of its newest state; tries again when somebody else was faster. A result that carries
+    /// another `resourceVersion` is a conflict.
     ///
     /// # Errors
     /// As [`Registry::update_object`], and what `edit` refuses.
@@ -126,17 +138,15 @@ impl Registry {
     ) -> Result<Written, Fault> {
         for _ in 0..ATTEMPTS {
             let now = self.read(kind, namespace, name)?;
-            let mut base = now.as_ref().clone();
-            metadata::of(&mut base)?.remove("resourceVersion");
-            let next = edit(base)?;
+            let next = edit(now.as_ref().clone())?;
             let asked = text(&next, "/metadata/resourceVersion").filter(|v| !v.is_empty());
             let stored = text(&now, "/metadata/resourceVersion");
             if asked.is_some() && asked != stored {
                 return Err(Fault::conflict(kind, name));
             }
-            let pinned = asked.is_some();
+            // Who asks for a version of its own asks for the old one again and is told of the conflict.
             match self.replace(kind, namespace, &now, next, part, &options).await {
-                Err(fault) if fault.reason == "Conflict" && !pinned => {}
+                Err(fault) if fault.reason == "Conflict" => {}
                 done => return done,
             }
         }
@@ -153,6 +163,7 @@ impl Registry {
         options: &WriteOptions,
     ) -> Result<Written, Fault> {
         let name = text(now, "/metadata/name").unwrap_or_default().to_owned();
+        let given = metadata::take_owners(&mut next);
         let (version, mut warnings) = match part {
             Part::Main => read(kind, &mut next, options)?,
             Part::Status => with_status(kind, &mut next, now, options)?,
@@ -176,6 +187,14 @@ impl Registry {
         if kind.is_definition() && part == Part::Main {
             self.settle_definition(&mut next);
         }
+        metadata::take_owners(&mut next);
+        let owners = match given {
+            Some(settled) if options.applied => settled,
+            given => {
+                self.owners((kind, version), part, options, (Some(now), &next), given.as_ref())
+            }
+        };
+        metadata::put_owners(&mut next, owners);
         let _guard = match part {
             Part::Main => self.give_address(kind, &name, &mut next, Some(now)).await?,
             Part::Status => None,
@@ -206,6 +225,20 @@ impl Registry {
         let write =
             Write { key: key(kind, namespace, name), expect: Expect::Version(version), object };
         self.store_write(kind, write).await
+    }
+
+    /// The owners of the fields of an object that changes.
+    fn owners(
+        &self,
+        (kind, version): (&Kind, &Version),
+        part: Part,
+        options: &WriteOptions,
+        (old, new): (Option<&Value>, &Value),
+        given: Option<&Value>,
+    ) -> Value {
+        let now = moment::format(self.inner.clock.wall());
+        let name = if options.manager.is_empty() { OURSELVES } else { &options.manager };
+        managed::updated(&Writer { name, kind, version, part, now: &now }, old, new, given)
     }
 
     /// Definitions are judged one after the other.

@@ -54,7 +54,7 @@ fn shown(ask: &Ask, target: &Target, objects: &[Object], metadata: &Value) -> Va
 
 /// Creates one object.
 pub(crate) async fn create(ask: &Ask, target: &Target, body: Value) -> Result<Answer, Fault> {
-    let options = ask.query.write_options()?;
+    let options = ask.write_options()?;
     let all = target.kind.namespaced && target.namespace.is_none();
     if all {
         return Err(Fault::method(&ask.method, &ask.path));

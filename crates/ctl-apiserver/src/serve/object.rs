@@ -12,6 +12,9 @@ use crate::patch::Patch;
 use crate::registry::{self, DeleteOptions, Part, Propagation, Written};
 use crate::table::{self, Format};
 
+/// The content type of a server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
+
 /// `apps/v1`.
 pub(crate) fn api_version(target: &Target) -> String {
     target.kind.api_version(&target.version)
@@ -58,7 +61,7 @@ pub(crate) async fn answer(
             Ok(answer::json(&shown(ask, target, &object)))
         }
         Method::PUT => {
-            let options = ask.query.write_options()?;
+            let options = ask.write_options()?;
             let body = parse(raw, &ask.content_type)?;
             let written = registry
                 .update_object(&target.kind, target.space(), name, part, body, options)
@@ -93,7 +96,10 @@ async fn patch(
     part: Part,
     raw: &[u8],
 ) -> Result<Answer, Fault> {
-    let options = ask.query.write_options()?;
+    if ask.content_type.starts_with(APPLY) {
+        return apply(ask, target, name, part, raw).await;
+    }
+    let options = ask.write_options()?;
     let patch = read_patch(ask, target, raw)?;
     let edit = |object: Value| {
         let mut object = patch.apply(versioned(target, &object))?;
@@ -105,6 +111,27 @@ async fn patch(
     let registry = &ask.shared.registry;
     let written = registry.change(&target.kind, target.space(), name, part, options, edit).await?;
     Ok(done(ask, target, &written))
+}
+
+async fn apply(
+    ask: &Ask,
+    target: &Target,
+    name: &str,
+    part: Part,
+    raw: &[u8],
+) -> Result<Answer, Fault> {
+    if ask.query.get("fieldManager").is_none_or(str::is_empty) {
+        return Err(Fault::bad("fieldManager is required: an apply must say who owns its fields"));
+    }
+    let options = ask.write_options()?;
+    let config = parse(raw, "application/yaml")?;
+    let (registry, force) = (&ask.shared.registry, ask.query.is_on("force"));
+    let place = (target.space(), name);
+    let done = registry.apply_object(&target.kind, place, part, &config, force, options).await;
+    let (written, new) = done?;
+    let code = if new { StatusCode::CREATED } else { StatusCode::OK };
+    let shown = shown(ask, target, &written.object);
+    Ok(answer::warn(answer::coded(code, &shown), &written.warnings))
 }
 
 async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
@@ -125,7 +152,7 @@ async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<An
 /// Options of a deletion, of its body and its query.
 pub(crate) fn delete_options(ask: &Ask, body: &Value) -> Result<DeleteOptions, Fault> {
     let in_body = body["dryRun"].as_array().and_then(|d| d.first()).and_then(Value::as_str);
-    let dry_run = dry_run(in_body)? || ask.query.write_options()?.dry_run;
+    let dry_run = dry_run(in_body)? || ask.write_options()?.dry_run;
     let query_grace = ask.query.number("gracePeriodSeconds")?.and_then(|g| i64::try_from(g).ok());
     let policy = body["propagationPolicy"].as_str().or(ask.query.get("propagationPolicy"));
     let propagation = match policy {
@@ -151,7 +178,7 @@ fn token(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, F
     if target.kind.kind != "ServiceAccount" || ask.method != Method::POST {
         return Err(Fault::method(&ask.method, &ask.path));
     }
-    ask.query.write_options()?;
+    ask.write_options()?;
     let body = parse(raw, &ask.content_type)?;
     let issued = ask.shared.registry.issue_token(target.space(), name, body)?;
     Ok(answer::coded(StatusCode::CREATED, &issued))
@@ -164,7 +191,7 @@ async fn scale(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Ans
     let object = match ask.method {
         Method::GET => registry.read(&target.kind, target.space(), name)?,
         Method::PUT | Method::PATCH => {
-            let options = ask.query.write_options()?;
+            let options = ask.write_options()?;
             let edit = |object: Value| rescale(ask, paths, raw, object);
             let change =
                 registry.change(&target.kind, target.space(), name, Part::Main, options, edit);

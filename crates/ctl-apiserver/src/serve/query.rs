@@ -4,6 +4,9 @@ use crate::fault::Fault;
 use crate::select::Selector;
 use crate::{FieldValidation, WriteOptions};
 
+/// The longest name of who writes.
+const LONGEST_MANAGER: usize = 128;
+
 /// Decoded pairs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -49,7 +52,19 @@ impl Query {
                 return Err(Fault::bad(format!("fieldValidation: unknown value {other:?}")));
             }
         };
-        Ok(WriteOptions { field_validation, dry_run: dry_run(self.get("dryRun"))? })
+        let manager = self.get("fieldManager").unwrap_or_default();
+        if manager.len() > LONGEST_MANAGER || manager.chars().any(char::is_control) {
+            return Err(Fault::bad(format!(
+                "fieldManager: use up to {LONGEST_MANAGER} printable characters"
+            )));
+        }
+        let manager = manager.to_owned();
+        Ok(WriteOptions {
+            field_validation,
+            manager,
+            applied: false,
+            dry_run: dry_run(self.get("dryRun"))?,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use super::answer::{self, Answer};
 use super::auth::{self, User};
 use super::query::{Query, decode};
 use super::{Shared, collection, discovery, node, object, openapi, review};
+use crate::WriteOptions;
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::registry::Kinds;
@@ -59,6 +60,20 @@ pub(crate) struct Ask {
     pub(crate) query: Query,
     pub(crate) accept: String,
     pub(crate) content_type: String,
+    pub(crate) agent: String,
+}
+
+impl Ask {
+    /// How a write is to be done; who does not say its name is called by its program.
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
+        let mut options = self.query.write_options()?;
+        if options.manager.is_empty() {
+            let program = self.agent.split('/').next().unwrap_or_default();
+            let name: String = program.chars().filter(|c| !c.is_control()).take(128).collect();
+            options.manager = if name.is_empty() { "unknown".to_owned() } else { name };
+        }
+        Ok(options)
+    }
 }
 
 /// Answers one request.
@@ -90,6 +105,7 @@ async fn handle(
         query: Query::parse(request.uri().query().unwrap_or_default()),
         accept: header(http::header::ACCEPT),
         content_type: header(http::header::CONTENT_TYPE),
+        agent: header(http::header::USER_AGENT),
         path,
     };
     let parts: Vec<String> =

@@ -7,6 +7,7 @@
     reason = "a test that fails panics"
 )]
 
+mod apply;
 mod definitions;
 mod explain;
 mod harness;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{Cluster, has};
 
-const DEPLOYMENT: &str = r#"
+pub(crate) const DEPLOYMENT: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web }
@@ -115,7 +115,8 @@ async fn unknown_fields_and_wrong_types_are_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_supported_says_so() {
     let cluster = Cluster::start().await;
-    has(&cluster.fails("apply --server-side -f -", DEPLOYMENT).await, "server-side apply");
+    let version = cluster.fails("get --raw /apis/apps/v1beta1/deployments", "").await;
+    has(&version, "(NotFound)");
     has(
         &cluster.ok_with("create --dry-run=client -o yaml -f -", DEPLOYMENT).await,
         "kind: Deployment",
