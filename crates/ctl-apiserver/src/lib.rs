@@ -22,6 +22,7 @@ mod serve;
 mod strict;
 mod table;
 pub mod tokens;
+mod twice;
 
 pub use admission::{
     Admission, AdmissionContext, AdmitAll, Denied, FieldValidation, Operation, Warning,

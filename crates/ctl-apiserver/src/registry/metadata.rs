@@ -155,3 +155,20 @@ pub(super) fn keep_stable(kind: &Kind, next: &mut Value, now: &Value) -> Result<
     }
     Ok(())
 }
+
+/// An object that is being deleted can only lose what holds it.
+pub(super) fn no_new_finalizers(kind: &Kind, next: &Value, now: &Value) -> Result<(), Fault> {
+    if now["metadata"]["deletionTimestamp"].is_null() {
+        return Ok(());
+    }
+    let held = now["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let asked = next["metadata"]["finalizers"].as_array().into_iter().flatten();
+    match asked.into_iter().find(|finalizer| !held.contains(finalizer)) {
+        None => Ok(()),
+        Some(new) => {
+            let name = now["metadata"]["name"].as_str().unwrap_or_default();
+            let why = format!("{new} cannot be added: the object is being deleted");
+            Err(Fault::invalid(kind, name, &[("metadata.finalizers".to_owned(), why)]))
+        }
+    }
+}

@@ -174,6 +174,7 @@ impl Registry {
             defaults::apply(kind, &mut next);
             bump(kind, &mut next, now);
         }
+        metadata::no_new_finalizers(kind, &next, now)?;
         let _alone = self.alone(kind).await;
         let living = text(now, "/metadata/deletionTimestamp").is_none();
         if part == Part::Main && living {

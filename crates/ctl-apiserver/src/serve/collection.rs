@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::object::{self, delete_options};
-use super::route::{Ask, Target};
+use super::route::{Ask, Target, parse_object};
 use crate::fault::Fault;
 use crate::registry;
 use crate::table::{self, Format};
@@ -53,16 +53,18 @@ fn shown(ask: &Ask, target: &Target, objects: &[Object], metadata: &Value) -> Va
 }
 
 /// Creates one object.
-pub(crate) async fn create(ask: &Ask, target: &Target, body: Value) -> Result<Answer, Fault> {
+pub(crate) async fn create(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Answer, Fault> {
     let options = ask.write_options()?;
     let all = target.kind.namespaced && target.namespace.is_none();
     if all {
         return Err(Fault::method(&ask.method, &ask.path));
     }
+    let (body, mut warnings) = parse_object(raw, &ask.content_type, options.field_validation)?;
     let registry = &ask.shared.registry;
     let written = registry.create_object(&target.kind, target.space(), body, options).await?;
+    warnings.extend(written.warnings);
     let shown = object::shown(ask, target, &written.object);
-    Ok(answer::warn(answer::coded(StatusCode::CREATED, &shown), &written.warnings))
+    Ok(answer::warn(answer::coded(StatusCode::CREATED, &shown), &warnings))
 }
 
 /// Deletes what the selectors match.

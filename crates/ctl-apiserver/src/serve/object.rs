@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::query::dry_run;
-use super::route::{Ask, Target, parse};
+use super::route::{Ask, Target, parse, parse_object};
+use crate::Warning;
 use crate::fault::Fault;
 use crate::kind::Scale;
 use crate::patch::Patch;
@@ -62,11 +63,10 @@ pub(crate) async fn answer(
         }
         Method::PUT => {
             let options = ask.write_options()?;
-            let body = parse(raw, &ask.content_type)?;
-            let written = registry
-                .update_object(&target.kind, target.space(), name, part, body, options)
-                .await?;
-            Ok(done(ask, target, &written))
+            let (body, told) = parse_object(raw, &ask.content_type, options.field_validation)?;
+            let place = target.space();
+            let written = registry.update_object(&target.kind, place, name, part, body, options);
+            Ok(done(ask, target, told, &written.await?))
         }
         Method::PATCH => patch(ask, target, name, part, raw).await,
         Method::DELETE if part == Part::Main => delete(ask, target, name, raw).await,
@@ -74,8 +74,9 @@ pub(crate) async fn answer(
     }
 }
 
-fn done(ask: &Ask, target: &Target, written: &Written) -> Answer {
-    answer::warn(answer::json(&shown(ask, target, &written.object)), &written.warnings)
+fn done(ask: &Ask, target: &Target, mut told: Vec<Warning>, written: &Written) -> Answer {
+    told.extend_from_slice(&written.warnings);
+    answer::warn(answer::json(&shown(ask, target, &written.object)), &told)
 }
 
 fn read_patch(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Patch, Fault> {
@@ -100,6 +101,7 @@ async fn patch(
         return apply(ask, target, name, part, raw).await;
     }
     let options = ask.write_options()?;
+    let (_, told) = parse_object(raw, "application/json", options.field_validation)?;
     let patch = read_patch(ask, target, raw)?;
     let edit = |object: Value| {
         let mut object = patch.apply(versioned(target, &object))?;
@@ -110,7 +112,7 @@ async fn patch(
     };
     let registry = &ask.shared.registry;
     let written = registry.change(&target.kind, target.space(), name, part, options, edit).await?;
-    Ok(done(ask, target, &written))
+    Ok(done(ask, target, told, &written))
 }
 
 async fn apply(
@@ -124,11 +126,12 @@ async fn apply(
         return Err(Fault::bad("fieldManager is required: an apply must say who owns its fields"));
     }
     let options = ask.write_options()?;
-    let config = parse(raw, "application/yaml")?;
+    let (config, told) = parse_object(raw, "application/yaml", options.field_validation)?;
     let (registry, force) = (&ask.shared.registry, ask.query.is_on("force"));
     let place = (target.space(), name);
     let done = registry.apply_object(&target.kind, place, part, &config, force, options).await;
-    let (written, new) = done?;
+    let (mut written, new) = done?;
+    written.warnings.splice(0..0, told);
     let code = if new { StatusCode::CREATED } else { StatusCode::OK };
     let shown = shown(ask, target, &written.object);
     Ok(answer::warn(answer::coded(code, &shown), &written.warnings))

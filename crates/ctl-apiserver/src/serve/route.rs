@@ -15,10 +15,11 @@ use super::answer::{self, Answer};
 use super::auth::{self, User};
 use super::query::{Query, decode};
 use super::{Shared, collection, discovery, node, object, openapi, review};
-use crate::WriteOptions;
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::registry::Kinds;
+use crate::twice::{self, Read};
+use crate::{FieldValidation, Warning, WriteOptions};
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 8 << 20;
@@ -142,8 +143,8 @@ async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Resul
         (None, Method::GET) if ask.query.is_on("watch") => super::watch::collection(ask, target),
         (None, Method::GET) => collection::list(&ask, &target),
         (None, Method::POST) => {
-            let body = body(request, &ask.content_type).await?;
-            collection::create(&ask, &target, body).await
+            let raw = raw(request).await?;
+            collection::create(&ask, &target, &raw).await
         }
         (None, Method::DELETE) => {
             let body = body(request, &ask.content_type).await?;
@@ -207,15 +208,42 @@ pub(crate) async fn body(request: Request<Incoming>, content_type: &str) -> Resu
 
 /// Reads a body by its content type.
 pub(crate) fn parse(raw: &[u8], content_type: &str) -> Result<Value, Fault> {
+    read(raw, content_type).map(|read| read.value)
+}
+
+/// Reads an object to be written; what is there twice is met as the request asks.
+pub(crate) fn parse_object(
+    raw: &[u8],
+    content_type: &str,
+    level: FieldValidation,
+) -> Result<(Value, Vec<Warning>), Fault> {
+    let Read { value, twice } = read(raw, content_type)?;
+    let told: Vec<Warning> =
+        twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+    match level {
+        FieldValidation::Ignore => Ok((value, Vec::new())),
+        FieldValidation::Warn => Ok((value, told)),
+        FieldValidation::Strict if told.is_empty() => Ok((value, told)),
+        FieldValidation::Strict => {
+            Err(Fault::bad(format!("the body is refused: {}; keep one of each", told.join(", "))))
+        }
+    }
+}
+
+fn read(raw: &[u8], content_type: &str) -> Result<Read, Fault> {
     if raw.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Read::default());
     }
     match content_type.split(';').next().unwrap_or_default().trim() {
-        "" | "application/json" => serde_json::from_slice(raw)
-            .map_err(|e| Fault::bad(format!("the body is not JSON: {e}"))),
-        "application/yaml" => serde_yaml_ng::from_slice(raw)
-            .map_err(|e| Fault::bad(format!("the body is not YAML: {e}"))),
-        "application/vnd.kubernetes.protobuf" => crate::protobuf::decode(raw),
+        "application/yaml" => {
+            twice::yaml(raw).map_err(|e| Fault::bad(format!("the body is not YAML: {e}")))
+        }
+        "application/vnd.kubernetes.protobuf" => {
+            Ok(Read { value: crate::protobuf::decode(raw)?, twice: Vec::new() })
+        }
+        plain if plain.is_empty() || plain.ends_with("json") => {
+            twice::json(raw).map_err(|e| Fault::bad(format!("the body is not JSON: {e}")))
+        }
         other => Err(Fault::media(other)),
     }
 }

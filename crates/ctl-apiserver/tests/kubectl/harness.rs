@@ -91,6 +91,19 @@ impl Cluster {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// A JSON request as the admin; the whole answer as text.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = self.dial(Some(&self.state.path().join("kubeconfig"))).await;
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Upgrades a connection as the admin, sends `word` and returns what comes back.
     pub(crate) async fn upgraded(&self, path: &str, word: &[u8]) -> String {
         let mut stream = self.dial(Some(&self.state.path().join("kubeconfig"))).await;

@@ -113,6 +113,23 @@ async fn unknown_fields_and_wrong_types_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_there_twice_is_met_as_the_request_asks() {
+    let cluster = Cluster::start().await;
+    let path = "/api/v1/namespaces/default/configmaps?fieldValidation=";
+    let body =
+        |name: &str| format!(r#"{{"metadata":{{"name":"{name}"}},"data":{{"a":"1","a":"2"}}}}"#);
+    let strict = cluster.send("POST", &format!("{path}Strict"), &body("a")).await;
+    has(&strict, "400 Bad Request");
+    has(&strict, r#"duplicate field \"data.a\""#);
+    let warned = cluster.send("POST", &format!("{path}Warn"), &body("a")).await;
+    has(&warned, "201 Created");
+    has(&warned.to_lowercase(), r#"warning: 299 - "duplicate field \"data.a\"""#);
+    let ignored = cluster.send("POST", &format!("{path}Ignore"), &body("b")).await;
+    assert!(!ignored.to_lowercase().contains("warning:"), "{ignored}");
+    assert_eq!(cluster.ok("get configmap b -o jsonpath={.data.a}").await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_supported_says_so() {
     let cluster = Cluster::start().await;
     let version = cluster.fails("get --raw /apis/apps/v1beta1/deployments", "").await;
