@@ -4,7 +4,7 @@
 //! Holds: it is called for every write, of REST and of the process itself; status writes are not admitted.
 //! Why a trait here: who injects sidecars and knows the mesh's rules sits above this room.
 
-use ctl_source::kinds::KindInfo;
+use crate::kind::Kind;
 use serde_json::Value;
 
 /// How strict unknown fields are met (the query parameter `fieldValidation`).
@@ -34,7 +34,7 @@ pub struct AdmissionContext<'a> {
     /// What is being done.
     pub operation: Operation,
     /// The kind that is written.
-    pub kind: &'static KindInfo,
+    pub kind: &'a Kind,
     /// Namespace, when the kind has one.
     pub namespace: Option<&'a str>,
     /// Labels of that namespace (an object), or null.

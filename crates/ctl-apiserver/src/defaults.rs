@@ -8,13 +8,13 @@ mod service;
 
 pub(crate) use service::cluster_ip;
 
-use ctl_source::kinds::KindInfo;
+use crate::kind::Kind;
 use serde_json::{Map, Value, json};
 
 /// Fills in the defaults of built-in kinds.
-pub(crate) fn apply(kind: &KindInfo, object: &mut Value) {
+pub(crate) fn apply(kind: &Kind, object: &mut Value) {
     let Some(object) = object.as_object_mut() else { return };
-    match (kind.group, kind.kind) {
+    match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Pod") => {
             let spec = child(object, "spec");
             pod::spec(spec);
@@ -27,6 +27,13 @@ pub(crate) fn apply(kind: &KindInfo, object: &mut Value) {
         ("apps", "Deployment") => deployment(child(object, "spec")),
         ("apps", "ReplicaSet") => replica_set(object),
         ("batch", "Job") => job(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            let mut whole = Value::Object(std::mem::take(object));
+            crate::definition::defaults(&mut whole);
+            if let Value::Object(filled) = whole {
+                *object = filled;
+            }
+        }
         ("discovery.k8s.io", "EndpointSlice") => endpoints(object),
         _ => {}
     }

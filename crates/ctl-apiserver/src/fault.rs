@@ -3,8 +3,8 @@
 //! In: what went wrong. Out: an HTTP code, a machine-readable reason and one sentence, and the `Status` object of them.
 //! Why one type for REST and for callers in the process: both take the same walk, so both get the same answer.
 
+use crate::kind::Kind;
 use ctl_source::SourceError;
-use ctl_source::kinds::KindInfo;
 use ctl_store::StoreError;
 use serde_json::{Value, json};
 
@@ -22,10 +22,20 @@ pub struct Fault {
     pub details: Value,
 }
 
+/// One thing that is wrong with an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    /// Path of the field, as `spec.ports[0]`.
+    pub(crate) field: String,
+    pub(crate) what: String,
+    /// Kubernetes' word for the kind of fault.
+    pub(crate) reason: &'static str,
+}
+
 /// `deployments.apps`, or `pods` for the core group.
-pub(crate) fn qualified(kind: &KindInfo) -> String {
+pub(crate) fn qualified(kind: &Kind) -> String {
     if kind.group.is_empty() {
-        kind.plural.to_owned()
+        kind.plural.clone()
     } else {
         format!("{}.{}", kind.plural, kind.group)
     }
@@ -36,12 +46,12 @@ impl Fault {
         Self { code, reason, message: message.into(), details: Value::Null }
     }
 
-    fn about(mut self, kind: &KindInfo, name: &str) -> Self {
+    fn about(mut self, kind: &Kind, name: &str) -> Self {
         self.details = json!({ "name": name, "group": kind.group, "kind": kind.plural });
         self
     }
 
-    pub(crate) fn not_found(kind: &KindInfo, name: &str) -> Self {
+    pub(crate) fn not_found(kind: &Kind, name: &str) -> Self {
         let message = format!("{} \"{name}\" not found", qualified(kind));
         Self::new(404, "NotFound", message).about(kind, name)
     }
@@ -50,12 +60,12 @@ impl Fault {
         Self::new(404, "NotFound", format!("this server has nothing at {path}"))
     }
 
-    pub(crate) fn exists(kind: &KindInfo, name: &str) -> Self {
+    pub(crate) fn exists(kind: &Kind, name: &str) -> Self {
         let message = format!("{} \"{name}\" already exists", qualified(kind));
         Self::new(409, "AlreadyExists", message).about(kind, name)
     }
 
-    pub(crate) fn conflict(kind: &KindInfo, name: &str) -> Self {
+    pub(crate) fn conflict(kind: &Kind, name: &str) -> Self {
         let message = format!(
             "{} \"{name}\" was changed since you read it; read it again and repeat your change",
             qualified(kind)
@@ -63,12 +73,39 @@ impl Fault {
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
+    /// An apply would change what others own: each cause is one field.
+    pub(crate) fn contested(kind: &Kind, causes: &[Cause]) -> Self {
+        let texts: Vec<_> = causes.iter().map(|c| format!("{}: {}", c.what, c.field)).collect();
+        let noun = if causes.len() == 1 { "conflict" } else { "conflicts" };
+        let message =
+            format!("the apply failed with {} {noun}: {}", causes.len(), texts.join("; "));
+        let listed = |c: &Cause| json!({ "reason": c.reason, "field": c.field, "message": c.what });
+        let mut fault = Self::new(409, "Conflict", message);
+        fault.details = json!({ "group": kind.group, "kind": kind.plural,
+            "causes": causes.iter().map(listed).collect::<Vec<_>>() });
+        fault
+    }
+
     /// The object itself is wrong: each problem is `(path, what)`.
-    pub(crate) fn invalid(kind: &KindInfo, name: &str, problems: &[(String, String)]) -> Self {
-        let texts: Vec<_> = problems.iter().map(|(path, what)| format!("{path}: {what}")).collect();
-        let causes: Vec<_> = problems
+    pub(crate) fn invalid(kind: &Kind, name: &str, problems: &[(String, String)]) -> Self {
+        let cause = |(field, what): &(String, String)| Cause {
+            field: field.clone(),
+            what: what.clone(),
+            reason: "FieldValueInvalid",
+        };
+        Self::invalid_for(kind, name, &problems.iter().map(cause).collect::<Vec<_>>())
+    }
+
+    /// The object itself is wrong, for these reasons.
+    pub(crate) fn invalid_for(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
+        let place = |cause: &Cause| match cause.field.as_str() {
+            "" => cause.what.clone(),
+            field => format!("{field}: {}", cause.what),
+        };
+        let texts: Vec<_> = causes.iter().map(place).collect();
+        let causes: Vec<_> = causes
             .iter()
-            .map(|(path, what)| json!({ "reason": "FieldValueInvalid", "field": path, "message": what }))
+            .map(|c| json!({ "reason": c.reason, "field": c.field, "message": c.what }))
             .collect();
         let message = format!("{} \"{name}\" is invalid: {}", kind.kind, texts.join("; "));
         let mut fault = Self::new(422, "Invalid", message);
@@ -87,6 +124,12 @@ impl Fault {
 
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(401, "Unauthorized", message)
+    }
+
+    /// Nothing new while the definition of the kind is being deleted.
+    pub(crate) fn ending(kind: &Kind) -> Self {
+        let what = "the definition of this kind is being deleted: nothing new can be created";
+        Self::new(405, "MethodNotAllowed", format!("{}: {what}", qualified(kind)))
     }
 
     pub(crate) fn method(method: &http::Method, path: &str) -> Self {
@@ -118,7 +161,7 @@ impl Fault {
         Self::new(500, "InternalError", message)
     }
 
-    pub(crate) fn store(error: &StoreError, kind: &KindInfo, name: &str) -> Self {
+    pub(crate) fn store(error: &StoreError, kind: &Kind, name: &str) -> Self {
         match error {
             StoreError::Exists => Self::exists(kind, name),
             StoreError::Missing => Self::not_found(kind, name),

@@ -6,8 +6,12 @@
 //! Never: the meaning of mesh objects (that comes through [`Admission`]) or running anything.
 
 pub mod admission;
+mod conform;
 mod defaults;
+mod definition;
 mod fault;
+pub mod kind;
+mod managed;
 mod moment;
 mod patch;
 pub mod pki;
@@ -18,12 +22,15 @@ mod serve;
 mod strict;
 mod table;
 pub mod tokens;
+mod twice;
 
 pub use admission::{
     Admission, AdmissionContext, AdmitAll, Denied, FieldValidation, Operation, Warning,
 };
+pub use definition::table_definitions;
 pub use fault::Fault;
+pub use kind::Kind;
 pub use pki::{Credential, Pki, PkiError};
-pub use registry::{DeleteOptions, Part, Propagation, Registry, WriteOptions, Written};
+pub use registry::{DeleteOptions, Kinds, Part, Propagation, Registry, WriteOptions, Written};
 pub use serve::{Extra, Server};
 pub use strict::{SchemaFault, schema_faults};

@@ -31,11 +31,6 @@ impl Patch {
             }
             "application/merge-patch+json" => Ok(Self::Merge(object(value()?)?)),
             "application/strategic-merge-patch+json" => Ok(Self::Strategic(object(value()?)?)),
-            "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
-                Err(Fault::unsupported(
-                    "this version of Weft has no server-side apply: use `kubectl apply` without --server-side",
-                ))
-            }
             other => Err(Fault::media(other)),
         }
     }

@@ -4,8 +4,12 @@
 //! Holds: both callers take the same walk: names, defaults, admission, conflicts, deletion, ownership.
 //! Never: HTTP. Why above the store and not in it: the store must not know what an object means.
 
+mod admit;
+mod apply;
+mod definitions;
 mod delete;
 mod housekeeping;
+mod kinds;
 mod metadata;
 mod source;
 mod status;
@@ -15,19 +19,19 @@ mod write;
 
 use std::sync::Arc;
 
-use ctl_source::kinds::{self, KindInfo};
 use ctl_source::{Object, ResourceType};
-use ctl_store::{Collection, Key, Store};
+use ctl_store::{Collection, Key, Store, Write};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use weft_rt::Clock;
 
 use crate::admission::Admission;
 use crate::fault::Fault;
+use crate::kind::Kind;
 use crate::tokens::{Claims, TokenError, TokenKey};
 
 pub use delete::{DeleteOptions, Propagation};
-pub(crate) use status::has_status;
+pub use kinds::Kinds;
 pub use write::{WriteOptions, Written};
 
 /// Part of an object that a request is about.
@@ -50,6 +54,11 @@ struct Inner {
     admission: Box<dyn Admission>,
     tokens: TokenKey,
     clock: Clock,
+    kinds: kinds::Current,
+    /// Definitions that every mesh has.
+    built_in: Vec<Value>,
+    /// Held while a definition is judged against the others and stored, so that no two get the same names.
+    definitions: Mutex<()>,
     /// Held while a Service gets its address, so that no two get the same.
     addresses: Mutex<()>,
 }
@@ -61,16 +70,33 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// A registry over `store`. Call [`Registry::bootstrap`] once, and keep [`Registry::keep_house`] running.
+    /// A registry over `store` that also serves what the definitions `built_in` define. Call [`Registry::bootstrap`] once, and keep [`Registry::keep_house`] running.
     #[must_use]
     pub fn new(
         store: Store,
         admission: Box<dyn Admission>,
         tokens: TokenKey,
         clock: Clock,
+        built_in: Vec<Value>,
     ) -> Self {
-        let addresses = Mutex::new(());
-        Self { inner: Arc::new(Inner { store, admission, tokens, clock, addresses }) }
+        let kinds = kinds::Current::default();
+        kinds.refresh(&store);
+        let (definitions, addresses) = (Mutex::new(()), Mutex::new(()));
+        let inner =
+            Inner { store, admission, tokens, clock, kinds, built_in, definitions, addresses };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The kinds that are served now.
+    #[must_use]
+    pub fn kinds(&self) -> Arc<Kinds> {
+        self.inner.kinds.get()
+    }
+
+    /// The kind that is served now under this name.
+    #[must_use]
+    pub fn kind(&self, group: &str, kind: &str) -> Option<Arc<Kind>> {
+        self.kinds().find(group, kind).cloned()
     }
 
     /// The store below.
@@ -89,7 +115,7 @@ impl Registry {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn read(&self, kind: &KindInfo, namespace: &str, name: &str) -> Result<Object, Fault> {
+    pub fn read(&self, kind: &Kind, namespace: &str, name: &str) -> Result<Object, Fault> {
         let found = self.inner.store.get(&key(kind, namespace, name));
         found.ok_or_else(|| Fault::not_found(kind, name))
     }
@@ -124,24 +150,37 @@ impl Registry {
 }
 
 /// Where an object of `kind` is kept.
-pub(crate) fn key(kind: &KindInfo, namespace: &str, name: &str) -> Key {
+pub(crate) fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
     let namespace = if kind.namespaced { namespace } else { "" };
     Key { collection: collection(kind), namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-pub(crate) fn collection(kind: &KindInfo) -> Collection {
-    Collection { group: kind.group.to_owned(), plural: kind.plural.to_owned() }
+pub(crate) fn collection(kind: &Kind) -> Collection {
+    Collection { group: kind.group.clone(), plural: kind.plural.clone() }
 }
 
-/// The kind of a stored key.
-pub(crate) fn kind_of(key: &Key) -> Option<&'static KindInfo> {
-    kinds::find_plural(&key.collection.group, &key.collection.plural)
-}
+impl Registry {
+    /// The kind of a stored key.
+    pub(crate) fn kind_of(&self, key: &Key) -> Option<Arc<Kind>> {
+        self.kinds().of(key).cloned()
+    }
 
-/// The kind that a caller in the process names.
-pub(crate) fn kind_named(resource: &ResourceType) -> Result<&'static KindInfo, Fault> {
-    kinds::find_plural(&resource.group, &resource.plural)
-        .ok_or_else(|| Fault::no_path(&format!("{}/{}", resource.group, resource.plural)))
+    /// The kind that a caller in the process names.
+    pub(crate) fn kind_named(&self, resource: &ResourceType) -> Result<Arc<Kind>, Fault> {
+        let found = self.kinds().find_plural(&resource.group, &resource.plural).cloned();
+        found.ok_or_else(|| Fault::no_path(&format!("{}/{}", resource.group, resource.plural)))
+    }
+
+    /// Writes to the store; a changed definition changes the kinds before anybody is answered.
+    pub(crate) async fn store_write(&self, kind: &Kind, write: Write) -> Result<Object, Fault> {
+        let name = write.key.name.clone();
+        let written = self.inner.store.write(write).await;
+        let object = written.map_err(|e| Fault::store(&e, kind, &name))?;
+        if kind.is_definition() {
+            self.inner.kinds.refresh(&self.inner.store);
+        }
+        Ok(object)
+    }
 }
 
 pub(crate) fn text<'a>(object: &'a Value, path: &str) -> Option<&'a str> {

@@ -38,9 +38,11 @@ const SELECTABLE: [&str; 12] = [
 ];
 
 impl Selector {
-    pub(crate) fn parse(labels: &str, fields: &str) -> Result<Self, String> {
+    /// Reads both; `own` are the fields that the kind adds to those that can be selected by.
+    pub(crate) fn parse(labels: &str, fields: &str, own: &[String]) -> Result<Self, String> {
         let labels = terms(labels).into_iter().map(label).collect::<Result<_, _>>()?;
-        let fields = terms(fields).into_iter().map(field).collect::<Result<_, _>>()?;
+        let fields =
+            terms(fields).into_iter().map(|term| field(term, own)).collect::<Result<_, _>>()?;
         Ok(Self { labels, fields })
     }
 
@@ -106,10 +108,11 @@ fn label(term: &str) -> Result<Label, String> {
     }
 }
 
-fn field(term: &str) -> Result<(String, String, bool), String> {
+fn field(term: &str, own: &[String]) -> Result<(String, String, bool), String> {
     let (path, value, equal) =
         equation(term).ok_or_else(|| format!("unreadable field selector {term:?}"))?;
-    if !SELECTABLE.contains(&path) && !path.starts_with("involvedObject.") {
+    let own = own.iter().any(|field| field == path);
+    if !own && !SELECTABLE.contains(&path) && !path.starts_with("involvedObject.") {
         return Err(format!("field {path:?} cannot be selected by"));
     }
     Ok((path.to_owned(), value.to_owned(), equal))
@@ -142,12 +145,12 @@ mod tests {
     fn selectors_select() {
         let pod = json!({ "metadata": { "name": "a", "labels": { "app": "x", "tier": "web" } },
             "status": { "phase": "Running" } });
-        let check = |labels, fields| Selector::parse(labels, fields).unwrap().matches(&pod);
+        let check = |labels, fields| Selector::parse(labels, fields, &[]).unwrap().matches(&pod);
         assert!(check("app=x,tier in (web, db),!old,tier", "status.phase=Running"));
         assert!(check("app!=y,tier notin (db)", "metadata.name!=b"));
         assert!(!check("app in (y,z)", ""));
         assert!(!check("", "status.phase=Pending"));
-        assert!(Selector::parse("a=b=(c", "").is_err());
-        assert!(Selector::parse("", "spec.color=red").is_err());
+        assert!(Selector::parse("a=b=(c", "", &[]).is_err());
+        assert!(Selector::parse("", "spec.color=red", &[]).is_err());
     }
 }

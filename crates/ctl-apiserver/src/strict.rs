@@ -2,7 +2,7 @@
 //!
 //! In: an object of a built-in kind as the user wrote it. Out: the same without unknown fields, and what was found.
 //! How: the object is read into Kubernetes' own type and written again; what is lost on the way is unknown.
-//! Never: the mesh kinds; their schema comes through [`crate::Admission`].
+//! Never: custom kinds; their schema is their definition's ([`crate::conform`]).
 
 use ctl_source::kinds::KindInfo;
 use k8s_openapi::api::{apps, batch, core, discovery};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::admission::{FieldValidation, Warning};
 use crate::fault::Fault;
+use crate::kind::Kind;
 
 mod words;
 
@@ -51,8 +52,8 @@ fn place(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-fn type_of(kind: &KindInfo) -> Option<Round> {
-    Some(match (kind.group, kind.kind) {
+fn type_of(group: &str, kind: &str) -> Option<Round> {
+    Some(match (group, kind) {
         ("", "Namespace") => round::<core::v1::Namespace>,
         ("", "Node") => round::<core::v1::Node>,
         ("", "Pod") => round::<core::v1::Pod>,
@@ -64,6 +65,9 @@ fn type_of(kind: &KindInfo) -> Option<Round> {
         ("apps", "Deployment") => round::<apps::v1::Deployment>,
         ("apps", "ReplicaSet") => round::<apps::v1::ReplicaSet>,
         ("batch", "Job") => round::<batch::v1::Job>,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            round::<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition>
+        }
         ("discovery.k8s.io", "EndpointSlice") => round::<discovery::v1::EndpointSlice>,
         _ => return None,
     })
@@ -71,11 +75,11 @@ fn type_of(kind: &KindInfo) -> Option<Round> {
 
 /// Holds the object against its schema, where there is one, and removes what is unknown.
 pub(crate) fn check(
-    kind: &KindInfo,
+    kind: &Kind,
     object: &mut Value,
     level: FieldValidation,
 ) -> Result<Vec<Warning>, Fault> {
-    let Some(round) = type_of(kind) else { return Ok(Vec::new()) };
+    let Some(round) = type_of(&kind.group, &kind.kind) else { return Ok(Vec::new()) };
     quantities(object);
     let known = round(object).map_err(|fault| {
         let path = fault.pointer.trim_start_matches('/').replace('/', ".");
@@ -94,7 +98,7 @@ pub(crate) fn check(
             Err(Fault::bad(format!(
                 "{} in version \"{}\" is refused: {}; correct or remove it",
                 kind.kind,
-                kind.versions[0],
+                kind.storage(),
                 told.join(", ")
             )))
         }
@@ -113,7 +117,7 @@ pub struct SchemaFault {
 /// Holds an object of a built-in kind against its schema without changing it; other kinds have no faults here.
 #[must_use]
 pub fn schema_faults(kind: &KindInfo, object: &Value) -> Vec<SchemaFault> {
-    let Some(round) = type_of(kind) else { return Vec::new() };
+    let Some(round) = type_of(kind.group, kind.kind) else { return Vec::new() };
     let mut object = object.clone();
     quantities(&mut object);
     let (known, mut faults) = read_around(round, &mut object);
@@ -149,6 +153,22 @@ fn read_around(round: Round, object: &mut Value) -> (Option<Value>, Vec<SchemaFa
 fn pointer(path: &str) -> String {
     let steps = path.replace('[', ".").replace(']', "");
     format!("/{}", steps.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+}
+
+/// `/spec/containers/0/image` as `spec.containers[0].image`.
+pub(crate) fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for step in pointer.split('/').skip(1).map(|s| s.replace("~1", "/").replace("~0", "~")) {
+        if !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()) {
+            path.push_str(&format!("[{step}]"));
+        } else if step.contains(['.', '/', '[']) {
+            path.push_str(&format!("['{step}']"));
+        } else {
+            path.push_str(if path.is_empty() { "" } else { "." });
+            path.push_str(&step);
+        }
+    }
+    path
 }
 
 /// Quantities may be written as numbers; they are kept as texts.
@@ -210,10 +230,10 @@ mod tests {
         let pod = kinds::find("", "Pod").unwrap();
         let written = json!({ "metadata": { "name": "a" }, "spec": { "containers": [
             { "name": "a", "imagge": "x", "resources": { "limits": { "cpu": 1 } } }] } });
-        let refused = check(pod, &mut written.clone(), Strict).unwrap_err();
+        let refused = check(&pod.into(), &mut written.clone(), Strict).unwrap_err();
         assert!(refused.message.contains("spec.containers[0].imagge"), "{refused}");
         let mut pruned = written;
-        assert_eq!(check(pod, &mut pruned, Warn).unwrap().len(), 1);
+        assert_eq!(check(&pod.into(), &mut pruned, Warn).unwrap().len(), 1);
         let container = &pruned["spec"]["containers"][0];
         assert_eq!(*container, json!({ "name": "a", "resources": { "limits": { "cpu": "1" } } }));
     }
@@ -222,7 +242,7 @@ mod tests {
     fn a_wrong_type_is_named_by_path() {
         let deployment = kinds::find("apps", "Deployment").unwrap();
         let mut written = json!({ "metadata": { "name": "a" }, "spec": { "replicas": "many" } });
-        let refused = check(deployment, &mut written, Warn).unwrap_err();
+        let refused = check(&deployment.into(), &mut written, Warn).unwrap_err();
         let told = r#"spec.replicas must be a whole number, but is the text "many""#;
         assert!(refused.message.starts_with(told), "{refused}");
     }

@@ -4,16 +4,16 @@
 //! Holds: pure; ages are taken from the `now` that is passed in.
 
 mod core;
-mod mesh;
+pub(crate) mod path;
 mod pod;
 mod workload;
 
 use std::time::SystemTime;
 
 use ctl_source::Object;
-use ctl_source::kinds::KindInfo;
 use serde_json::{Value, json};
 
+use crate::kind::{self, Kind};
 use crate::moment;
 
 /// The version of the Table that was asked for.
@@ -45,8 +45,8 @@ const NAME: Column = ("Name", "string", false);
 /// Columns of one kind, and how to fill a row of them.
 type Shape = (&'static [Column], fn(&Value, SystemTime) -> Vec<Value>);
 
-fn shape(kind: &KindInfo) -> Shape {
-    match (kind.group, kind.kind) {
+fn shape(kind: &Kind) -> Shape {
+    match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Pod") => (pod::COLUMNS, pod::cells),
         ("", "Service") => (core::SERVICE, core::service),
         ("", "Namespace") => (core::NAMESPACE, core::namespace),
@@ -59,29 +59,31 @@ fn shape(kind: &KindInfo) -> Shape {
         ("batch", "Job") => (workload::JOB, workload::job),
         ("discovery.k8s.io", "EndpointSlice") => (core::SLICE, core::slice),
         ("apiextensions.k8s.io", _) => (core::DEFINITION, core::definition),
-        ("networking.istio.io", "VirtualService") => (mesh::VIRTUAL_SERVICE, mesh::virtual_service),
-        ("networking.istio.io", "DestinationRule") => {
-            (mesh::DESTINATION_RULE, mesh::destination_rule)
-        }
-        ("security.istio.io", "PeerAuthentication") => (mesh::PEER, mesh::peer),
-        ("security.istio.io", "AuthorizationPolicy") => (mesh::POLICY, mesh::policy),
         _ => (&[NAME, AGE], |object, now| vec![name(object), age(object, now)]),
     }
 }
 
 /// The table of some objects; `include` says how much of each object its row carries.
 pub(crate) fn of(
-    kind: &KindInfo,
+    kind: &Kind,
     version: &str,
     objects: &[Object],
     include: Option<&str>,
     now: SystemTime,
     format: Format,
 ) -> Value {
-    let (columns, cells) = shape(kind);
-    let row = |object: &Object| json!({ "cells": cells(object, now), "object": carried(kind, version, object, include) });
+    let own = kind.version(version).filter(|_| kind.custom).map(|version| &version.columns);
+    let (built_in, fill) = shape(kind);
+    let columns: Vec<Value> = match own {
+        Some(own) => [column(&NAME)].into_iter().chain(own.iter().map(custom_column)).collect(),
+        None => built_in.iter().map(column).collect(),
+    };
+    let cells = |object: &Value| match own {
+        Some(own) => custom_cells(own, object, now),
+        None => fill(object, now),
+    };
+    let row = |object: &Object| json!({ "cells": cells(object), "object": carried(kind, version, object, include) });
     let rows: Vec<Value> = objects.iter().map(row).collect();
-    let columns: Vec<Value> = columns.iter().map(column).collect();
     json!({ "kind": "Table", "apiVersion": format!("meta.k8s.io/{}", format.0), "metadata": {},
         "columnDefinitions": columns, "rows": rows })
 }
@@ -92,15 +94,35 @@ fn column((name, kind, wide): &Column) -> Value {
         "priority": i32::from(*wide) })
 }
 
-fn carried(kind: &KindInfo, version: &str, object: &Object, include: Option<&str>) -> Value {
+fn custom_column(column: &kind::Column) -> Value {
+    let kind::Column { name, kind, format, description, priority, path: _ } = column;
+    json!({ "name": name, "type": kind, "format": format, "description": description,
+        "priority": priority })
+}
+
+fn custom_cells(columns: &[kind::Column], object: &Value, now: SystemTime) -> Vec<Value> {
+    let cells = columns.iter().map(|column| {
+        let found = column.path.find(object).into_iter().next().unwrap_or(&Value::Null);
+        match (column.kind.as_str(), found) {
+            ("date", found) => json!(moment::age(found.as_str(), now)),
+            ("string", Value::Array(_) | Value::Object(_) | Value::Number(_) | Value::Bool(_)) => {
+                json!(found.to_string())
+            }
+            ("integer" | "number", Value::Number(_))
+            | ("boolean", Value::Bool(_))
+            | ("string", Value::String(_)) => found.clone(),
+            _ => Value::Null,
+        }
+    });
+    [name(object)].into_iter().chain(cells).collect()
+}
+
+fn carried(kind: &Kind, version: &str, object: &Object, include: Option<&str>) -> Value {
     match include {
         Some("None") => Value::Null,
         Some("Object") => {
             let mut object = object.as_ref().clone();
-            object["apiVersion"] = json!(match kind.group {
-                "" => version.to_owned(),
-                group => format!("{group}/{version}"),
-            });
+            object["apiVersion"] = json!(kind.api_version(version));
             object
         }
         _ => json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",

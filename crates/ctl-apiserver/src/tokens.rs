@@ -171,10 +171,9 @@ impl crate::Registry {
         mut request: Value,
     ) -> Result<Value, Fault> {
         let kind = |name: &str| {
-            ctl_source::kinds::find("", name)
-                .ok_or_else(|| Fault::internal(format!("no kind {name}")))
+            self.kind("", name).ok_or_else(|| Fault::internal(format!("no kind {name}")))
         };
-        let owner = self.read(kind("ServiceAccount")?, namespace, account)?;
+        let owner = self.read(&*kind("ServiceAccount")?, namespace, account)?;
         let spec = request["spec"].take();
         let lifetime = spec["expirationSeconds"].as_i64().unwrap_or(3600);
         if !(SHORTEST..=LONGEST).contains(&lifetime) {
@@ -190,7 +189,7 @@ impl crate::Registry {
             "serviceaccount": { "name": account, "uid": owner["metadata"]["uid"] } });
         match (spec["boundObjectRef"]["kind"].as_str(), spec["boundObjectRef"]["name"].as_str()) {
             (Some("Pod"), Some(name)) => {
-                let pod = self.read(kind("Pod")?, namespace, name)?;
+                let pod = self.read(&*kind("Pod")?, namespace, name)?;
                 bound["pod"] = bound_pod(&pod, account, &spec["boundObjectRef"])?;
             }
             (None, None) => {}

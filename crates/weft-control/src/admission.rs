@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ctl_admission::inject;
 use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Operation, Warning};
 use serde_json::Value;
+use weft_model::Problem;
+use weft_model::api::crd;
 
 use crate::mesh_settings::LiveMesh;
 
@@ -40,22 +42,25 @@ impl Admission for MeshAdmission {
     ) -> Result<Vec<Warning>, Denied> {
         let problems = if weft_meshconfig::is_mesh_config_map(object) {
             weft_meshconfig::validate_config_map(object).2
-        } else if context.kind.custom {
+        } else if crd::find(&context.kind.group, &context.kind.kind).is_some() {
             weft_model::validate_object(object).1
         } else {
+            // Kinds that users define have no rules beyond their schema.
             return Ok(Vec::new());
         };
         let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());
         match errors.as_slice() {
             [] => Ok(warnings.iter().map(|problem| problem.to_string()).collect()),
-            [first, ..] => Err(Denied {
-                field: first.field.to_string(),
-                why: errors
-                    .iter()
-                    .map(|p| format!("{} ({})", p.what, p.fix))
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            }),
+            [first, more @ ..] => {
+                let more = more.iter().map(|p| format!("{}: {}", p.field, reason(p)));
+                let why: Vec<String> = std::iter::once(reason(first)).chain(more).collect();
+                Err(Denied { field: first.field.to_string(), why: why.join("; also ") })
+            }
         }
     }
+}
+
+/// What is wrong, what to do, and the code of it.
+fn reason(problem: &Problem) -> String {
+    format!("{}; {} [{}]", problem.what, problem.fix, problem.code)
 }

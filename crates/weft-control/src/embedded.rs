@@ -57,8 +57,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     };
     let tokens = TokenKey::open(&state_dir).context("token key")?;
     let mesh = Arc::new(LiveMesh::new(store.clone(), settings).context("mesh settings")?);
-    let admission = MeshAdmission { mesh: Arc::clone(&mesh) };
-    let registry = Registry::new(store, Box::new(admission), tokens, clock.clone());
+    let admission = Box::new(MeshAdmission { mesh: Arc::clone(&mesh) });
+    let definitions = weft_model::api::crds();
+    let registry = Registry::new(store, admission, tokens, clock.clone(), definitions);
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
     ctl_controllers::system::ensure(&*source).await.context("the system's objects")?;

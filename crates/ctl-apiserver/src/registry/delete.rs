@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::kind::Kind;
 use ctl_source::Object;
-use ctl_source::kinds::KindInfo;
 use ctl_store::{Expect, Write};
 use serde_json::{Value, json};
 
@@ -40,10 +40,12 @@ pub struct DeleteOptions {
     pub uid: Option<String>,
     /// Only when the object has this version.
     pub resource_version: Option<String>,
+    /// Everything but the deletion.
+    pub dry_run: bool,
 }
 
 /// Nothing holds this object any more, and its deletion was asked for.
-pub(super) fn is_over(kind: &KindInfo, object: &Value) -> bool {
+pub(super) fn is_over(kind: &Kind, object: &Value) -> bool {
     let metadata = &object["metadata"];
     let marked = metadata["deletionTimestamp"].is_string();
     let held = metadata["finalizers"].as_array().is_some_and(|f| !f.is_empty());
@@ -58,11 +60,16 @@ impl Registry {
     /// When it is missing, or a precondition does not hold.
     pub async fn delete_object(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         name: &str,
         options: &DeleteOptions,
     ) -> Result<(Object, bool), Fault> {
+        if self.is_built_in(kind, name) {
+            return Err(Fault::forbidden(format!(
+                "definition {name} is one of the mesh's own and cannot be deleted"
+            )));
+        }
         if kind.kind == "Namespace" && matches!(name, "default" | "kube-system" | "istio-system") {
             return Err(Fault::forbidden(format!(
                 "namespace {name} is needed and cannot be deleted"
@@ -71,7 +78,7 @@ impl Registry {
         for _ in 0..ATTEMPTS {
             let now = self.read(kind, namespace, name)?;
             check(kind, name, &now, options)?;
-            if options.propagation == Propagation::Orphan {
+            if options.propagation == Propagation::Orphan && !options.dry_run {
                 self.orphan(&now).await?;
             }
             match self.delete_once(kind, namespace, &now, options).await {
@@ -84,7 +91,7 @@ impl Registry {
 
     async fn delete_once(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         now: &Object,
         options: &DeleteOptions,
@@ -98,9 +105,15 @@ impl Registry {
         if kind.kind == "Namespace" {
             next["status"]["phase"] = json!("Terminating");
         }
+        if kind.is_definition() {
+            self.settle_definition(&mut next);
+        }
         if !is_over(kind, &next) {
-            let object = self.put_next(kind, namespace, now, next).await?;
+            let object = self.put_next(kind, namespace, now, next, options.dry_run).await?;
             return Ok((object, false));
+        }
+        if options.dry_run {
+            return Ok((now.clone(), true));
         }
         let object = self.remove(kind, namespace, now).await?;
         Ok((object, true))
@@ -109,7 +122,7 @@ impl Registry {
     /// Takes the object out of the store.
     pub(super) async fn remove(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         now: &Object,
     ) -> Result<Object, Fault> {
@@ -120,11 +133,11 @@ impl Registry {
             expect: Expect::Version(version),
             object: None,
         };
-        self.inner.store.write(write).await.map_err(|e| Fault::store(&e, kind, name))
+        self.store_write(kind, write).await
     }
 }
 
-fn check(kind: &KindInfo, name: &str, now: &Value, options: &DeleteOptions) -> Result<(), Fault> {
+fn check(kind: &Kind, name: &str, now: &Value, options: &DeleteOptions) -> Result<(), Fault> {
     let fits = |wanted: &Option<String>, path: &str| {
         wanted.as_deref().is_none_or(|wanted| text(now, path) == Some(wanted))
     };
@@ -137,7 +150,7 @@ fn check(kind: &KindInfo, name: &str, now: &Value, options: &DeleteOptions) -> R
 }
 
 /// Only a pod that a node runs gets grace: nobody else would end it.
-fn grace_of(kind: &KindInfo, now: &Value, options: &DeleteOptions) -> i64 {
+fn grace_of(kind: &Kind, now: &Value, options: &DeleteOptions) -> i64 {
     let on_node = text(now, "/spec/nodeName").is_some_and(|n| !n.is_empty());
     let over = matches!(text(now, "/status/phase"), Some("Succeeded" | "Failed"));
     if kind.kind != "Pod" || !on_node || over {

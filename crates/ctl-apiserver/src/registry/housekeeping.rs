@@ -6,14 +6,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::kind::Kind;
 use ctl_source::Object;
-use ctl_source::kinds::{self, KindInfo};
 use ctl_store::{Event, EventKind, Key};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::delete::FOREGROUND;
-use super::{DeleteOptions, Part, Registry, WriteOptions, kind_of, text};
+use super::{DeleteOptions, Part, Registry, WriteOptions, text};
 use crate::fault::Fault;
 
 const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "istio-system"];
@@ -38,9 +38,8 @@ impl Registry {
             "addressType": "IPv4", "endpoints": [{ "addresses": ["10.244.0.1"], "conditions": { "ready": true } }],
             "ports": [{ "name": "https", "port": 6443, "protocol": "TCP" }] });
         self.ensure("discovery.k8s.io", "EndpointSlice", "default", slice).await?;
-        for kind in kinds::ALL.iter().filter(|kind| kind.custom) {
-            self.ensure("apiextensions.k8s.io", "CustomResourceDefinition", "", definition(kind))
-                .await?;
+        for definition in self.inner.built_in.clone() {
+            self.ensure_definition(definition).await?;
         }
         Ok(())
     }
@@ -58,11 +57,11 @@ impl Registry {
         namespace: &str,
         object: Value,
     ) -> Result<(), Fault> {
-        let kind =
-            kinds::find(group, kind).ok_or_else(|| Fault::internal(format!("no kind {kind}")))?;
+        let found = self.kind(group, kind);
+        let kind = found.ok_or_else(|| Fault::internal(format!("no kind {kind}")))?;
         // The walk of creation awaits the default account of a namespace, which comes here: box to end the recursion.
         let created =
-            Box::pin(self.create_object(kind, namespace, object, WriteOptions::default()));
+            Box::pin(self.create_object(&kind, namespace, object, WriteOptions::default()));
         match created.await {
             Err(fault) if fault.reason != "AlreadyExists" => Err(fault),
             _ => Ok(()),
@@ -97,8 +96,8 @@ impl Registry {
     async fn pass(&self) {
         let world = World::new(self.inner.store.everything());
         for (key, object) in &world.objects {
-            let Some(kind) = kind_of(key) else { continue };
-            if let Err(fault) = self.tend(&world, kind, key, object).await
+            let Some(kind) = self.kind_of(key) else { continue };
+            if let Err(fault) = self.tend(&world, &kind, key, object).await
                 && !matches!(fault.code, 404 | 409)
             {
                 tracing::warn!(%fault, object = %key, "housekeeping could not finish; it tries again at the next change");
@@ -109,7 +108,7 @@ impl Registry {
     async fn tend(
         &self,
         world: &World,
-        kind: &'static KindInfo,
+        kind: &Kind,
         key: &Key,
         object: &Object,
     ) -> Result<(), Fault> {
@@ -121,8 +120,11 @@ impl Registry {
                 Ok(())
             };
         }
+        if marked && kind.is_definition() {
+            return self.end_definition(key, object).await;
+        }
         if marked && has_finalizer(object) && !world.dependents_block(object) {
-            return self.release(kind, key).await;
+            return self.release(kind, key, FOREGROUND).await;
         }
         let background = DeleteOptions::default();
         if !marked && (world.is_orphaned(object) || world.namespace_ends(key)) {
@@ -131,12 +133,18 @@ impl Registry {
         Ok(())
     }
 
-    async fn release(&self, kind: &'static KindInfo, key: &Key) -> Result<(), Fault> {
+    /// Takes one finalizer away.
+    pub(super) async fn release(
+        &self,
+        kind: &Kind,
+        key: &Key,
+        finalizer: &str,
+    ) -> Result<(), Fault> {
         let options = WriteOptions::default();
         let change =
             self.change(kind, &key.namespace, &key.name, Part::Main, options, |mut object| {
                 if let Some(list) = object["metadata"]["finalizers"].as_array_mut() {
-                    list.retain(|f| f != FOREGROUND);
+                    list.retain(|f| f != finalizer);
                 }
                 Ok(object)
             });
@@ -147,7 +155,8 @@ impl Registry {
     pub(super) async fn orphan(&self, owner: &Object) -> Result<(), Fault> {
         let uid = owner["metadata"]["uid"].clone();
         for (key, object) in self.inner.store.everything() {
-            let Some(kind) = kind_of(&key).filter(|_| owners(&object).any(|o| o["uid"] == uid))
+            let Some(kind) =
+                self.kind_of(&key).filter(|_| owners(&object).any(|o| o["uid"] == uid))
             else {
                 continue;
             };
@@ -158,7 +167,7 @@ impl Registry {
                 Ok(object)
             };
             let (options, part) = (WriteOptions::default(), Part::Main);
-            self.change(kind, &key.namespace, &key.name, part, options, strip).await?;
+            self.change(&kind, &key.namespace, &key.name, part, options, strip).await?;
         }
         Ok(())
     }
@@ -222,24 +231,4 @@ impl World {
         };
         owners.peek().is_some() && owners.all(gone)
     }
-}
-
-fn definition(kind: &KindInfo) -> Value {
-    let version = |(at, name): (usize, &&str)| {
-        json!({ "name": name, "served": true, "storage": at == 0,
-            "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
-            "subresources": { "status": {} } })
-    };
-    let names = json!({ "kind": kind.kind, "listKind": format!("{}List", kind.kind),
-        "plural": kind.plural, "singular": kind.singular, "shortNames": kind.short });
-    let condition = |name: &str| {
-        json!({ "type": name, "status": "True", "reason": "BuiltIn",
-        "message": "served by the embedded API server", "lastTransitionTime": "2026-01-01T00:00:00Z" })
-    };
-    json!({ "metadata": { "name": format!("{}.{}", kind.plural, kind.group) },
-        "spec": { "group": kind.group, "names": names,
-            "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-            "versions": kind.versions.iter().enumerate().map(version).collect::<Vec<_>>() },
-        "status": { "acceptedNames": names, "storedVersions": [kind.versions[0]],
-            "conditions": [condition("NamesAccepted"), condition("Established")] } })
 }

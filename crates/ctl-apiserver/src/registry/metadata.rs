@@ -1,6 +1,6 @@
 //! Names and the fields of `metadata` that belong to the server.
 
-use ctl_source::kinds::KindInfo;
+use crate::kind::Kind;
 use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
@@ -32,15 +32,26 @@ pub(super) fn of(object: &mut Value) -> Result<&mut Map<String, Value>, Fault> {
     metadata.as_object_mut().ok_or_else(|| Fault::bad("metadata must be an object"))
 }
 
+/// Takes the owners of fields out of an object.
+pub(super) fn take_owners(object: &mut Value) -> Option<Value> {
+    object.get_mut("metadata")?.as_object_mut()?.remove("managedFields")
+}
+
+/// Writes the owners of fields, when there are any.
+pub(super) fn put_owners(object: &mut Value, owners: Value) {
+    let Some(metadata) = object["metadata"].as_object_mut() else { return };
+    if owners.as_array().is_none_or(Vec::is_empty) {
+        metadata.remove("managedFields");
+    } else {
+        metadata.insert("managedFields".to_owned(), owners);
+    }
+}
+
 /// Holds `apiVersion` and `kind` against the collection, and writes the storage version.
-pub(super) fn stamp_kind(kind: &KindInfo, object: &mut Value) -> Result<(), Fault> {
+pub(super) fn stamp_kind(kind: &Kind, object: &mut Value) -> Result<(), Fault> {
     let given = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-    let api = |version: &str| match kind.group {
-        "" => version.to_owned(),
-        group => format!("{group}/{version}"),
-    };
     let (version, name) = (given("apiVersion"), given("kind"));
-    if !version.is_empty() && !kind.versions.iter().any(|v| api(v) == version) {
+    if !version.is_empty() && !kind.versions.iter().any(|v| kind.api_version(&v.name) == version) {
         return Err(Fault::bad(format!(
             "apiVersion {version:?} is not served for {}",
             kind.plural
@@ -49,14 +60,14 @@ pub(super) fn stamp_kind(kind: &KindInfo, object: &mut Value) -> Result<(), Faul
     if !name.is_empty() && name != kind.kind {
         return Err(Fault::bad(format!("kind {name:?} does not belong to {}", kind.plural)));
     }
-    object["apiVersion"] = json!(api(kind.versions[0]));
+    object["apiVersion"] = json!(kind.api_version(kind.storage()));
     object["kind"] = json!(kind.kind);
     Ok(())
 }
 
 /// Settles name and namespace of a new object; `random` makes the tail of a generated name.
 pub(super) fn settle_name(
-    kind: &KindInfo,
+    kind: &Kind,
     namespace: &str,
     object: &mut Value,
     random: &dyn Fn() -> String,
@@ -86,7 +97,7 @@ pub(super) fn settle_name(
 }
 
 fn settle_namespace(
-    kind: &KindInfo,
+    kind: &Kind,
     namespace: &str,
     metadata: &mut Map<String, Value>,
 ) -> Result<(), Fault> {
@@ -104,8 +115,8 @@ fn settle_namespace(
     Ok(())
 }
 
-fn wrong_name(kind: &KindInfo, name: &str) -> Option<String> {
-    let label_only = matches!(kind.kind, "Namespace" | "Service");
+fn wrong_name(kind: &Kind, name: &str) -> Option<String> {
+    let label_only = matches!(kind.kind.as_str(), "Namespace" | "Service");
     let limit = if label_only { 63 } else { 253 };
     let label = |part: &str| {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -119,7 +130,7 @@ fn wrong_name(kind: &KindInfo, name: &str) -> Option<String> {
 }
 
 /// Carries over what an update cannot change, and refuses what contradicts the stored object.
-pub(super) fn keep_stable(kind: &KindInfo, next: &mut Value, now: &Value) -> Result<(), Fault> {
+pub(super) fn keep_stable(kind: &Kind, next: &mut Value, now: &Value) -> Result<(), Fault> {
     let name = now["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let namespace = now["metadata"]["namespace"].clone();
     let metadata = of(next)?;
@@ -143,4 +154,21 @@ pub(super) fn keep_stable(kind: &KindInfo, next: &mut Value, now: &Value) -> Res
         };
     }
     Ok(())
+}
+
+/// An object that is being deleted can only lose what holds it.
+pub(super) fn no_new_finalizers(kind: &Kind, next: &Value, now: &Value) -> Result<(), Fault> {
+    if now["metadata"]["deletionTimestamp"].is_null() {
+        return Ok(());
+    }
+    let held = now["metadata"]["finalizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let asked = next["metadata"]["finalizers"].as_array().into_iter().flatten();
+    match asked.into_iter().find(|finalizer| !held.contains(finalizer)) {
+        None => Ok(()),
+        Some(new) => {
+            let name = now["metadata"]["name"].as_str().unwrap_or_default();
+            let why = format!("{new} cannot be added: the object is being deleted");
+            Err(Fault::invalid(kind, name, &[("metadata.finalizers".to_owned(), why)]))
+        }
+    }
 }

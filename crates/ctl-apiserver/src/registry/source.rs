@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ctl_source::{Object, ObjectKey, ResourceType, Source, SourceError, Watch};
 use serde_json::Value;
 
-use super::{DeleteOptions, Part, Registry, WriteOptions, collection, kind_named, text};
+use super::{DeleteOptions, Part, Registry, WriteOptions, collection, text};
 use crate::fault::Fault;
 use crate::patch::Patch;
 
@@ -26,9 +26,9 @@ impl Source for Registry {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, SourceError> {
-        let kind = kind_named(&key.resource)?;
+        let kind = self.kind_named(&key.resource)?;
         let namespace = key.namespace.as_deref().unwrap_or_default();
-        Ok(self.store().get(&super::key(kind, namespace, &key.name)))
+        Ok(self.store().get(&super::key(&kind, namespace, &key.name)))
     }
 
     async fn list(
@@ -36,20 +36,20 @@ impl Source for Registry {
         resource: &ResourceType,
         namespace: Option<&str>,
     ) -> Result<Vec<Object>, SourceError> {
-        let kind = kind_named(resource)?;
-        Ok(self.store().list(&collection(kind), namespace).objects)
+        let kind = self.kind_named(resource)?;
+        Ok(self.store().list(&collection(&kind), namespace).objects)
     }
 
     async fn create(&self, resource: &ResourceType, object: Value) -> Result<Object, SourceError> {
-        let kind = kind_named(resource)?;
+        let kind = self.kind_named(resource)?;
         let namespace = text(&object, "/metadata/namespace").unwrap_or_default().to_owned();
-        Ok(self.create_object(kind, &namespace, object, options()).await?.object)
+        Ok(self.create_object(&kind, &namespace, object, options()).await?.object)
     }
 
     async fn update(&self, resource: &ResourceType, object: Value) -> Result<Object, SourceError> {
-        let kind = kind_named(resource)?;
+        let kind = self.kind_named(resource)?;
         let (namespace, name) = name_of(&object)?;
-        let written = self.update_object(kind, &namespace, &name, Part::Main, object, options());
+        let written = self.update_object(&kind, &namespace, &name, Part::Main, object, options());
         Ok(written.await?.object)
     }
 
@@ -58,9 +58,9 @@ impl Source for Registry {
         resource: &ResourceType,
         object: Value,
     ) -> Result<Object, SourceError> {
-        let kind = kind_named(resource)?;
+        let kind = self.kind_named(resource)?;
         let (namespace, name) = name_of(&object)?;
-        let written = self.update_object(kind, &namespace, &name, Part::Status, object, options());
+        let written = self.update_object(&kind, &namespace, &name, Part::Status, object, options());
         Ok(written.await?.object)
     }
 
@@ -70,7 +70,7 @@ impl Source for Registry {
         subresource: Option<&str>,
         patch: Value,
     ) -> Result<Object, SourceError> {
-        let kind = kind_named(&key.resource)?;
+        let kind = self.kind_named(&key.resource)?;
         let part = match subresource {
             None => Part::Main,
             Some("status") => Part::Status,
@@ -79,15 +79,15 @@ impl Source for Registry {
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let patch = Patch::Merge(patch);
         let edit = |object| patch.apply(object);
-        let written = self.change(kind, namespace, &key.name, part, options(), edit).await?;
+        let written = self.change(&kind, namespace, &key.name, part, options(), edit).await?;
         Ok(written.object)
     }
 
     async fn delete(&self, key: &ObjectKey, grace_seconds: Option<i64>) -> Result<(), SourceError> {
-        let kind = kind_named(&key.resource)?;
+        let kind = self.kind_named(&key.resource)?;
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let options = DeleteOptions { grace_seconds, ..DeleteOptions::default() };
-        self.delete_object(kind, namespace, &key.name, &options).await?;
+        self.delete_object(&kind, namespace, &key.name, &options).await?;
         Ok(())
     }
 

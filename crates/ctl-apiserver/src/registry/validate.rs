@@ -3,15 +3,15 @@
 //! In: an object with its defaults, and the one before. Out: problems, each with its path.
 //! Never: the mesh kinds; their rules come through [`crate::admission::Admission`].
 
-use ctl_source::kinds::KindInfo;
+use crate::kind::Kind;
 use serde_json::Value;
 
 type Problems = Vec<(String, String)>;
 
-pub(super) fn problems(kind: &KindInfo, object: &Value, old: Option<&Value>) -> Problems {
+pub(super) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Problems {
     let mut found = Vec::new();
     labels(&object["metadata"], "labels", &mut found);
-    match (kind.group, kind.kind) {
+    match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Pod") => {
             pod(&object["spec"], "spec", &mut found);
             if let Some(old) = old {
@@ -19,6 +19,9 @@ pub(super) fn problems(kind: &KindInfo, object: &Value, old: Option<&Value>) -> 
             }
         }
         ("", "Service") => service(&object["spec"], &mut found),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            found.extend(crate::definition::problems(object, old));
+        }
         ("apps", "Deployment" | "ReplicaSet") => workload(object, &mut found),
         ("batch", "Job") => {
             pod(&object["spec"]["template"]["spec"], "spec.template.spec", &mut found)
@@ -39,8 +42,8 @@ pub(super) fn problems(kind: &KindInfo, object: &Value, old: Option<&Value>) -> 
     found
 }
 
-fn immutable(kind: &KindInfo) -> &'static [&'static str] {
-    match (kind.group, kind.kind) {
+fn immutable(kind: &Kind) -> &'static [&'static str] {
+    match (kind.group.as_str(), kind.kind.as_str()) {
         ("apps", "Deployment" | "ReplicaSet") => &["/spec/selector"],
         ("batch", "Job") => &["/spec/selector", "/spec/template"],
         ("", "Secret") => &["/type"],

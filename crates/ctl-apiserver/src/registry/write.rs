@@ -1,28 +1,35 @@
 //! Creating and changing objects.
 
-use std::collections::HashSet;
-
 use ctl_source::Object;
-use ctl_source::kinds::KindInfo;
 use ctl_store::{Expect, Write};
 use serde_json::{Value, json};
 
 use super::status::{bump, first_status, has_generation, keep_status};
-use super::{Part, Registry, key, metadata, text, validate};
-use crate::admission::{AdmissionContext, Denied, FieldValidation, Operation, Warning};
+use super::{Part, Registry, key, metadata, text};
+use crate::admission::{FieldValidation, Operation, Warning};
 use crate::fault::Fault;
-use crate::{defaults, moment, strict};
+use crate::kind::{Kind, Version};
+use crate::managed::{self, Writer};
+use crate::{conform, defaults, moment, strict};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: u32 = 16;
+/// Who owns what the control plane itself writes.
+const OURSELVES: &str = "weft";
 /// Letters and digits of generated names; none that make words.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// How a write is to be done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
     /// How unknown fields are met.
     pub field_validation: FieldValidation,
+    /// Everything but the storing.
+    pub dry_run: bool,
+    /// Who writes, as the owner of the fields that change; empty for the control plane itself.
+    pub manager: String,
+    /// The owners of fields are settled already.
+    pub(crate) applied: bool,
 }
 
 /// A write that was done.
@@ -41,13 +48,16 @@ impl Registry {
     /// When the object is wrong, is refused, or exists.
     pub async fn create_object(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         mut object: Value,
         options: WriteOptions,
     ) -> Result<Written, Fault> {
-        metadata::stamp_kind(kind, &mut object)?;
-        let mut warnings = strict::check(kind, &mut object, options.field_validation)?;
+        if kind.ending {
+            return Err(Fault::ending(kind));
+        }
+        let owners = metadata::take_owners(&mut object).filter(|_| options.applied);
+        let (version, mut warnings) = read(kind, &mut object, &options)?;
         let name = metadata::settle_name(kind, namespace, &mut object, &random_tail)?;
         let labels = self.open_namespace(kind, namespace)?;
         let meta = metadata::of(&mut object)?;
@@ -57,16 +67,19 @@ impl Registry {
         if has_generation(kind, &object) {
             metadata::of(&mut object)?.insert("generation".into(), json!(1));
         }
-        let context = AdmissionContext {
-            operation: Operation::Create,
-            kind,
-            namespace: kind.namespaced.then_some(namespace),
-            namespace_labels: &labels,
-            field_validation: options.field_validation,
-        };
-        warnings.extend(self.admit(&context, &mut object, None, &name)?);
-        let object = self.put_new(kind, namespace, &name, object).await?;
-        if kind.kind == "Namespace" {
+        let context =
+            self.context(Operation::Create, kind, namespace, &labels, options.field_validation);
+        let _alone = self.alone(kind).await;
+        warnings.extend(self.admit(&context, version, &mut object, None, &name)?);
+        if kind.is_definition() {
+            self.settle_definition(&mut object);
+        }
+        let owners = owners.unwrap_or_else(|| {
+            self.owners((kind, version), Part::Main, &options, (None, &object), None)
+        });
+        metadata::put_owners(&mut object, owners);
+        let object = self.put_new(kind, namespace, &name, object, options.dry_run).await?;
+        if kind.kind == "Namespace" && !options.dry_run {
             self.default_account(&name).await?;
         }
         Ok(Written { object, warnings })
@@ -74,19 +87,23 @@ impl Registry {
 
     async fn put_new(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         name: &str,
         mut object: Value,
+        dry_run: bool,
     ) -> Result<Object, Fault> {
         // Said first: an existing Service would else be told that its own address is taken.
         if self.inner.store.get(&key(kind, namespace, name)).is_some() {
             return Err(Fault::exists(kind, name));
         }
         let _guard = self.give_address(kind, name, &mut object, None).await?;
+        if dry_run {
+            return Ok(Object::new(object));
+        }
         let write =
             Write { key: key(kind, namespace, name), expect: Expect::Absent, object: Some(object) };
-        self.inner.store.write(write).await.map_err(|e| Fault::store(&e, kind, name))
+        self.store_write(kind, write).await
     }
 
     /// Replaces an object, or only its status.
@@ -95,7 +112,7 @@ impl Registry {
     /// When it is missing, changed since it was read, wrong, or refused.
     pub async fn update_object(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         name: &str,
         part: Part,
@@ -105,14 +122,14 @@ impl Registry {
         self.change(kind, namespace, name, part, options, |_| Ok(object.clone())).await
     }
 
-    /// Changes an object by a function of its newest state; tries again when somebody else was faster, unless the result
-    /// carries a `resourceVersion` of its own.
+    /// Changes an object by a function of its newest state; tries again when somebody else was faster. A result that carries
+    /// another `resourceVersion` is a conflict.
     ///
     /// # Errors
     /// As [`Registry::update_object`], and what `edit` refuses.
     pub async fn change(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         name: &str,
         part: Part,
@@ -121,17 +138,15 @@ impl Registry {
     ) -> Result<Written, Fault> {
         for _ in 0..ATTEMPTS {
             let now = self.read(kind, namespace, name)?;
-            let mut base = now.as_ref().clone();
-            metadata::of(&mut base)?.remove("resourceVersion");
-            let next = edit(base)?;
+            let next = edit(now.as_ref().clone())?;
             let asked = text(&next, "/metadata/resourceVersion").filter(|v| !v.is_empty());
             let stored = text(&now, "/metadata/resourceVersion");
             if asked.is_some() && asked != stored {
                 return Err(Fault::conflict(kind, name));
             }
-            let pinned = asked.is_some();
-            match self.replace(kind, namespace, &now, next, part, options).await {
-                Err(fault) if fault.reason == "Conflict" && !pinned => {}
+            // Who asks for a version of its own asks for the old one again and is told of the conflict.
+            match self.replace(kind, namespace, &now, next, part, &options).await {
+                Err(fault) if fault.reason == "Conflict" => {}
                 done => return done,
             }
         }
@@ -140,132 +155,127 @@ impl Registry {
 
     async fn replace(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         now: &Object,
         mut next: Value,
         part: Part,
-        options: WriteOptions,
+        options: &WriteOptions,
     ) -> Result<Written, Fault> {
         let name = text(now, "/metadata/name").unwrap_or_default().to_owned();
-        metadata::stamp_kind(kind, &mut next)?;
-        let mut warnings = Vec::new();
-        if part == Part::Status {
-            let status = next.get("status").cloned().unwrap_or_else(|| json!({}));
-            next = now.as_ref().clone();
-            next["status"] = status;
-        } else {
-            warnings = strict::check(kind, &mut next, options.field_validation)?;
+        let given = metadata::take_owners(&mut next);
+        let (version, mut warnings) = match part {
+            Part::Main => read(kind, &mut next, options)?,
+            Part::Status => with_status(kind, &mut next, now, options)?,
+        };
+        if part == Part::Main {
             metadata::keep_stable(kind, &mut next, now)?;
             keep_status(kind, &mut next, now);
             defaults::apply(kind, &mut next);
             bump(kind, &mut next, now);
         }
-        if part == Part::Main && text(now, "/metadata/deletionTimestamp").is_none() {
+        metadata::no_new_finalizers(kind, &next, now)?;
+        let _alone = self.alone(kind).await;
+        let living = text(now, "/metadata/deletionTimestamp").is_none();
+        if part == Part::Main && living {
             let labels = self.labels_of(namespace);
-            let context = AdmissionContext {
-                operation: Operation::Update,
-                kind,
-                namespace: kind.namespaced.then_some(namespace),
-                namespace_labels: &labels,
-                field_validation: options.field_validation,
-            };
-            warnings.extend(self.admit(&context, &mut next, Some(now), &name)?);
+            let context =
+                self.context(Operation::Update, kind, namespace, &labels, options.field_validation);
+            warnings.extend(self.admit(&context, version, &mut next, Some(now), &name)?);
+        } else if living {
+            conform::judge(kind, version, &next, Some(now), &name)?;
         }
+        if kind.is_definition() && part == Part::Main {
+            self.settle_definition(&mut next);
+        }
+        metadata::take_owners(&mut next);
+        let owners = match given {
+            Some(settled) if options.applied => settled,
+            given => {
+                self.owners((kind, version), part, options, (Some(now), &next), given.as_ref())
+            }
+        };
+        metadata::put_owners(&mut next, owners);
         let _guard = match part {
             Part::Main => self.give_address(kind, &name, &mut next, Some(now)).await?,
             Part::Status => None,
         };
-        let object = self.put_next(kind, namespace, now, next).await?;
+        let object = self.put_next(kind, namespace, now, next, options.dry_run).await?;
         Ok(Written { object, warnings })
     }
 
     /// Writes the next state; what is marked for deletion and held by nothing goes.
     pub(super) async fn put_next(
         &self,
-        kind: &'static KindInfo,
+        kind: &Kind,
         namespace: &str,
         now: &Object,
         mut next: Value,
+        dry_run: bool,
     ) -> Result<Object, Fault> {
         let version = text(now, "/metadata/resourceVersion").unwrap_or_default().to_owned();
         next["metadata"]["resourceVersion"] = json!(version);
         if next == **now {
             return Ok(now.clone());
         }
+        if dry_run {
+            return Ok(Object::new(next));
+        }
         let name = text(now, "/metadata/name").unwrap_or_default();
         let object = (!super::delete::is_over(kind, &next)).then_some(next);
         let write =
             Write { key: key(kind, namespace, name), expect: Expect::Version(version), object };
-        self.inner.store.write(write).await.map_err(|e| Fault::store(&e, kind, name))
+        self.store_write(kind, write).await
     }
 
-    fn admit(
+    /// The owners of the fields of an object that changes.
+    fn owners(
         &self,
-        context: &AdmissionContext<'_>,
-        object: &mut Value,
-        old: Option<&Value>,
-        name: &str,
-    ) -> Result<Vec<Warning>, Fault> {
-        let kind = context.kind;
-        let refuse = |denied: Denied| match denied.field.is_empty() {
-            true => {
-                Fault::forbidden(format!("{} \"{name}\" is refused: {}", kind.plural, denied.why))
-            }
-            false => Fault::invalid(kind, name, &[(denied.field, denied.why)]),
-        };
-        defaults::apply(kind, object);
-        self.inner.admission.mutate(context, object).map_err(refuse)?;
-        defaults::apply(kind, object);
-        let problems = validate::problems(kind, object, old);
-        if !problems.is_empty() {
-            return Err(Fault::invalid(kind, name, &problems));
-        }
-        self.inner.admission.validate(context, object, old).map_err(refuse)
+        (kind, version): (&Kind, &Version),
+        part: Part,
+        options: &WriteOptions,
+        (old, new): (Option<&Value>, &Value),
+        given: Option<&Value>,
+    ) -> Value {
+        let now = moment::format(self.inner.clock.wall());
+        let name = if options.manager.is_empty() { OURSELVES } else { &options.manager };
+        managed::updated(&Writer { name, kind, version, part, now: &now }, old, new, given)
     }
 
-    /// The labels of the namespace that a new object goes to, when it is there and stays.
-    fn open_namespace(&self, kind: &KindInfo, namespace: &str) -> Result<Value, Fault> {
-        if !kind.namespaced {
-            return Ok(Value::Null);
-        }
-        let found = self.read(namespaces(), "", namespace)?;
-        if text(&found, "/metadata/deletionTimestamp").is_some() {
-            return Err(Fault::forbidden(format!(
-                "namespace {namespace} is being deleted: nothing new can be created in it"
-            )));
-        }
-        Ok(found["metadata"]["labels"].clone())
-    }
-
-    fn labels_of(&self, namespace: &str) -> Value {
-        let found = self.read(namespaces(), "", namespace);
-        found.map(|n| n["metadata"]["labels"].clone()).unwrap_or_default()
-    }
-
-    async fn give_address(
-        &self,
-        kind: &KindInfo,
-        name: &str,
-        object: &mut Value,
-        old: Option<&Object>,
-    ) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, Fault> {
-        if kind.kind != "Service" || !kind.group.is_empty() {
-            return Ok(None);
-        }
-        let guard = self.inner.addresses.lock().await;
-        let services = self.inner.store.list(&super::collection(kind), None).objects;
-        let taken: HashSet<String> =
-            services.iter().filter_map(|s| text(s, "/spec/clusterIP")).map(str::to_owned).collect();
-        let keep = old.and_then(|old| text(old, "/spec/clusterIP"));
-        defaults::cluster_ip(object, &taken, keep)
-            .map_err(|why| Fault::invalid(kind, name, &[("spec.clusterIP".to_owned(), why)]))?;
-        Ok(Some(guard))
+    /// Definitions are judged one after the other.
+    async fn alone(&self, kind: &Kind) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if kind.is_definition() { Some(self.inner.definitions.lock().await) } else { None }
     }
 }
 
-pub(super) fn namespaces() -> &'static KindInfo {
-    &ctl_source::kinds::ALL[0]
+/// Reads an object as it was written: by the schema of its version, then in the storage version.
+fn read<'a>(
+    kind: &'a Kind,
+    object: &mut Value,
+    options: &WriteOptions,
+) -> Result<(&'a Version, Vec<Warning>), Fault> {
+    let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
+    metadata::stamp_kind(kind, object)?;
+    let mut warnings: Vec<Warning> = version.warning.iter().cloned().collect();
+    warnings.extend(strict::check(kind, object, options.field_validation)?);
+    warnings.extend(conform::shape(kind, version, object, options.field_validation)?);
+    Ok((version, warnings))
+}
+
+/// The object as it was, with the status of `next`.
+fn with_status<'a>(
+    kind: &'a Kind,
+    next: &mut Value,
+    now: &Object,
+    options: &WriteOptions,
+) -> Result<(&'a Version, Vec<Warning>), Fault> {
+    let version = kind.version_of(next).ok_or_else(|| Fault::no_path(&kind.plural))?;
+    metadata::stamp_kind(kind, next)?;
+    let status = next.get("status").cloned().unwrap_or_else(|| json!({}));
+    *next = now.as_ref().clone();
+    next["status"] = status;
+    let warnings = conform::shape(kind, version, next, options.field_validation)?;
+    Ok((version, warnings))
 }
 
 fn random_tail() -> String {

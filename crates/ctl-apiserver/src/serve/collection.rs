@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::object::{self, delete_options};
-use super::route::{Ask, Target};
+use super::route::{Ask, Target, parse_object};
 use crate::fault::Fault;
 use crate::registry;
 use crate::table::{self, Format};
 
 /// Lists, by selector, in pages when `limit` is given.
 pub(crate) fn list(ask: &Ask, target: &Target) -> Result<Answer, Fault> {
-    let selector = ask.query.selector()?;
+    let selector = ask.query.selector(target.selectable())?;
     let store = ask.shared.registry.store();
-    let listing = store.list(&registry::collection(target.kind), target.namespace.as_deref());
+    let listing = store.list(&registry::collection(&target.kind), target.namespace.as_deref());
     let start =
         ask.query.get("continue").filter(|c| !c.is_empty()).map(Token::parse).transpose()?;
     let revision = start.as_ref().map_or(listing.revision, |s| s.revision);
@@ -42,42 +42,44 @@ fn shown(ask: &Ask, target: &Target, objects: &[Object], metadata: &Value) -> Va
     if let Some(format) = Format::of(&ask.accept) {
         let include = ask.query.get("includeObject");
         let now = ask.shared.registry.clock().wall();
-        let mut table = table::of(target.kind, &target.version, objects, include, now, format);
+        let mut table = table::of(&target.kind, &target.version, objects, include, now, format);
         table["metadata"] = metadata.clone();
         return table;
     }
     let items: Vec<Value> = objects.iter().map(|o| object::versioned(target, o)).collect();
     let api_version = object::api_version(target);
-    json!({ "apiVersion": api_version, "kind": format!("{}List", target.kind.kind),
+    json!({ "apiVersion": api_version, "kind": target.kind.list_kind,
         "metadata": metadata, "items": items })
 }
 
 /// Creates one object.
-pub(crate) async fn create(ask: &Ask, target: &Target, body: Value) -> Result<Answer, Fault> {
-    let options = ask.query.write_options()?;
+pub(crate) async fn create(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Answer, Fault> {
+    let options = ask.write_options()?;
     let all = target.kind.namespaced && target.namespace.is_none();
     if all {
         return Err(Fault::method(&ask.method, &ask.path));
     }
+    let (body, mut warnings) = parse_object(raw, &ask.content_type, options.field_validation)?;
     let registry = &ask.shared.registry;
-    let written = registry.create_object(target.kind, target.space(), body, options).await?;
+    let written = registry.create_object(&target.kind, target.space(), body, options).await?;
+    warnings.extend(written.warnings);
     let shown = object::shown(ask, target, &written.object);
-    Ok(answer::warn(answer::coded(StatusCode::CREATED, &shown), &written.warnings))
+    Ok(answer::warn(answer::coded(StatusCode::CREATED, &shown), &warnings))
 }
 
 /// Deletes what the selectors match.
 pub(crate) async fn delete(ask: &Ask, target: &Target, body: &Value) -> Result<Answer, Fault> {
-    let selector = ask.query.selector()?;
+    let selector = ask.query.selector(target.selectable())?;
     let options = delete_options(ask, body)?;
     let registry = &ask.shared.registry;
     let listing =
-        registry.store().list(&registry::collection(target.kind), target.namespace.as_deref());
+        registry.store().list(&registry::collection(&target.kind), target.namespace.as_deref());
     let matching: Vec<Object> =
         listing.objects.into_iter().filter(|o| selector.matches(o)).collect();
     for object in &matching {
         let text = |path| registry::text(object, path).unwrap_or_default();
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-        match registry.delete_object(target.kind, namespace, name, &options).await {
+        match registry.delete_object(&target.kind, namespace, name, &options).await {
             Err(fault) if fault.code != 404 => return Err(fault),
             _ => {}
         }

@@ -1,11 +1,13 @@
 //! What this server serves, in the old form and in the aggregated one.
 
-use ctl_source::kinds::{self, KindInfo};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::route::Ask;
+use crate::definition;
+use crate::kind::{Kind, Version};
+use crate::registry::Kinds;
 
 const VERBS: [&str; 8] =
     ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -17,27 +19,28 @@ pub(crate) fn answer(ask: &Ask, parts: &[&str]) -> Option<Answer> {
         return None;
     }
     let aggregated = ask.accept.contains("as=APIGroupDiscoveryList");
+    let kinds = &*ask.shared.registry.kinds();
     match parts {
         ["version"] => Some(answer::json(&version())),
-        ["api"] if aggregated => Some(aggregate(&[""])),
-        ["apis"] if aggregated => Some(aggregate(&groups())),
+        ["api"] if aggregated => Some(aggregate(kinds, &[String::new()])),
+        ["apis"] if aggregated => Some(aggregate(kinds, &groups(kinds))),
         ["api"] => Some(answer::json(&json!({ "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [] }))),
         ["apis"] => {
-            let groups: Vec<Value> = groups().into_iter().map(group).collect();
+            let groups: Vec<Value> = groups(kinds).iter().map(|name| group(kinds, name)).collect();
             Some(answer::json(
                 &json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }),
             ))
         }
-        ["apis", name] if groups().contains(name) => {
-            let mut group = group(name);
+        ["apis", name] if groups(kinds).iter().any(|known| known == name) => {
+            let mut group = group(kinds, name);
             group["kind"] = json!("APIGroup");
             group["apiVersion"] = json!("v1");
             Some(answer::json(&group))
         }
-        ["api", "v1"] => Some(answer::json(&resources("", "v1"))),
-        ["apis", name, version] if versions(name).contains(version) => {
-            Some(answer::json(&resources(name, version)))
+        ["api", "v1"] => Some(answer::json(&resources(kinds, "", "v1"))),
+        ["apis", name, version] if versions(kinds, name).iter().any(|known| known == version) => {
+            Some(answer::json(&resources(kinds, name, version)))
         }
         _ => None,
     }
@@ -49,54 +52,59 @@ fn version() -> Value {
         "goVersion": "", "compiler": "rustc", "platform": "linux/amd64" })
 }
 
-/// Every group but core, in the order of the table of kinds, and those of the reviews.
-pub(crate) fn groups() -> Vec<&'static str> {
-    let mut found = Vec::new();
-    for kind in kinds::ALL.iter().filter(|k| !k.group.is_empty()) {
+/// Every group but core, in the order of the kinds, and those of the reviews.
+pub(crate) fn groups(kinds: &Kinds) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for kind in kinds.iter().filter(|k| !k.group.is_empty()) {
         if !found.contains(&kind.group) {
-            found.push(kind.group);
+            found.push(kind.group.clone());
         }
     }
-    found.extend(["authentication.k8s.io", "authorization.k8s.io"]);
+    found.extend(["authentication.k8s.io".to_owned(), "authorization.k8s.io".to_owned()]);
     found
 }
 
 /// Every version of a group, the preferred first.
-pub(crate) fn versions(group: &str) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    for version in kinds::ALL.iter().filter(|k| k.group == group).flat_map(|k| k.versions) {
-        if !found.contains(version) {
-            found.push(*version);
-        }
-    }
+pub(crate) fn versions(kinds: &Kinds, group: &str) -> Vec<String> {
+    let of_group = kinds.iter().filter(|kind| kind.group == group);
+    let mut found: Vec<String> =
+        of_group.flat_map(|kind| &kind.versions).map(|version| version.name.clone()).collect();
     if group.starts_with("auth") && group.ends_with(".k8s.io") {
-        found.push("v1");
+        found.push("v1".to_owned());
     }
+    found.sort_by_key(|name| definition::priority(name));
+    found.dedup();
     found
 }
 
-fn group(name: &str) -> Value {
-    let entry =
-        |version: &&str| json!({ "groupVersion": format!("{name}/{version}"), "version": version });
-    let versions: Vec<Value> = versions(name).iter().map(entry).collect();
+fn group(kinds: &Kinds, name: &str) -> Value {
+    let entry = |version: &String| json!({ "groupVersion": format!("{name}/{version}"), "version": version });
+    let versions: Vec<Value> = versions(kinds, name).iter().map(entry).collect();
     json!({ "name": name, "preferredVersion": versions.first(), "versions": versions })
 }
 
+/// Group, version and kind of what a sub-resource speaks; empty for the kind itself.
+type Spoken = (&'static str, &'static str, &'static str);
+
 /// One line of discovery: the sub-resource's name is empty for the collection itself.
+#[derive(Clone)]
 struct Entry {
-    plural: &'static str,
-    singular: &'static str,
+    plural: String,
+    singular: String,
     subresource: &'static str,
-    kind: (&'static str, &'static str, &'static str),
+    kind: (String, String, String),
     namespaced: bool,
     verbs: Vec<&'static str>,
-    short: &'static [&'static str],
-    categories: &'static [&'static str],
+    short: Vec<String>,
+    categories: Vec<String>,
 }
 
-fn entries(group: &str, version: &str) -> Vec<Entry> {
-    let served = |k: &&KindInfo| k.group == group && k.versions.contains(&version);
-    let mut found: Vec<Entry> = kinds::ALL.iter().filter(served).flat_map(of_kind).collect();
+fn entries(kinds: &Kinds, group: &str, version: &str) -> Vec<Entry> {
+    let served = kinds.iter().filter(|kind| kind.group == group);
+    let mut found: Vec<Entry> = served
+        .filter_map(|kind| Some((kind, kind.version(version)?)))
+        .flat_map(|(kind, version)| of_kind(kind, version))
+        .collect();
     let reviews: &[(&str, &str)] = match group {
         "authentication.k8s.io" => {
             &[("tokenreviews", "TokenReview"), ("selfsubjectreviews", "SelfSubjectReview")]
@@ -108,109 +116,100 @@ fn entries(group: &str, version: &str) -> Vec<Entry> {
         _ => &[],
     };
     found.extend(reviews.iter().map(|(plural, kind)| Entry {
-        plural,
-        singular: plural.strip_suffix('s').unwrap_or(plural),
+        plural: (*plural).to_owned(),
+        singular: plural.strip_suffix('s').unwrap_or(plural).to_owned(),
         subresource: "",
-        kind: ("", "v1", kind),
+        kind: (String::new(), "v1".to_owned(), (*kind).to_owned()),
         namespaced: false,
         verbs: vec!["create"],
-        short: &[],
-        categories: &[],
+        short: Vec::new(),
+        categories: Vec::new(),
     }));
     found
 }
 
-fn of_kind(kind: &'static KindInfo) -> Vec<Entry> {
-    let entry = |subresource,
-                 of: (&'static str, &'static str, &'static str),
-                 verbs: &[&'static str]| Entry {
-        plural: kind.plural,
-        singular: kind.singular,
-        subresource,
-        kind: of,
+fn of_kind(kind: &Kind, version: &Version) -> Vec<Entry> {
+    let main = Entry {
+        plural: kind.plural.clone(),
+        singular: kind.singular.clone(),
+        subresource: "",
+        kind: (String::new(), String::new(), kind.kind.clone()),
         namespaced: kind.namespaced,
-        verbs: verbs.to_vec(),
-        short: if subresource.is_empty() { kind.short } else { &[] },
-        categories: if subresource.is_empty() { categories(kind) } else { &[] },
+        verbs: VERBS.to_vec(),
+        short: kind.short.clone(),
+        categories: kind.categories.clone(),
     };
-    let own = ("", "", kind.kind);
-    let mut found = vec![entry("", own, &VERBS)];
-    if crate::registry::has_status(kind) {
-        found.push(entry("status", own, &STATUS_VERBS));
+    let below = |subresource, of: Option<Spoken>, verbs: &[&'static str]| {
+        let spoken = of.map(|(g, v, k)| (g.to_owned(), v.to_owned(), k.to_owned()));
+        let kind = spoken.unwrap_or_else(|| main.kind.clone());
+        let (short, categories) = (Vec::new(), Vec::new());
+        Entry { subresource, kind, verbs: verbs.to_vec(), short, categories, ..main.clone() }
+    };
+    let mut found = Vec::new();
+    if version.has_status {
+        found.push(below("status", None, &STATUS_VERBS));
     }
-    match kind.kind {
-        "Deployment" | "ReplicaSet" => {
-            found.push(entry("scale", ("autoscaling", "v1", "Scale"), &STATUS_VERBS));
+    if version.scale.is_some() {
+        found.push(below("scale", Some(("autoscaling", "v1", "Scale")), &STATUS_VERBS));
+    }
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "ServiceAccount") => {
+            let spoken = ("authentication.k8s.io", "v1", "TokenRequest");
+            found.push(below("token", Some(spoken), &["create"]));
         }
-        "ServiceAccount" => {
-            found.push(entry(
-                "token",
-                ("authentication.k8s.io", "v1", "TokenRequest"),
-                &["create"],
-            ));
-        }
-        "Pod" => {
-            found.push(entry("log", own, &["get"]));
-            found.push(entry("exec", ("", "v1", "PodExecOptions"), &["create", "get"]));
-            found.push(entry("attach", ("", "v1", "PodAttachOptions"), &["create", "get"]));
-            found.push(entry(
-                "portforward",
-                ("", "v1", "PodPortForwardOptions"),
-                &["create", "get"],
-            ));
+        ("", "Pod") => {
+            found.push(below("log", None, &["get"]));
+            for (name, spoken) in [
+                ("exec", "PodExecOptions"),
+                ("attach", "PodAttachOptions"),
+                ("portforward", "PodPortForwardOptions"),
+            ] {
+                found.push(below(name, Some(("", "v1", spoken)), &["create", "get"]));
+            }
         }
         _ => {}
     }
+    found.insert(0, main);
     found
 }
 
-fn categories(kind: &KindInfo) -> &'static [&'static str] {
-    match kind.kind {
-        "Pod" | "Service" | "Deployment" | "ReplicaSet" | "Job" => &["all"],
-        _ if kind.custom && kind.group.ends_with("istio.io") => &["istio-io"],
-        _ => &[],
-    }
-}
-
-fn resources(group: &str, version: &str) -> Value {
-    let one = |entry: Entry| {
-        let name = match entry.subresource {
-            "" => entry.plural.to_owned(),
-            subresource => format!("{}/{subresource}", entry.plural),
-        };
-        let singular = if entry.subresource.is_empty() { entry.singular } else { "" };
-        let (group, version, kind) = entry.kind;
-        let mut shown = json!({ "name": name, "singularName": singular, "namespaced": entry.namespaced,
-            "kind": kind, "verbs": entry.verbs });
-        if !version.is_empty() {
-            shown["group"] = json!(group);
-            shown["version"] = json!(version);
-        }
-        if !entry.short.is_empty() {
-            shown["shortNames"] = json!(entry.short);
-        }
-        if !entry.categories.is_empty() {
-            shown["categories"] = json!(entry.categories);
-        }
-        shown
-    };
+fn resources(kinds: &Kinds, group: &str, version: &str) -> Value {
     let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    let resources: Vec<Value> = entries(group, version).into_iter().map(one).collect();
+    let resources: Vec<Value> = entries(kinds, group, version).into_iter().map(line).collect();
     json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources })
 }
 
-fn aggregate(groups: &[&str]) -> Answer {
+fn line(entry: Entry) -> Value {
+    let name = match entry.subresource {
+        "" => entry.plural.clone(),
+        subresource => format!("{}/{subresource}", entry.plural),
+    };
+    let singular = if entry.subresource.is_empty() { entry.singular } else { String::new() };
+    let (group, version, kind) = entry.kind;
+    let mut shown = json!({ "name": name, "singularName": singular, "namespaced": entry.namespaced,
+        "kind": kind, "verbs": entry.verbs });
+    if !version.is_empty() {
+        shown["group"] = json!(group);
+        shown["version"] = json!(version);
+    }
+    if !entry.short.is_empty() {
+        shown["shortNames"] = json!(entry.short);
+    }
+    if !entry.categories.is_empty() {
+        shown["categories"] = json!(entry.categories);
+    }
+    shown
+}
+
+fn aggregate(kinds: &Kinds, groups: &[String]) -> Answer {
     let items: Vec<Value> = groups
         .iter()
         .map(|group| {
-            let known = if group.is_empty() { vec!["v1"] } else { versions(group) };
-            let versions: Vec<Value> = known
-                .iter()
-                .map(|version| {
-                    json!({ "version": version, "freshness": "Current",
-                    "resources": aggregated(group, version) })
-                })
-                .collect();
+            let version = |version: &String| {
+                json!({ "version": version, "freshness": "Current",
+                    "resources": aggregated(kinds, group, version) })
+            };
+            let versions: Vec<Value> = versions(kinds, group).iter().map(version).collect();
             let metadata = if group.is_empty() { json!({}) } else { json!({ "name": group }) };
             json!({ "metadata": metadata, "versions": versions })
         })
@@ -221,12 +220,14 @@ fn aggregate(groups: &[&str]) -> Answer {
     answer::bytes(http::StatusCode::OK, content, list.to_string())
 }
 
-fn aggregated(group: &str, version: &str) -> Vec<Value> {
+fn aggregated(kinds: &Kinds, group: &str, version: &str) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
-    for entry in entries(group, version) {
-        let (of_group, of_version, kind) = match entry.kind {
-            ("", "", kind) => (group, version, kind),
-            of => of,
+    for entry in entries(kinds, group, version) {
+        let (of_group, of_version, kind) = match &entry.kind {
+            (none, of_version, kind) if none.is_empty() && of_version.is_empty() => {
+                (group, version, kind)
+            }
+            (of_group, of_version, kind) => (of_group.as_str(), of_version.as_str(), kind),
         };
         let kind = json!({ "group": of_group, "version": of_version, "kind": kind });
         if entry.subresource.is_empty() {

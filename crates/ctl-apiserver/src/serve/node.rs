@@ -21,7 +21,7 @@ pub(crate) async fn pass_on(
     mut request: Request<Incoming>,
 ) -> Result<Answer, Fault> {
     let name = target.name.as_deref().unwrap_or_default();
-    ask.shared.registry.read(target.kind, target.space(), name)?;
+    ask.shared.registry.read(&target.kind, target.space(), name)?;
     let failed = |e: &dyn std::fmt::Display| {
         Fault::unavailable(format!("the node does not answer ({e}); is it running?"))
     };

@@ -4,18 +4,21 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
-use super::route::{Ask, Target, parse};
+use super::query::dry_run;
+use super::route::{Ask, Target, parse, parse_object};
+use crate::Warning;
 use crate::fault::Fault;
+use crate::kind::Scale;
 use crate::patch::Patch;
 use crate::registry::{self, DeleteOptions, Part, Propagation, Written};
 use crate::table::{self, Format};
 
+/// The content type of a server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
+
 /// `apps/v1`.
 pub(crate) fn api_version(target: &Target) -> String {
-    match target.kind.group {
-        "" => target.version.clone(),
-        group => format!("{group}/{}", target.version),
-    }
+    target.kind.api_version(&target.version)
 }
 
 /// The object in the version that was asked for.
@@ -30,7 +33,7 @@ pub(crate) fn shown(ask: &Ask, target: &Target, object: &ctl_source::Object) -> 
     let Some(format) = Format::of(&ask.accept) else { return versioned(target, object) };
     let (include, now) = (ask.query.get("includeObject"), ask.shared.registry.clock().wall());
     let objects = std::slice::from_ref(object);
-    let mut table = table::of(target.kind, &target.version, objects, include, now, format);
+    let mut table = table::of(&target.kind, &target.version, objects, include, now, format);
     table["metadata"] = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
     table
 }
@@ -44,7 +47,7 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Fault> {
     let part = match target.subresource.as_deref() {
         None => Part::Main,
-        Some("status") => Part::Status,
+        Some("status") if target.version().is_some_and(|v| v.has_status) => Part::Status,
         Some("scale") => return scale(ask, target, name, raw).await,
         Some("token") => return token(ask, target, name, raw),
         Some("ephemeralcontainers" | "eviction" | "binding" | "resize" | "finalize" | "proxy")
@@ -55,16 +58,15 @@ pub(crate) async fn answer(
     let registry = &ask.shared.registry;
     match ask.method {
         Method::GET => {
-            let object = registry.read(target.kind, target.space(), name)?;
+            let object = registry.read(&target.kind, target.space(), name)?;
             Ok(answer::json(&shown(ask, target, &object)))
         }
         Method::PUT => {
-            let options = ask.query.write_options()?;
-            let body = parse(raw, &ask.content_type)?;
-            let written = registry
-                .update_object(target.kind, target.space(), name, part, body, options)
-                .await?;
-            Ok(done(ask, target, &written))
+            let options = ask.write_options()?;
+            let (body, told) = parse_object(raw, &ask.content_type, options.field_validation)?;
+            let place = target.space();
+            let written = registry.update_object(&target.kind, place, name, part, body, options);
+            Ok(done(ask, target, told, &written.await?))
         }
         Method::PATCH => patch(ask, target, name, part, raw).await,
         Method::DELETE if part == Part::Main => delete(ask, target, name, raw).await,
@@ -72,8 +74,9 @@ pub(crate) async fn answer(
     }
 }
 
-fn done(ask: &Ask, target: &Target, written: &Written) -> Answer {
-    answer::warn(answer::json(&shown(ask, target, &written.object)), &written.warnings)
+fn done(ask: &Ask, target: &Target, mut told: Vec<Warning>, written: &Written) -> Answer {
+    told.extend_from_slice(&written.warnings);
+    answer::warn(answer::json(&shown(ask, target, &written.object)), &told)
 }
 
 fn read_patch(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Patch, Fault> {
@@ -94,7 +97,11 @@ async fn patch(
     part: Part,
     raw: &[u8],
 ) -> Result<Answer, Fault> {
-    let options = ask.query.write_options()?;
+    if ask.content_type.starts_with(APPLY) {
+        return apply(ask, target, name, part, raw).await;
+    }
+    let options = ask.write_options()?;
+    let (_, told) = parse_object(raw, "application/json", options.field_validation)?;
     let patch = read_patch(ask, target, raw)?;
     let edit = |object: Value| {
         let mut object = patch.apply(versioned(target, &object))?;
@@ -104,8 +111,30 @@ async fn patch(
         Ok(object)
     };
     let registry = &ask.shared.registry;
-    let written = registry.change(target.kind, target.space(), name, part, options, edit).await?;
-    Ok(done(ask, target, &written))
+    let written = registry.change(&target.kind, target.space(), name, part, options, edit).await?;
+    Ok(done(ask, target, told, &written))
+}
+
+async fn apply(
+    ask: &Ask,
+    target: &Target,
+    name: &str,
+    part: Part,
+    raw: &[u8],
+) -> Result<Answer, Fault> {
+    if ask.query.get("fieldManager").is_none_or(str::is_empty) {
+        return Err(Fault::bad("fieldManager is required: an apply must say who owns its fields"));
+    }
+    let options = ask.write_options()?;
+    let (config, told) = parse_object(raw, "application/yaml", options.field_validation)?;
+    let (registry, force) = (&ask.shared.registry, ask.query.is_on("force"));
+    let place = (target.space(), name);
+    let done = registry.apply_object(&target.kind, place, part, &config, force, options).await;
+    let (mut written, new) = done?;
+    written.warnings.splice(0..0, told);
+    let code = if new { StatusCode::CREATED } else { StatusCode::OK };
+    let shown = shown(ask, target, &written.object);
+    Ok(answer::warn(answer::coded(code, &shown), &written.warnings))
 }
 
 async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
@@ -113,7 +142,7 @@ async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<An
     let options = delete_options(ask, &body)?;
     let registry = &ask.shared.registry;
     let (object, gone) =
-        registry.delete_object(target.kind, target.space(), name, &options).await?;
+        registry.delete_object(&target.kind, target.space(), name, &options).await?;
     if !gone {
         return Ok(answer::json(&shown(ask, target, &object)));
     }
@@ -125,10 +154,8 @@ async fn delete(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<An
 
 /// Options of a deletion, of its body and its query.
 pub(crate) fn delete_options(ask: &Ask, body: &Value) -> Result<DeleteOptions, Fault> {
-    ask.query.write_options()?;
-    if body["dryRun"].as_array().is_some_and(|d| !d.is_empty()) {
-        return Err(Fault::bad("this version of Weft has no server-side dry run"));
-    }
+    let in_body = body["dryRun"].as_array().and_then(|d| d.first()).and_then(Value::as_str);
+    let dry_run = dry_run(in_body)? || ask.write_options()?.dry_run;
     let query_grace = ask.query.number("gracePeriodSeconds")?.and_then(|g| i64::try_from(g).ok());
     let policy = body["propagationPolicy"].as_str().or(ask.query.get("propagationPolicy"));
     let propagation = match policy {
@@ -146,6 +173,7 @@ pub(crate) fn delete_options(ask: &Ask, body: &Value) -> Result<DeleteOptions, F
         propagation,
         uid: precondition("uid"),
         resource_version: precondition("resourceVersion"),
+        dry_run,
     })
 }
 
@@ -153,33 +181,32 @@ fn token(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, F
     if target.kind.kind != "ServiceAccount" || ask.method != Method::POST {
         return Err(Fault::method(&ask.method, &ask.path));
     }
-    ask.query.write_options()?;
+    ask.write_options()?;
     let body = parse(raw, &ask.content_type)?;
     let issued = ask.shared.registry.issue_token(target.space(), name, body)?;
     Ok(answer::coded(StatusCode::CREATED, &issued))
 }
 
 async fn scale(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Answer, Fault> {
-    if !matches!(target.kind.kind, "Deployment" | "ReplicaSet") {
-        return Err(Fault::no_path(&ask.path));
-    }
+    let paths = target.version().and_then(|version| version.scale.as_ref());
+    let paths = paths.ok_or_else(|| Fault::no_path(&ask.path))?;
     let registry = &ask.shared.registry;
     let object = match ask.method {
-        Method::GET => registry.read(target.kind, target.space(), name)?,
+        Method::GET => registry.read(&target.kind, target.space(), name)?,
         Method::PUT | Method::PATCH => {
-            let options = ask.query.write_options()?;
-            let edit = |object: Value| rescale(ask, raw, object);
+            let options = ask.write_options()?;
+            let edit = |object: Value| rescale(ask, paths, raw, object);
             let change =
-                registry.change(target.kind, target.space(), name, Part::Main, options, edit);
+                registry.change(&target.kind, target.space(), name, Part::Main, options, edit);
             change.await?.object
         }
         _ => return Err(Fault::method(&ask.method, &ask.path)),
     };
-    Ok(answer::json(&scale_of(&object)))
+    Ok(answer::json(&scale_of(paths, &object)))
 }
 
-fn rescale(ask: &Ask, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
-    let mut now = scale_of(&object);
+fn rescale(ask: &Ask, paths: &Scale, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
+    let mut now = scale_of(paths, &object);
     if let Some(metadata) = now["metadata"].as_object_mut() {
         metadata.remove("resourceVersion");
     }
@@ -191,7 +218,7 @@ fn rescale(ask: &Ask, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
     };
     let replicas = next["spec"]["replicas"].as_u64();
     let replicas = replicas.ok_or_else(|| Fault::bad("spec.replicas must be a number from 0"))?;
-    object["spec"]["replicas"] = json!(replicas);
+    *slot(&mut object, &paths.spec) = json!(replicas);
     if let Some(version) =
         registry::text(&next, "/metadata/resourceVersion").filter(|v| !v.is_empty())
     {
@@ -200,18 +227,30 @@ fn rescale(ask: &Ask, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
     Ok(object)
 }
 
-fn scale_of(object: &Value) -> Value {
+/// The place of a pointer, made when it is missing.
+fn slot<'a>(object: &'a mut Value, pointer: &str) -> &'a mut Value {
+    pointer.split('/').skip(1).fold(object, |place, step| {
+        if !place.is_object() {
+            *place = json!({});
+        }
+        &mut place[step]
+    })
+}
+
+fn scale_of(paths: &Scale, object: &Value) -> Value {
     let meta = &object["metadata"];
-    let labels = object["spec"]["selector"]["matchLabels"].as_object();
-    let selector: Vec<String> = labels
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
-        .collect();
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let own = paths.selector.as_deref().and_then(|pointer| registry::text(object, pointer));
     json!({ "apiVersion": "autoscaling/v1", "kind": "Scale",
         "metadata": { "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"],
             "resourceVersion": meta["resourceVersion"], "creationTimestamp": meta["creationTimestamp"] },
-        "spec": { "replicas": object["spec"]["replicas"].as_u64().unwrap_or(0) },
-        "status": { "replicas": object["status"]["replicas"].as_u64().unwrap_or(0),
-            "selector": selector.join(",") } })
+        "spec": { "replicas": number(&paths.spec) },
+        "status": { "replicas": number(&paths.status),
+            "selector": own.map_or_else(|| labels_of(object), str::to_owned) } })
+}
+
+fn labels_of(object: &Value) -> String {
+    let labels = object["spec"]["selector"]["matchLabels"].as_object();
+    let pair = |(k, v): (&String, &Value)| format!("{k}={}", v.as_str().unwrap_or_default());
+    labels.into_iter().flatten().map(pair).collect::<Vec<_>>().join(",")
 }

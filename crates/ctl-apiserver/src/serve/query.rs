@@ -4,6 +4,9 @@ use crate::fault::Fault;
 use crate::select::Selector;
 use crate::{FieldValidation, WriteOptions};
 
+/// The longest name of who writes.
+const LONGEST_MANAGER: usize = 128;
+
 /// Decoded pairs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -34,18 +37,13 @@ impl Query {
         parsed.map_err(|e| Fault::bad(format!("query parameter {name}: {e}")))
     }
 
-    pub(crate) fn selector(&self) -> Result<Selector, Fault> {
+    pub(crate) fn selector(&self, own: &[String]) -> Result<Selector, Fault> {
         let text = |name| self.get(name).unwrap_or_default();
-        Selector::parse(text("labelSelector"), text("fieldSelector")).map_err(Fault::bad)
+        Selector::parse(text("labelSelector"), text("fieldSelector"), own).map_err(Fault::bad)
     }
 
     /// The options of a write; what is not supported is refused, not ignored.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
-        if self.get("dryRun").is_some_and(|d| !d.is_empty()) {
-            return Err(Fault::bad(
-                "this version of Weft has no server-side dry run: use --dry-run=client",
-            ));
-        }
         let field_validation = match self.get("fieldValidation") {
             None | Some("" | "Warn") => FieldValidation::Warn,
             Some("Ignore") => FieldValidation::Ignore,
@@ -54,7 +52,28 @@ impl Query {
                 return Err(Fault::bad(format!("fieldValidation: unknown value {other:?}")));
             }
         };
-        Ok(WriteOptions { field_validation })
+        let manager = self.get("fieldManager").unwrap_or_default();
+        if manager.len() > LONGEST_MANAGER || manager.chars().any(char::is_control) {
+            return Err(Fault::bad(format!(
+                "fieldManager: use up to {LONGEST_MANAGER} printable characters"
+            )));
+        }
+        let manager = manager.to_owned();
+        Ok(WriteOptions {
+            field_validation,
+            manager,
+            applied: false,
+            dry_run: dry_run(self.get("dryRun"))?,
+        })
+    }
+}
+
+/// `All`, or nothing.
+pub(crate) fn dry_run(text: Option<&str>) -> Result<bool, Fault> {
+    match text {
+        None | Some("") => Ok(false),
+        Some("All") => Ok(true),
+        Some(other) => Err(Fault::bad(format!("dryRun: unknown value {other:?}, write All"))),
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ctl_source::kinds::{self, KindInfo};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,6 +16,10 @@ use super::auth::{self, User};
 use super::query::{Query, decode};
 use super::{Shared, collection, discovery, node, object, openapi, review};
 use crate::fault::Fault;
+use crate::kind::{Kind, Version};
+use crate::registry::Kinds;
+use crate::twice::{self, Read};
+use crate::{FieldValidation, Warning, WriteOptions};
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 8 << 20;
@@ -24,7 +27,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// What a path names.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) kind: &'static KindInfo,
+    pub(crate) kind: Arc<Kind>,
     pub(crate) version: String,
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
@@ -32,6 +35,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// What the version that was asked for says.
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.kind.version(&self.version)
+    }
+
+    /// Fields that the kind adds to those that can be selected by.
+    pub(crate) fn selectable(&self) -> &[String] {
+        self.version().map_or(&[], |version| &version.selectable)
+    }
+
     /// The namespace, or empty.
     pub(crate) fn space(&self) -> &str {
         self.namespace.as_deref().unwrap_or_default()
@@ -48,6 +61,20 @@ pub(crate) struct Ask {
     pub(crate) query: Query,
     pub(crate) accept: String,
     pub(crate) content_type: String,
+    pub(crate) agent: String,
+}
+
+impl Ask {
+    /// How a write is to be done; who does not say its name is called by its program.
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
+        let mut options = self.query.write_options()?;
+        if options.manager.is_empty() {
+            let program = self.agent.split('/').next().unwrap_or_default();
+            let name: String = program.chars().filter(|c| !c.is_control()).take(128).collect();
+            options.manager = if name.is_empty() { "unknown".to_owned() } else { name };
+        }
+        Ok(options)
+    }
 }
 
 /// Answers one request.
@@ -79,6 +106,7 @@ async fn handle(
         query: Query::parse(request.uri().query().unwrap_or_default()),
         accept: header(http::header::ACCEPT),
         content_type: header(http::header::CONTENT_TYPE),
+        agent: header(http::header::USER_AGENT),
         path,
     };
     let parts: Vec<String> =
@@ -99,7 +127,8 @@ async fn handle(
         let extra = ask.shared.extra.get().and_then(|extra| extra(&ask.path));
         return extra.map(|found| answer::json(&found)).ok_or_else(|| Fault::no_path(&ask.path));
     }
-    let target = target(&parts).ok_or_else(|| Fault::no_path(&ask.path))?;
+    let target =
+        target(&ask.shared.registry.kinds(), &parts).ok_or_else(|| Fault::no_path(&ask.path))?;
     auth::allow(&ask.user, &ask.method, &target)?;
     dispatch(ask, target, request).await
 }
@@ -114,8 +143,8 @@ async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Resul
         (None, Method::GET) if ask.query.is_on("watch") => super::watch::collection(ask, target),
         (None, Method::GET) => collection::list(&ask, &target),
         (None, Method::POST) => {
-            let body = body(request, &ask.content_type).await?;
-            collection::create(&ask, &target, body).await
+            let raw = raw(request).await?;
+            collection::create(&ask, &target, &raw).await
         }
         (None, Method::DELETE) => {
             let body = body(request, &ask.content_type).await?;
@@ -131,7 +160,7 @@ async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Resul
     }
 }
 
-fn target(parts: &[&str]) -> Option<Target> {
+fn target(kinds: &Kinds, parts: &[&str]) -> Option<Target> {
     let (group, version, rest) = match parts {
         ["api", version, rest @ ..] => ("", *version, rest),
         ["apis", group, version, rest @ ..] => (*group, *version, rest),
@@ -148,11 +177,11 @@ fn target(parts: &[&str]) -> Option<Target> {
         [plural, name, subresource] => (plural, Some(*name), Some(*subresource)),
         _ => return None,
     };
-    let kind = kinds::find_plural(group, plural)?;
-    let fits = kind.versions.contains(&version) && (kind.namespaced || namespace.is_none());
+    let kind = kinds.find_plural(group, plural)?;
+    let fits = kind.version(version).is_some() && (kind.namespaced || namespace.is_none());
     let scoped = !kind.namespaced || namespace.is_some() || name.is_none();
     (fits && scoped).then(|| Target {
-        kind,
+        kind: Arc::clone(kind),
         version: version.to_owned(),
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),
@@ -179,15 +208,42 @@ pub(crate) async fn body(request: Request<Incoming>, content_type: &str) -> Resu
 
 /// Reads a body by its content type.
 pub(crate) fn parse(raw: &[u8], content_type: &str) -> Result<Value, Fault> {
+    read(raw, content_type).map(|read| read.value)
+}
+
+/// Reads an object to be written; what is there twice is met as the request asks.
+pub(crate) fn parse_object(
+    raw: &[u8],
+    content_type: &str,
+    level: FieldValidation,
+) -> Result<(Value, Vec<Warning>), Fault> {
+    let Read { value, twice } = read(raw, content_type)?;
+    let told: Vec<Warning> =
+        twice.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+    match level {
+        FieldValidation::Ignore => Ok((value, Vec::new())),
+        FieldValidation::Warn => Ok((value, told)),
+        FieldValidation::Strict if told.is_empty() => Ok((value, told)),
+        FieldValidation::Strict => {
+            Err(Fault::bad(format!("the body is refused: {}; keep one of each", told.join(", "))))
+        }
+    }
+}
+
+fn read(raw: &[u8], content_type: &str) -> Result<Read, Fault> {
     if raw.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Read::default());
     }
     match content_type.split(';').next().unwrap_or_default().trim() {
-        "" | "application/json" => serde_json::from_slice(raw)
-            .map_err(|e| Fault::bad(format!("the body is not JSON: {e}"))),
-        "application/yaml" => serde_yaml_ng::from_slice(raw)
-            .map_err(|e| Fault::bad(format!("the body is not YAML: {e}"))),
-        "application/vnd.kubernetes.protobuf" => crate::protobuf::decode(raw),
+        "application/yaml" => {
+            twice::yaml(raw).map_err(|e| Fault::bad(format!("the body is not YAML: {e}")))
+        }
+        "application/vnd.kubernetes.protobuf" => {
+            Ok(Read { value: crate::protobuf::decode(raw)?, twice: Vec::new() })
+        }
+        plain if plain.is_empty() || plain.ends_with("json") => {
+            twice::json(raw).map_err(|e| Fault::bad(format!("the body is not JSON: {e}")))
+        }
         other => Err(Fault::media(other)),
     }
 }

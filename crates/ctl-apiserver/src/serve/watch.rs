@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Watches a collection, or one object of it.
 pub(crate) fn collection(ask: Ask, target: Target) -> Result<Answer, Fault> {
-    let selector = ask.query.selector()?;
+    let selector = ask.query.selector(target.selectable())?;
     let from = ask.query.get("resourceVersion").unwrap_or_default();
     let from = match from {
         "" | "0" => None,
@@ -98,7 +98,7 @@ impl Watcher {
 
     /// Everything that is there, as if it had just been added.
     async fn begin(&self, mark_end: bool) -> Option<u64> {
-        let collection = registry::collection(self.target.kind);
+        let collection = registry::collection(&self.target.kind);
         let store = self.ask.shared.registry.store();
         let listing = store.list(&collection, self.target.namespace.as_deref());
         for object in listing.objects.iter().filter(|o| self.wants(o)) {
@@ -116,7 +116,7 @@ impl Watcher {
     }
 
     async fn tell(&self, event: &Event) -> Option<()> {
-        let here = event.key.collection == registry::collection(self.target.kind)
+        let here = event.key.collection == registry::collection(&self.target.kind)
             && self.target.namespace.as_ref().is_none_or(|n| *n == event.key.namespace);
         if !here {
             return Some(());
@@ -145,7 +145,7 @@ impl Watcher {
         if end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
-        let kind = self.target.kind.kind;
+        let kind = &self.target.kind.kind;
         let mark = json!({ "apiVersion": object::api_version(&self.target), "kind": kind, "metadata": metadata });
         self.send("BOOKMARK", &mark).await
     }

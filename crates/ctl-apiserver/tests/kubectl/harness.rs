@@ -57,7 +57,13 @@ impl Cluster {
         let state = tempfile::tempdir().unwrap();
         let store = Store::open(state.path().join("store.redb")).unwrap();
         let tokens = TokenKey::open(state.path()).unwrap();
-        let registry = Registry::new(store, admission, tokens, Clock::real());
+        let registry = Registry::new(
+            store,
+            admission,
+            tokens,
+            Clock::real(),
+            ctl_apiserver::table_definitions(),
+        );
         registry.bootstrap().await.unwrap();
         let stop = CancellationToken::new();
         let socket = state.path().join("node.sock");
@@ -81,6 +87,19 @@ impl Cluster {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         // A server may close without a last word; what came before counts.
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A JSON request as the admin; the whole answer as text.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = self.dial(Some(&self.state.path().join("kubeconfig"))).await;
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
         String::from_utf8_lossy(&answer).into_owned()
     }

@@ -17,16 +17,17 @@ fn pod(name: &str) -> Value {
 }
 
 async fn create(cluster: &Cluster, group: &str, kind: &str, object: Value) -> Value {
-    let kind = kinds::find(group, kind).unwrap();
-    let made = cluster.registry.create_object(kind, "default", object, WriteOptions::default());
+    let kind = cluster.registry.kind(group, kind).unwrap();
+    let made = cluster.registry.create_object(&kind, "default", object, WriteOptions::default());
     made.await.unwrap().object.as_ref().clone()
 }
 
 async fn status(cluster: &Cluster, group: &str, kind: &str, name: &str, status: Value) {
-    let kind = kinds::find(group, kind).unwrap();
+    let kind = cluster.registry.kind(group, kind).unwrap();
     let object = json!({ "metadata": { "name": name }, "status": status });
     let options = WriteOptions::default();
-    let done = cluster.registry.update_object(kind, "default", name, Part::Status, object, options);
+    let done =
+        cluster.registry.update_object(&kind, "default", name, Part::Status, object, options);
     done.await.unwrap();
 }
 
@@ -110,6 +111,49 @@ async fn finalizers_hold_an_object_until_they_are_taken_away() {
     has(&cluster.ok("get configmap held -o jsonpath={.metadata.deletionTimestamp}").await, "20");
     cluster.ok(r#"patch configmap held --type=merge -p {"metadata":{"finalizers":null}}"#).await;
     has(&cluster.fails("get configmap held", "").await, "(NotFound)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_goes_takes_no_new_finalizer_and_a_definition_waits_for_it() {
+    let cluster = Cluster::start().await;
+    cluster.ok_with("apply -f -", crate::definitions::WIDGETS).await;
+    let held = crate::definitions::WIDGET
+        .replace("{ name: a }", "{ name: a, finalizers: [weft.dev/a, weft.dev/b] }");
+    cluster.ok_with("apply -f -", &held).await;
+    cluster.ok("delete crd widgets.shop.example.com --wait=false").await;
+    let waiting =
+        cluster.ok("wait --for=condition=Terminating crd/widgets.shop.example.com --timeout=5s");
+    has(&waiting.await, "condition met");
+    cluster.ok("wait wd/a --for=jsonpath={.metadata.deletionTimestamp} --timeout=5s").await;
+    has(
+        &cluster.fails("create -f -", &held.replace("name: a,", "name: b,")).await,
+        "is being deleted",
+    );
+    let patch = |list: &str| {
+        format!("patch wd a --type=merge -p {{\"metadata\":{{\"finalizers\":{list}}}}}")
+    };
+    has(&cluster.fails(&patch("[\"weft.dev/c\"]"), "").await, "cannot be added");
+    cluster.ok(&patch("[\"weft.dev/b\"]")).await;
+    has(&cluster.ok("get wd a -o jsonpath={.metadata.finalizers}").await, "weft.dev/b");
+    cluster.ok(&patch("[]")).await;
+    cluster.ok("wait --for=delete crd/widgets.shop.example.com --timeout=10s").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_goes_first_waits_for_what_it_owns() {
+    let cluster = Cluster::start().await;
+    let owner = create(&cluster, "apps", "Deployment", deployment()).await;
+    let mut set = replica_set("web-1", &owner);
+    set["metadata"]["finalizers"] = json!(["weft.dev/test"]);
+    create(&cluster, "apps", "ReplicaSet", set).await;
+    cluster.ok("delete deploy web --cascade=foreground --wait=false").await;
+    cluster.ok("wait rs/web-1 --for=jsonpath={.metadata.deletionTimestamp} --timeout=5s").await;
+    has(
+        &cluster.ok("get deploy web -o jsonpath={.metadata.finalizers}").await,
+        "foregroundDeletion",
+    );
+    cluster.ok(r#"patch rs web-1 --type=merge -p {"metadata":{"finalizers":null}}"#).await;
+    cluster.ok("wait --for=delete deploy/web --timeout=10s").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

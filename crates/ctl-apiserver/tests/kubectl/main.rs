@@ -7,6 +7,9 @@
     reason = "a test that fails panics"
 )]
 
+mod apply;
+mod definitions;
+mod explain;
 mod harness;
 mod life;
 mod node;

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use ctl_apiserver::WriteOptions;
-use ctl_source::kinds;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
@@ -128,7 +127,7 @@ async fn warnings_of_admission_reach_the_user_and_refusals_name_the_field() {
             object: &serde_json::Value,
             _: Option<&serde_json::Value>,
         ) -> Result<Vec<String>, Denied> {
-            match (context.kind.kind, object["data"]["bad"].as_str()) {
+            match (context.kind.kind.as_str(), object["data"]["bad"].as_str()) {
                 ("ConfigMap", Some(_)) => {
                     Err(Denied { field: "data.bad".into(), why: "is not good".into() })
                 }
@@ -146,8 +145,8 @@ async fn warnings_of_admission_reach_the_user_and_refusals_name_the_field() {
         &cluster.fails("create configmap d --from-literal=bad=1", "").await,
         "data.bad: is not good",
     );
-    let node = kinds::find("", "Node").unwrap();
+    let node = cluster.registry.kind("", "Node").unwrap();
     let made = json!({ "metadata": { "name": "weft" }, "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
-    cluster.registry.create_object(node, "", made, WriteOptions::default()).await.unwrap();
+    cluster.registry.create_object(&node, "", made, WriteOptions::default()).await.unwrap();
     has(&cluster.ok("get nodes").await, "Ready");
 }

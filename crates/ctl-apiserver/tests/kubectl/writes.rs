@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{Cluster, has};
 
-const DEPLOYMENT: &str = r#"
+pub(crate) const DEPLOYMENT: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web }
@@ -113,10 +113,27 @@ async fn unknown_fields_and_wrong_types_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_there_twice_is_met_as_the_request_asks() {
+    let cluster = Cluster::start().await;
+    let path = "/api/v1/namespaces/default/configmaps?fieldValidation=";
+    let body =
+        |name: &str| format!(r#"{{"metadata":{{"name":"{name}"}},"data":{{"a":"1","a":"2"}}}}"#);
+    let strict = cluster.send("POST", &format!("{path}Strict"), &body("a")).await;
+    has(&strict, "400 Bad Request");
+    has(&strict, r#"duplicate field \"data.a\""#);
+    let warned = cluster.send("POST", &format!("{path}Warn"), &body("a")).await;
+    has(&warned, "201 Created");
+    has(&warned.to_lowercase(), r#"warning: 299 - "duplicate field \"data.a\"""#);
+    let ignored = cluster.send("POST", &format!("{path}Ignore"), &body("b")).await;
+    assert!(!ignored.to_lowercase().contains("warning:"), "{ignored}");
+    assert_eq!(cluster.ok("get configmap b -o jsonpath={.data.a}").await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_supported_says_so() {
     let cluster = Cluster::start().await;
-    has(&cluster.fails("apply --server-side -f -", DEPLOYMENT).await, "server-side apply");
-    has(&cluster.fails("apply --dry-run=server -f -", DEPLOYMENT).await, "dry");
+    let version = cluster.fails("get --raw /apis/apps/v1beta1/deployments", "").await;
+    has(&version, "(NotFound)");
     has(
         &cluster.ok_with("create --dry-run=client -o yaml -f -", DEPLOYMENT).await,
         "kind: Deployment",

@@ -36,7 +36,8 @@ fn entry(node: Option<&Node>, name: &str, inner: &Value) -> Option<(String, Cel)
         return Some((name.to_owned(), metadata(inner)));
     }
     match node.field(name) {
-        Step::Node(next) if inner.is_null() && next.drops_null() => None,
+        // Rules see no difference between empty and missing.
+        Step::Node(_) if inner.is_null() => None,
         Step::Node(next) if node.fields.contains_key(name) => {
             Some((escaped(name), value(Some(next), inner)))
         }
@@ -82,7 +83,7 @@ fn text_of(node: Option<&Node>, text: &str) -> Cel {
     read.unwrap_or_else(|| Cel::from(text))
 }
 
-const KEYWORDS: [&str; 21] = [
+const KEYWORDS: [&str; 18] = [
     "true",
     "false",
     "null",
@@ -101,9 +102,6 @@ const KEYWORDS: [&str; 21] = [
     "package",
     "namespace",
     "return",
-    "var",
-    "void",
-    "while",
 ];
 const MARKS: [(&str, &str); 4] =
     [("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__")];

@@ -1,0 +1,80 @@
+//! Objects of custom kinds against the schema of their version.
+//!
+//! In: an object as written. Out: the same pruned and with defaults, warnings, or a refusal with every fault by its path.
+//! Holds: what is stored has passed; unknown fields are pruned and told of, as the request asks.
+
+use serde_json::Value;
+
+use crate::admission::{FieldValidation, Warning};
+use crate::fault::{Cause, Fault};
+use crate::kind::{Kind, Version};
+use crate::strict::dotted;
+
+/// Prunes unknown fields and sets defaults.
+pub(crate) fn shape(
+    kind: &Kind,
+    version: &Version,
+    object: &mut Value,
+    level: FieldValidation,
+) -> Result<Vec<Warning>, Fault> {
+    let told = known(kind, version, object, level)?;
+    if let Some(schema) = &version.schema {
+        schema.apply_defaults(object);
+    }
+    Ok(told)
+}
+
+/// Prunes unknown fields.
+pub(crate) fn known(
+    kind: &Kind,
+    version: &Version,
+    object: &mut Value,
+    level: FieldValidation,
+) -> Result<Vec<Warning>, Fault> {
+    let Some(schema) = &version.schema else { return Ok(Vec::new()) };
+    let hints = match level {
+        FieldValidation::Ignore => Vec::new(),
+        FieldValidation::Warn | FieldValidation::Strict => schema.check(object),
+    };
+    let told: Vec<Warning> = hints
+        .iter()
+        .filter(|fault| fault.unknown)
+        .map(|fault| format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix))
+        .collect();
+    if level == FieldValidation::Strict && !told.is_empty() {
+        let what = format!(
+            "{} in version \"{}\" is refused: {}",
+            kind.kind,
+            version.name,
+            told.join("; ")
+        );
+        return Err(Fault::bad(what));
+    }
+    schema.prune(object);
+    Ok(told)
+}
+
+/// Holds the object against schema and rules; `old` is the one before, in the same version.
+pub(crate) fn judge(
+    kind: &Kind,
+    version: &Version,
+    object: &Value,
+    old: Option<&Value>,
+    name: &str,
+) -> Result<(), Fault> {
+    let Some(schema) = &version.schema else { return Ok(()) };
+    let faults = match old {
+        Some(old) => schema.check_change(object, old),
+        None => schema.check(object),
+    };
+    let causes: Vec<Cause> = faults
+        .into_iter()
+        .filter(|fault| !fault.unknown)
+        .map(|fault| Cause {
+            field: dotted(&fault.pointer),
+            what: fault.to_string(),
+            reason: fault.reason.as_str(),
+        })
+        .collect();
+    if causes.is_empty() { Ok(()) } else { Err(Fault::invalid_for(kind, name, &causes)) }
+}
