@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::admission::{FieldValidation, Warning};
+use crate::admission::{Admission, FieldValidation, Finding, Warning};
 use crate::fault::{Cause, Fault};
 use crate::kind::{Kind, Version};
 use crate::strict::dotted;
@@ -16,8 +16,9 @@ pub(crate) fn shape(
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
+    admission: &dyn Admission,
 ) -> Result<Vec<Warning>, Fault> {
-    let told = known(kind, version, object, level)?;
+    let told = known(kind, version, object, level, admission)?;
     if let Some(schema) = &version.schema {
         schema.apply_defaults(object);
     }
@@ -30,8 +31,19 @@ pub(crate) fn known(
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
+    admission: &dyn Admission,
 ) -> Result<Vec<Warning>, Fault> {
     let Some(schema) = &version.schema else { return Ok(Vec::new()) };
+    if let Some(findings) = admission.findings(kind, object) {
+        let unknown: Vec<&Finding> = findings.iter().filter(|finding| finding.unknown).collect();
+        if level == FieldValidation::Strict && !unknown.is_empty() {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            return Err(Fault::invalid_for(kind, name, &causes(&findings)));
+        }
+        schema.prune(object);
+        let told = unknown.iter().map(|finding| format!("{}: {}", finding.field, finding.why));
+        return Ok(if level == FieldValidation::Ignore { Vec::new() } else { told.collect() });
+    }
     let hints = match level {
         FieldValidation::Ignore => Vec::new(),
         FieldValidation::Warn | FieldValidation::Strict => schema.check(object),
@@ -54,14 +66,32 @@ pub(crate) fn known(
     Ok(told)
 }
 
-/// Holds the object against schema and rules; `old` is the one before, in the same version.
+fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let cause = |finding: &Finding| Cause {
+        field: finding.field.clone(),
+        what: finding.why.clone(),
+        reason: "FieldValueInvalid",
+    };
+    findings.iter().map(cause).collect()
+}
+
+/// Holds the object against the rules of the mesh, or else against schema and rules; `old` is the one before, in the same version.
 pub(crate) fn judge(
     kind: &Kind,
     version: &Version,
     object: &Value,
     old: Option<&Value>,
     name: &str,
+    admission: &dyn Admission,
 ) -> Result<(), Fault> {
+    if let Some(findings) = admission.findings(kind, object) {
+        let causes = causes(&findings);
+        return if causes.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::invalid_for(kind, name, &causes))
+        };
+    }
     let Some(schema) = &version.schema else { return Ok(()) };
     let faults = match old {
         Some(old) => schema.check_change(object, old),

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use ctl_admission::inject;
-use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Operation, Warning};
+use ctl_apiserver::Kind;
+use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Finding, Operation, Warning};
 use serde_json::Value;
 use weft_model::Problem;
 use weft_model::api::crd;
 
 use crate::mesh_settings::LiveMesh;
+
+/// The code of a field that the kind does not have.
+const UNKNOWN_FIELD: &str = "WEFT0001";
 
 /// Admission of the mesh.
 #[derive(Debug)]
@@ -18,6 +22,17 @@ pub(crate) struct MeshAdmission {
 }
 
 impl Admission for MeshAdmission {
+    fn findings(&self, kind: &Kind, object: &Value) -> Option<Vec<Finding>> {
+        crd::find(&kind.group, &kind.kind)?;
+        let errors = weft_model::validate_object(object).1.into_iter().filter(Problem::is_error);
+        let finding = |problem: Problem| Finding {
+            field: problem.field.to_string(),
+            unknown: problem.code == UNKNOWN_FIELD,
+            why: reason(&problem),
+        };
+        Some(errors.map(finding).collect())
+    }
+
     fn mutate(&self, context: &AdmissionContext<'_>, object: &mut Value) -> Result<(), Denied> {
         let pod = context.kind.group.is_empty() && context.kind.kind == "Pod";
         if !pod || context.operation != Operation::Create {

@@ -93,9 +93,11 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.0.split('/').skip(1).enumerate() {
             let step = step.replace("~1", "/").replace("~0", "~");
-            if step.bytes().all(|b| b.is_ascii_digit()) {
+            if !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()) {
                 write!(f, "[{step}]")?;
-            } else if step.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            } else if step.is_empty()
+                || step.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            {
                 write!(f, "[{step:?}]")?;
             } else if index == 0 {
                 write!(f, "{step}")?;
