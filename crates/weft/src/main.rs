@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod analyze;
 mod apply;
 mod check;
 mod control_plane;
@@ -20,6 +21,7 @@ mod failure;
 mod files;
 mod hand_over;
 mod kubeconfig;
+mod live;
 mod node;
 mod ports;
 mod proxy_config;
@@ -68,6 +70,8 @@ enum Command {
     ProxyConfig(proxy_config::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
     Validate(validate::Options),
+    /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
+    Analyze(analyze::Options),
     /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
     Crds,
     /// Print the version.
@@ -156,6 +160,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Exec(options) => Box::pin(exec::exec(options)).await,
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
+        Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
         Command::Node(options) => Box::pin(node::run(options)).await,
