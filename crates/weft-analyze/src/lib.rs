@@ -17,6 +17,7 @@ mod report;
 mod source;
 mod suppress;
 mod view;
+mod workloads;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};

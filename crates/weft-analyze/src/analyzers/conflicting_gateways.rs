@@ -63,7 +63,7 @@ fn share_pods(mesh: &Mesh<'_>, one: &Object<'_>, other: &Object<'_>) -> bool {
     } else {
         return false;
     };
-    !mesh.selected(None, narrow).is_empty()
+    mesh.has_selected(narrow, |_| true)
 }
 
 fn tell(gateway: &Object<'_>, server: &Server<'_>, rivals: &[String], report: &mut Report) {

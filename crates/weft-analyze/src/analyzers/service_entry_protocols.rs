@@ -29,24 +29,28 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         }
         let protocols: BTreeSet<&str> = all.iter().map(|(_, protocol)| protocol.as_str()).collect();
         if protocols.len() > 1 {
-            let names: BTreeSet<String> =
-                all.iter().filter_map(|(at, _)| entries.get(*at)).map(Object::full_name).collect();
-            let what = format!(
-                "ServiceEntries {} say different protocols for {host}:{port}: {}",
-                join(&names.into_iter().collect::<Vec<_>>()),
-                join(&protocols.into_iter().collect::<Vec<_>>())
-            );
-            for at in all.iter().map(|(at, _)| *at).filter(|at| told.insert(*at)) {
-                if let Some(entry) = entries.get(at) {
-                    report.add(
-                        code::IST0177,
-                        entry,
-                        "/spec/ports",
-                        what.clone(),
-                        "give the port one protocol",
-                    );
-                }
-            }
+            let protocols: Vec<&str> = protocols.into_iter().collect();
+            let subject = format!("{host}:{port}: {}", join(&protocols));
+            tell(entries, &all, &subject, &mut told, report);
+        }
+    }
+}
+
+fn tell(
+    entries: &[Object<'_>],
+    all: &Said,
+    subject: &str,
+    told: &mut BTreeSet<usize>,
+    report: &mut Report,
+) {
+    let found = all.iter().filter_map(|(at, _)| entries.get(*at));
+    let names: BTreeSet<String> = found.map(Object::full_name).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let what = format!("ServiceEntries {} say different protocols for {subject}", join(&names));
+    for at in all.iter().map(|(at, _)| *at).filter(|at| told.insert(*at)) {
+        if let Some(entry) = entries.get(at) {
+            let fix = "give the port one protocol";
+            report.add(code::IST0177, entry, "/spec/ports", what.clone(), fix);
         }
     }
 }

@@ -35,7 +35,7 @@ fn judge(
             .iter()
             .any(|(key, _)| key.contains("topology.") || key.starts_with("kubernetes.io/"));
         let has_pods = behind.iter().any(|pod| labels.selects(pod.labels));
-        if !is_of_place && !has_pods && !mesh.selected(None, labels).is_empty() {
+        if !is_of_place && !has_pods && mesh.has_selected(labels, |_| true) {
             let what = format!(
                 "subset `{}` has no endpoints: pods with the labels {labels} exist, but none of them is behind Service `{}`",
                 subset.text("name"),

@@ -60,6 +60,7 @@ fn reaches(mesh: &Mesh<'_>, policy: &Object<'_>, authentication: &Object<'_>) ->
     }
     let path = "spec.selector.matchLabels";
     let (asked, checked) = (Labels::at(policy.raw, path), Labels::at(authentication.raw, path));
+    let namespace = (authentication.namespace != mesh.root).then_some(authentication.namespace);
     asked.selects(checked)
-        || mesh.workloads.selected(None, checked).any(|workload| asked.selects(workload.labels))
+        || mesh.workloads.selected(namespace, checked).any(|other| asked.selects(other.labels))
 }
