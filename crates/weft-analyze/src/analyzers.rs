@@ -168,6 +168,7 @@ pub static ALL: &[Analyzer] = &[
     ours::FAILOVER,
     ours::PORT_PROTOCOL,
     ours::HTTP_ROUTES_ON_TCP,
+    ours::ROUTE_REFERENCES,
 ];
 
 /// An analyzer by its name.

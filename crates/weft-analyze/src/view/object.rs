@@ -40,6 +40,7 @@ pub(crate) mod kind {
         "apiextensions.k8s.io" { CRD "CustomResourceDefinition" }
         "gateway.networking.k8s.io" {
             GRPC_ROUTE "GRPCRoute" HTTP_ROUTE "HTTPRoute" KUBERNETES_GATEWAY "Gateway"
+            TCP_ROUTE "TCPRoute" TLS_ROUTE "TLSRoute"
         }
         "extensions.istio.io" { TRAFFIC_EXTENSION "TrafficExtension" WASM_PLUGIN "WasmPlugin" }
         "networking.istio.io" {

@@ -20,6 +20,8 @@ struct Known<'a> {
     /// Namespaces of which some identity is known.
     told_of: HashSet<&'a str>,
     accounts: HashSet<(&'a str, &'a str)>,
+    /// Namespaces of which no workload is in the mesh.
+    outside: HashSet<&'a str>,
     root: &'a str,
 }
 
@@ -30,6 +32,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
             for (field, source) in rule.sources() {
                 judge_all(policy, &field, source, "principals", &known, report);
                 judge_all(policy, &field, source, "notPrincipals", &known, report);
+                namespaces(policy, &field, source, &known, report);
             }
             for (field, when) in
                 rule.conditions().filter(|(_, w)| w.text("key") == "source.principal")
@@ -59,15 +62,41 @@ fn judge_all(
     }
 }
 
+/// That they exist is told by IST0101.
+fn namespaces(
+    policy: &Object<'_>,
+    field: &str,
+    source: &Value,
+    known: &Known<'_>,
+    report: &mut Report,
+) {
+    for (index, namespace) in source.texts("namespaces").enumerate() {
+        if known.outside.contains(namespace) {
+            let what = format!("nobody comes from `{namespace}`: {}", no_identity(namespace));
+            let field = format!("{field}/namespaces/{index}");
+            report.add(code::WEFT0105, policy, field, what, "inject its workloads");
+        }
+    }
+}
+
+fn no_identity(namespace: &str) -> String {
+    format!("the workloads of namespace `{namespace}` have no proxy, and so no identity")
+}
+
 impl<'a> Known<'a> {
     fn of(mesh: &Mesh<'a>) -> Self {
         let mut accounts: HashSet<(&str, &str)> = HashSet::new();
         for account in mesh.all(kind::SERVICE_ACCOUNT) {
             accounts.insert((account.namespace, account.name));
         }
+        let (mut inside, mut outside) = (HashSet::new(), HashSet::new());
         for workload in mesh.workloads.iter() {
             accounts.insert((workload.object.namespace, workload.service_account()));
+            let in_mesh = mesh.is_injected(workload) || mesh.is_ambient(workload);
+            let side = if in_mesh { &mut inside } else { &mut outside };
+            side.insert(workload.object.namespace);
         }
+        outside.retain(|namespace| !inside.contains(namespace));
         let own = mesh.config.text("trustDomain");
         let aliases = mesh.config.texts("trustDomainAliases");
         let domains = aliases.chain([own, "cluster.local"]).filter(|domain| !domain.is_empty());
@@ -76,6 +105,7 @@ impl<'a> Known<'a> {
             namespaces: mesh.namespaces(),
             told_of: accounts.iter().map(|(namespace, _)| *namespace).collect(),
             accounts,
+            outside,
             root: mesh.root,
         }
     }
@@ -97,6 +127,9 @@ impl<'a> Known<'a> {
         }
         if !self.namespaces.contains(namespace) {
             return Some(format!("there is no namespace `{namespace}`"));
+        }
+        if self.outside.contains(namespace) {
+            return Some(no_identity(namespace));
         }
         let is_unknown = *account != "default"
             && self.told_of.contains(namespace)
