@@ -12,6 +12,7 @@ use crate::view::{Json, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "envoyfilter.EnvoyPatchAnalyzer",
+    "EnvoyFilters whose patches do nothing, or depend on what other patches do.",
     &[code::IST0151, code::IST0152, code::IST0153, code::IST0154, code::IST0155],
     look,
 );

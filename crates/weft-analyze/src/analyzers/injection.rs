@@ -11,6 +11,7 @@ use crate::view::{Json, Labels, Object, Workload, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "injection.Analyzer",
+    "Namespaces and pods that are in the mesh only half, or not at all.",
     &[code::IST0102, code::IST0103, code::IST0123, code::IST0148],
     look,
 );

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, Port, kind, service_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("service.PortNameAnalyzer", &[code::IST0118, code::IST0150], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "service.PortNameAnalyzer",
+    "Ports whose name does not tell their protocol.",
+    &[code::IST0118, code::IST0150],
+    look,
+);
 
 /// Namespaces of Kubernetes itself.
 const SYSTEM: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];

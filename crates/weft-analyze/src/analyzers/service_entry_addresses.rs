@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind, service_entry_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("serviceentry.Analyzer", &[code::IST0134], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "serviceentry.Analyzer",
+    "TCP ports of ServiceEntries without an address, which catch all traffic to that port.",
+    &[code::IST0134],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let settings = mesh.config.at("defaultConfig.proxyMetadata");

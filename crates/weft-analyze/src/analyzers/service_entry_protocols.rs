@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, kind, service_entry_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("serviceentry.ConflictingServiceEntryProtocolAnalyzer", &[code::IST0177], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "serviceentry.ConflictingServiceEntryProtocolAnalyzer",
+    "ServiceEntries that disagree about the protocol of a host's port.",
+    &[code::IST0177],
+    look,
+);
 
 /// Where it is seen, host, port.
 type Key<'a> = (&'a str, &'a str, i64);

@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Workload, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("destinationrule.SubsetSelectPodAnalyzer", &[code::IST0173, code::IST0174], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "destinationrule.SubsetSelectPodAnalyzer",
+    "DestinationRules for hosts that do not exist, and subsets of no pods.",
+    &[code::IST0173, code::IST0174],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let nodes: HashMap<&str, Labels<'_>> =

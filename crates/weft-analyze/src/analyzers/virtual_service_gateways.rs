@@ -9,6 +9,7 @@ use crate::view::{Json, Object, kind, servers};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "virtualservice.GatewayAnalyzer",
+    "VirtualServices on gateways that do not exist, or do not serve their hosts.",
     &[code::IST0101, code::IST0132, code::IST0165],
     look,
 );

@@ -10,7 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, kind};
 
-pub(super) const ANALYZER: Analyzer = Analyzer::new("webhook.Analyzer", &[code::IST0139], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "webhook.Analyzer",
+    "Injection webhooks that overlap, or call a service that does not exist.",
+    &[code::IST0139],
+    look,
+);
 
 const REVISION: &str = "istio.io/rev";
 

@@ -7,8 +7,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.Certificates", &[code::WEFT0111, code::WEFT0112], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.Certificates",
+    "Certificates in Secrets that end soon, or that the key beside them is not of.",
+    &[code::WEFT0111, code::WEFT0112],
+    look,
+);
 
 const DAY: i64 = 24 * 60 * 60;
 /// Long enough to act without haste.

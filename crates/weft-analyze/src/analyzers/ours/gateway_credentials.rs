@@ -1,4 +1,4 @@
-//! Secrets that a Gateway API gateway or a second certificate names, and that do not exist.
+//! Secrets that a Gateway API gateway names, and that do not exist or cannot be served.
 
 use serde_json::Value;
 
@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.GatewayCredentialMissing", &[code::WEFT0113], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.GatewayCredentialMissing",
+    "Secrets of Gateway API gateways that do not exist or cannot be served.",
+    &[code::WEFT0113],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for gateway in mesh.all(kind::KUBERNETES_GATEWAY) {

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Labels, Object, kind, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PolicySelectsNothing", &[code::WEFT0103], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PolicySelectsNothing",
+    "Policies whose selector selects no workload, and those attached to something that does not exist.",
+    &[code::WEFT0103],
+    look,
+);
 
 /// Where each kind has its labels. AuthorizationPolicy, Telemetry and Sidecar have codes of Istio.
 const SELECTORS: &[(Kind<'static>, &str, &str)] = &[

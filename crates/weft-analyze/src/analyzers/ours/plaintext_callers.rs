@@ -17,8 +17,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Workload, kind, traffic_policies};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PlaintextCallerOfStrictService", &[code::WEFT0109], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PlaintextCallerOfStrictService",
+    "Callers that speak plain text to services which take mutual TLS only.",
+    &[code::WEFT0109],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let modes = Modes::of(mesh);

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Object, Port, kind, service_ports};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PortNameHidesProtocol", &[code::WEFT0117], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PortNameHidesProtocol",
+    "Ports whose name has a protocol in it, at a place where it does not count.",
+    &[code::WEFT0117],
+    look,
+);
 
 /// Longer names come before those that they begin with.
 const PROTOCOLS: &[&str] = &["grpc", "http2", "https", "http", "mongo", "mysql", "redis"];

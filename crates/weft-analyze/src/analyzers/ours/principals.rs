@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind, rules};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.UnknownPrincipal", &[code::WEFT0105], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.UnknownPrincipal",
+    "Identities in AuthorizationPolicies that no workload has.",
+    &[code::WEFT0105],
+    look,
+);
 
 /// What is known of identities.
 struct Known<'a> {

@@ -11,8 +11,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Rule, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.AuthorizationRuleRedundant", &[code::WEFT0102], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.AuthorizationRuleRedundant",
+    "Rules of AuthorizationPolicies that change nothing.",
+    &[code::WEFT0102],
+    look,
+);
 
 /// Rules of one policy that are compared with each other.
 const MOST_COMPARED: usize = 128;

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, kind, nanoseconds};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.RetriesDoNotFitTimeout", &[code::WEFT0110], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.RetriesDoNotFitTimeout",
+    "Retries that the timeout of their route cuts off.",
+    &[code::WEFT0110],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for service in mesh.all(kind::VIRTUAL_SERVICE) {

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.RouteReferenceMissing", &[code::WEFT0119], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.RouteReferenceMissing",
+    "Routes of the Gateway API with parents or backends that do not exist.",
+    &[code::WEFT0119],
+    look,
+);
 
 const ROUTES: &[Kind<'static>] =
     &[kind::HTTP_ROUTE, kind::GRPC_ROUTE, kind::TCP_ROUTE, kind::TLS_ROUTE];

@@ -11,8 +11,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HostCapturedTwice", &[code::WEFT0106], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HostCapturedTwice",
+    "VirtualServices of a gateway of which one takes the other's requests.",
+    &[code::WEFT0106],
+    look,
+);
 
 /// Gateway and host.
 type Place<'a> = (String, &'a str);

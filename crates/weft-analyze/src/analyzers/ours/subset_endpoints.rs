@@ -7,8 +7,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.SubsetWithoutEndpoints", &[code::WEFT0107], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.SubsetWithoutEndpoints",
+    "Subsets whose labels some pods have, but none behind the service.",
+    &[code::WEFT0107],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for rule in mesh.all(kind::DESTINATION_RULE) {

@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Rule, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.TokenNotRequired", &[code::WEFT0114], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.TokenNotRequired",
+    "Tokens that are checked when they are there, and that nobody asks for.",
+    &[code::WEFT0114],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let routes = mesh.all(kind::VIRTUAL_SERVICE).iter();

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Labels, Object, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HttpPolicyWithoutWaypoint", &[code::WEFT0108], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HttpPolicyWithoutWaypoint",
+    "Policies about requests where nothing reads requests.",
+    &[code::WEFT0108],
+    look,
+);
 
 /// Kinds that only a proxy which reads requests can enforce.
 const OF_REQUESTS: &[Kind<'static>] =
