@@ -13,6 +13,7 @@ mod hosted;
 mod hosts;
 mod index;
 mod mesh;
+mod place;
 mod report;
 mod source;
 mod suppress;
@@ -27,6 +28,7 @@ pub use weft_model::{Field, ObjectRef, Place, Problem, Severity};
 
 pub use analyzers::{ALL as ANALYZERS, Analyzer, UnknownAnalyzer, analyzer, analyzers_by_name};
 pub use code::{ALL as CODES, Code};
+pub use place::locate;
 pub use suppress::{NotASuppression, Suppression};
 
 use mesh::{Mesh, Source};

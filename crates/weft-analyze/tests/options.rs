@@ -95,7 +95,8 @@ fn a_broken_object_hides_nothing_of_another() {
 
 /// Replaces one value after another in an object by something else.
 fn mutations(object: &Value) -> Vec<Value> {
-    let others = [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(["x"])];
+    let others =
+        [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(["x"])];
     let mut pointers = Vec::new();
     collect(object, String::new(), &mut pointers);
     let mutate = |(at, pointer): (usize, &String)| {
@@ -134,4 +135,19 @@ fn no_wrong_value_ends_the_analysis() {
         let told = analyze(&[objects, services()].concat(), &options);
         assert!(told.iter().any(|problem| problem.object.name == "pay-old"), "{text}");
     }
+}
+
+#[test]
+fn a_problem_has_its_line_in_its_file() {
+    let text = "kind: List\napiVersion: v1\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata: {name: pay}\n  \
+                spec:\n    ports:\n    - port: 80\n      name: web\n";
+    let documents = weft_api::yaml::read(text, "shop.yaml").unwrap();
+    let objects: Vec<Value> = documents.iter().map(|document| document.value.clone()).collect();
+    let problems = weft_analyze::locate(analyze(&objects, &options()), &documents);
+    let places: Vec<String> = problems
+        .iter()
+        .filter_map(|problem| problem.place.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(places, ["shop.yaml:10:7"]);
 }

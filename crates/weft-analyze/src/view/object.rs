@@ -76,6 +76,11 @@ impl<'a> Object<'a> {
         Some(Self { kind: Kind { group, name }, namespace, name: own, raw })
     }
 
+    /// Whether it is only a list of others.
+    pub(crate) fn is_list(&self) -> bool {
+        self.kind.name.ends_with("List") && self.raw.has("items")
+    }
+
     pub(crate) fn spec(&self) -> &'a Value {
         self.raw.at("spec")
     }
