@@ -21,10 +21,6 @@ impl<'a> Workloads<'a> {
         self.list.iter()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     /// Those that a selector selects in a namespace; in all, when none is given.
     pub(crate) fn selected(
         &self,

@@ -60,7 +60,8 @@ pub(super) fn is_generated(name: &str) -> bool {
         .any(|mark| name.contains(mark))
 }
 
-fn serves_a_host(gateway: &Object<'_>, service: &Object<'_>) -> bool {
+/// Whether a gateway lets a VirtualService answer for one of its hosts.
+pub(super) fn serves_a_host(gateway: &Object<'_>, service: &Object<'_>) -> bool {
     let served: Vec<&str> = if gateway.kind == kind::GATEWAY {
         let written = servers(gateway).flat_map(|server| server.hosts());
         written

@@ -38,7 +38,8 @@ const ATTACHED: &[Kind<'static>] = &[
 ];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
-    if !mesh.workloads.is_empty() {
+    // Files of policies alone tell nothing of workloads; a gateway of the root namespace may be only assumed.
+    if mesh.workloads.iter().any(|workload| workload.object.namespace != mesh.root) {
         for (kind, path, field) in SELECTORS {
             mesh.all(*kind).iter().for_each(|policy| selects(mesh, policy, path, field, report));
         }

@@ -21,6 +21,8 @@ pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
 struct Known<'a> {
     domains: HashSet<&'a str>,
     namespaces: HashSet<&'a str>,
+    /// Whether namespaces are among the objects at all.
+    is_whole: bool,
     /// Namespaces of which some identity is known.
     told_of: HashSet<&'a str>,
     accounts: HashSet<(&'a str, &'a str)>,
@@ -106,7 +108,9 @@ impl<'a> Known<'a> {
         let domains = aliases.chain([own, "cluster.local"]).filter(|domain| !domain.is_empty());
         Self {
             domains: domains.collect(),
-            namespaces: mesh.namespaces(),
+            // Kubernetes makes it.
+            namespaces: mesh.namespaces().into_iter().chain(["default"]).collect(),
+            is_whole: !mesh.all(kind::NAMESPACE).is_empty(),
             told_of: accounts.iter().map(|(namespace, _)| *namespace).collect(),
             accounts,
             outside,
@@ -129,7 +133,7 @@ impl<'a> Known<'a> {
         if *namespace == self.root && !self.told_of.contains(namespace) {
             return None;
         }
-        if !self.namespaces.contains(namespace) {
+        if self.is_whole && !self.namespaces.contains(namespace) {
             return Some(format!("there is no namespace `{namespace}`"));
         }
         if self.outside.contains(namespace) {

@@ -26,9 +26,11 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for service in mesh.all(kind::VIRTUAL_SERVICE) {
         for name in service.spec().texts("gateways").filter(|name| *name != "mesh") {
             let found = virtual_service_gateways::find(mesh, service.namespace, name);
-            for host in service.spec().texts("hosts").filter(|_| found.is_some()) {
-                let gateway = found.map(|gateway| gateway.full_name()).unwrap_or_default();
-                places.entry((gateway, host)).or_default().push(service);
+            let found =
+                found.filter(|gateway| virtual_service_gateways::serves_a_host(gateway, service));
+            let Some(gateway) = found else { continue };
+            for host in service.spec().texts("hosts") {
+                places.entry((gateway.full_name(), host)).or_default().push(service);
             }
         }
     }
