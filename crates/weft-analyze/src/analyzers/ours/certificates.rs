@@ -19,7 +19,7 @@ const DAY: i64 = 24 * 60 * 60;
 const SOON: i64 = 30 * DAY;
 
 /// Entries that hold a certificate to be shown or to sign with.
-const ENTRIES: &[&str] = &["tls.crt", "cert", "ca-cert.pem"];
+const ENTRIES: &[&str] = &["tls.crt", "cert", "ca-cert.pem", "ca.crt", "root-cert.pem"];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for secret in mesh.all(kind::SECRET) {
