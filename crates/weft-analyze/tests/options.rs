@@ -151,3 +151,13 @@ fn a_problem_has_its_line_in_its_file() {
         .collect();
     assert_eq!(places, ["shop.yaml:10:7"]);
 }
+
+#[test]
+fn an_object_with_many_problems_of_a_kind_does_not_hide_the_others() {
+    let mut objects = services();
+    let ports: Vec<Value> = (1..500).map(|port| json!({"name": "web", "port": port})).collect();
+    objects[0]["spec"]["ports"] = json!(ports);
+    let problems = analyze(&objects, &options());
+    assert_eq!(problems.len(), 101);
+    assert!(problems.iter().any(|problem| problem.what.contains("more of this kind")));
+}
