@@ -161,6 +161,11 @@ impl<'a> Mesh<'a> {
     }
 }
 
+/// Whether a namespace is Kubernetes' own; nothing is injected there.
+pub(crate) fn is_system(namespace: &str) -> bool {
+    matches!(namespace, "kube-system" | "kube-public" | "kube-node-lease" | "local-path-storage")
+}
+
 /// Whether a namespace's labels enroll it, and no sidecars are asked for.
 pub(crate) fn is_ambient(labels: Labels<'_>) -> bool {
     labels.is("istio.io/dataplane-mode", "ambient")
