@@ -56,6 +56,8 @@ use crate::report::Report;
 pub struct Analyzer {
     /// What users name it by.
     pub name: &'static str,
+    /// What it looks for, in one sentence.
+    pub about: &'static str,
     /// What it may find.
     pub codes: &'static [Code],
     /// Whether it runs when none is named.
@@ -74,10 +76,11 @@ enum Look {
 impl Analyzer {
     const fn new(
         name: &'static str,
+        about: &'static str,
         codes: &'static [Code],
         look: fn(&Mesh<'_>, &mut Report),
     ) -> Self {
-        Self { name, codes, is_default: true, look: Look::Each(look) }
+        Self { name, about, codes, is_default: true, look: Look::Each(look) }
     }
 
     pub(crate) fn run(
@@ -168,6 +171,7 @@ pub static ALL: &[Analyzer] = &[
     ours::FAILOVER,
     ours::PORT_PROTOCOL,
     ours::HTTP_ROUTES_ON_TCP,
+    ours::ROUTE_REFERENCES,
 ];
 
 /// An analyzer by its name.

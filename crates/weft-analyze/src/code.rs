@@ -103,4 +103,5 @@ codes! {
     WEFT0116 Warning FailoverWithoutOutlierDetection
     WEFT0117 Warning PortNameHidesProtocol
     WEFT0118 Warning HttpRoutesOnTcpPort
+    WEFT0119 Error RouteReferenceMissing
 }

@@ -53,13 +53,17 @@ pub(crate) fn check(secret: &Object<'_>, now: i64) -> Result<(), String> {
     Ok(())
 }
 
-/// When the first certificate of an entry ends: seconds since the epoch, and as text.
+/// When the first of the certificates of an entry ends: seconds since the epoch, and as text.
 pub(crate) fn end(secret: &Object<'_>, entry: &str) -> Option<(i64, String)> {
-    let text = pem::entry(secret, entry)?;
-    let der = pem::blocks(&text).into_iter().next()?;
-    let (_, certificate) = X509Certificate::from_der(&der).ok()?;
-    let end = certificate.validity().not_after;
+    let blocks = pem::blocks(&pem::entry(secret, entry)?);
+    let certificates = blocks.iter().filter_map(|der| X509Certificate::from_der(der).ok());
+    let end = certificates.map(|(_, c)| c.validity().not_after).min_by_key(ASN1Time::timestamp)?;
     Some((end.timestamp(), date(&end)))
+}
+
+/// Whether a Secret has some entry of these names.
+pub(crate) fn has_any(secret: &Object<'_>, names: &[&str]) -> bool {
+    names.iter().any(|name| pem::entry(secret, name).is_some_and(|value| !value.is_empty()))
 }
 
 fn date(time: &ASN1Time) -> String {

@@ -7,13 +7,17 @@ use std::collections::HashMap;
 
 use crate::view::Labels;
 
+/// Positions by key and value.
+type ByLabel<'a> = HashMap<&'a str, HashMap<&'a str, Vec<usize>>>;
+
 /// Positions by label, in one namespace and in all.
 #[derive(Debug, Default)]
 pub(crate) struct LabelIndex<'a> {
     labels: Vec<Labels<'a>>,
+    all: Vec<usize>,
     namespaces: HashMap<&'a str, Vec<usize>>,
-    in_namespace: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
-    anywhere: HashMap<(&'a str, &'a str), Vec<usize>>,
+    in_namespace: HashMap<&'a str, ByLabel<'a>>,
+    anywhere: ByLabel<'a>,
 }
 
 impl<'a> LabelIndex<'a> {
@@ -29,37 +33,41 @@ impl<'a> LabelIndex<'a> {
     fn add(&mut self, namespace: &'a str, labels: Labels<'a>) {
         let position = self.labels.len();
         self.labels.push(labels);
+        self.all.push(position);
         self.namespaces.entry(namespace).or_default().push(position);
         for (key, value) in labels.iter() {
-            self.in_namespace.entry((namespace, key, value)).or_default().push(position);
-            self.anywhere.entry((key, value)).or_default().push(position);
+            for by_label in [self.in_namespace.entry(namespace).or_default(), &mut self.anywhere] {
+                by_label.entry(key).or_default().entry(value).or_default().push(position);
+            }
         }
     }
 
     /// What a selector selects in one namespace; an empty one selects all of it.
-    pub(crate) fn within(&self, namespace: &str, selector: Labels<'_>) -> Vec<usize> {
-        let lists = selector.iter().map(|(k, v)| self.in_namespace.get(&(namespace, k, v)));
-        let whole = || self.namespaces.get(namespace).cloned().unwrap_or_default();
-        self.intersect(lists, selector).unwrap_or_else(whole)
+    pub(crate) fn within(
+        &self,
+        namespace: &str,
+        selector: Labels<'_>,
+    ) -> impl Iterator<Item = usize> {
+        let own = self.in_namespace.get(namespace);
+        let lists = selector.iter().map(|(key, value)| own?.get(key)?.get(value));
+        let rarest = lists.min_by_key(|list| list.map_or(0, Vec::len));
+        self.fitting(rarest.unwrap_or_else(|| self.namespaces.get(namespace)), selector)
     }
 
     /// What a selector selects in all namespaces; an empty one selects everything.
-    pub(crate) fn everywhere(&self, selector: Labels<'_>) -> Vec<usize> {
-        let lists = selector.iter().map(|(k, v)| self.anywhere.get(&(k, v)));
-        self.intersect(lists, selector).unwrap_or_else(|| (0..self.labels.len()).collect())
+    pub(crate) fn everywhere(&self, selector: Labels<'_>) -> impl Iterator<Item = usize> {
+        let lists = selector.iter().map(|(key, value)| self.anywhere.get(key)?.get(value));
+        let rarest = lists.min_by_key(|list| list.map_or(0, Vec::len));
+        self.fitting(rarest.unwrap_or(Some(&self.all)), selector)
     }
 
-    /// None when the selector is empty.
-    fn intersect<'i>(
+    fn fitting(
         &self,
-        lists: impl Iterator<Item = Option<&'i Vec<usize>>>,
+        candidates: Option<&Vec<usize>>,
         selector: Labels<'_>,
-    ) -> Option<Vec<usize>> {
-        let rarest = lists.min_by_key(|list| list.map_or(0, Vec::len))?;
-        let candidates = rarest.map_or(&[][..], Vec::as_slice).iter().copied();
-        let fits =
-            |at: &usize| self.labels.get(*at).is_some_and(|labels| selector.selects(*labels));
-        Some(candidates.filter(fits).collect())
+    ) -> impl Iterator<Item = usize> {
+        let candidates = candidates.map_or(&[][..], Vec::as_slice).iter().copied();
+        candidates.filter(move |at| self.labels.get(*at).is_some_and(|own| selector.selects(*own)))
     }
 }
 
@@ -79,9 +87,10 @@ mod tests {
         });
         let at = |path| Labels::at(&value, path);
         let index = LabelIndex::new([("a", at("one")), ("a", at("two")), ("b", at("two"))]);
-        assert_eq!(index.within("a", at("wanted")), [1]);
-        assert_eq!(index.everywhere(at("wanted")), [1, 2]);
-        assert_eq!(index.everywhere(at("other")), [0usize; 0]);
-        assert_eq!(index.within("a", Labels::default()), [0, 1]);
+        assert!(index.within("a", at("wanted")).eq([1]));
+        assert!(index.everywhere(at("wanted")).eq([1, 2]));
+        assert!(index.everywhere(at("other")).next().is_none());
+        assert!(index.within("a", Labels::default()).eq([0, 1]));
+        assert!(index.everywhere(Labels::default()).eq([0, 1, 2]));
     }
 }

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::hosted::{HostTable, Hosted};
-use crate::index::LabelIndex;
 use crate::view::{Json, Kind, Labels, Object, Workload, kind};
+use crate::workloads::Workloads;
 
 type ByName<'a> = HashMap<&'a str, HashMap<&'a str, Object<'a>>>;
 
@@ -119,6 +119,21 @@ impl<'a> Mesh<'a> {
         }
     }
 
+    /// Whether some of what a selector selects in all namespaces is of a kind.
+    pub(crate) fn has_selected(
+        &self,
+        selector: Labels<'_>,
+        is_meant: impl Fn(&Workload<'a>) -> bool,
+    ) -> bool {
+        let mut pods = self.pods.selected(None, selector).peekable();
+        if pods.peek().is_some() {
+            return pods.any(is_meant);
+        }
+        self.workloads
+            .selected(None, selector)
+            .any(|workload| workload.will_run() && is_meant(workload))
+    }
+
     /// Whether a workload has, or will get, a sidecar.
     pub(crate) fn is_injected(&self, workload: &Workload<'_>) -> bool {
         let own = workload.has_proxy().then_some(true).or_else(|| workload.wants_injection());
@@ -146,6 +161,11 @@ impl<'a> Mesh<'a> {
     }
 }
 
+/// Whether a namespace is Kubernetes' own; nothing is injected there.
+pub(crate) fn is_system(namespace: &str) -> bool {
+    matches!(namespace, "kube-system" | "kube-public" | "kube-node-lease" | "local-path-storage")
+}
+
 /// Whether a namespace's labels enroll it, and no sidecars are asked for.
 pub(crate) fn is_ambient(labels: Labels<'_>) -> bool {
     labels.is("istio.io/dataplane-mode", "ambient")
@@ -155,40 +175,4 @@ pub(crate) fn is_ambient(labels: Labels<'_>) -> bool {
 
 fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
     if given.is_empty() { default } else { given }
-}
-
-/// Workloads, found by their labels.
-#[derive(Debug)]
-pub(crate) struct Workloads<'a> {
-    list: Vec<Workload<'a>>,
-    index: LabelIndex<'a>,
-}
-
-impl<'a> Workloads<'a> {
-    fn new(workloads: impl Iterator<Item = Workload<'a>>) -> Self {
-        let list: Vec<Workload<'a>> = workloads.collect();
-        let index = LabelIndex::new(list.iter().map(|w| (w.object.namespace, w.labels)));
-        Self { list, index }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Workload<'a>> {
-        self.list.iter()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// Those that a selector selects in a namespace; in all, when none is given.
-    pub(crate) fn selected(
-        &self,
-        namespace: Option<&str>,
-        selector: Labels<'_>,
-    ) -> impl Iterator<Item = &Workload<'a>> {
-        let positions = match namespace {
-            Some(namespace) => self.index.within(namespace, selector),
-            None => self.index.everywhere(selector),
-        };
-        positions.into_iter().filter_map(|position| self.list.get(position))
-    }
 }

@@ -1,14 +1,21 @@
 //! Collects what analyzers find.
 
-use weft_model::{Field, Problem};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use weft_model::{Field, ObjectRef, Problem};
 
 use crate::code::Code;
 use crate::view::Object;
+
+/// Problems of one code that are told of one object; more would only hide the others.
+const MOST_ALIKE: usize = 100;
 
 /// Problems found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     problems: Vec<Problem>,
+    alike: HashMap<(&'static str, ObjectRef), usize>,
 }
 
 impl Report {
@@ -21,13 +28,21 @@ impl Report {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) {
+        let reference = object.reference();
+        let alike = self.alike.entry((code.id, reference.clone())).or_default();
+        *alike += 1;
+        let (field, what) = match (*alike).cmp(&MOST_ALIKE) {
+            Ordering::Less => (field.into(), what.into()),
+            Ordering::Equal => (String::new(), "there is more of this kind in this object".into()),
+            Ordering::Greater => return,
+        };
         self.problems.push(Problem {
             severity: code.severity,
             code: code.id,
-            object: object.reference(),
-            field: Field(field.into()),
+            object: reference,
+            field: Field(field),
             place: None,
-            what: what.into(),
+            what,
             fix: fix.into(),
         });
     }

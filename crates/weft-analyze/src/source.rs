@@ -7,7 +7,7 @@ use crate::Options;
 use crate::view::{Json, Object, kind};
 
 /// Nesting of lists that is followed; more is not written by anybody.
-const DEEPEST_LIST: usize = 8;
+pub(crate) const DEEPEST_LIST: usize = 8;
 
 /// Objects, those inside of `List`s too.
 pub(crate) fn flat<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<&'a Value> {
@@ -19,10 +19,9 @@ pub(crate) fn flat<'a>(objects: impl Iterator<Item = &'a Value>) -> Vec<&'a Valu
 }
 
 fn collect<'a>(object: &'a Value, depth: usize, found: &mut Vec<&'a Value>) {
-    let items = object.list("items");
-    if object.text("kind").ends_with("List") && object.has("items") {
+    if Object::read(object).is_some_and(|object| object.is_list()) {
         if let Some(depth) = depth.checked_sub(1) {
-            items.iter().for_each(|item| collect(item, depth, found));
+            object.list("items").iter().for_each(|item| collect(item, depth, found));
         }
     } else {
         found.push(object);

@@ -92,3 +92,72 @@ fn a_broken_object_hides_nothing_of_another() {
     let told = problems.iter().filter(|problem| problem.code == "IST0118").count();
     assert_eq!(told, 2);
 }
+
+/// Replaces one value after another in an object by something else.
+fn mutations(object: &Value) -> Vec<Value> {
+    let others =
+        [json!(null), json!(7), json!("x"), json!([]), json!({}), json!([{}]), json!(["x"])];
+    let mut pointers = Vec::new();
+    collect(object, String::new(), &mut pointers);
+    let mutate = |(at, pointer): (usize, &String)| {
+        let mut mutated = object.clone();
+        *mutated.pointer_mut(pointer).unwrap() = others[at % others.len()].clone();
+        mutated
+    };
+    pointers.iter().enumerate().map(mutate).collect()
+}
+
+fn collect(value: &Value, at: String, pointers: &mut Vec<String>) {
+    let steps: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value))
+            .collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    for (step, value) in steps {
+        collect(value, format!("{at}/{step}"), pointers);
+    }
+    pointers.push(at);
+}
+
+#[test]
+fn no_wrong_value_ends_the_analysis() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let options = Options { analyzers: weft_analyze::ANALYZERS.iter().collect(), ..options() };
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let documents = weft_api::yaml::read(&text, "").unwrap();
+        // Mutated objects stand together, so that what one refers to is broken too.
+        let objects: Vec<Value> =
+            documents.iter().skip(1).flat_map(|document| mutations(&document.value)).collect();
+        let told = analyze(&[objects, services()].concat(), &options);
+        assert!(told.iter().any(|problem| problem.object.name == "pay-old"), "{text}");
+    }
+}
+
+#[test]
+fn a_problem_has_its_line_in_its_file() {
+    let text = "kind: List\napiVersion: v1\nitems:\n- kind: Service\n  apiVersion: v1\n  metadata: {name: pay}\n  \
+                spec:\n    ports:\n    - port: 80\n      name: web\n";
+    let documents = weft_api::yaml::read(text, "shop.yaml").unwrap();
+    let objects: Vec<Value> = documents.iter().map(|document| document.value.clone()).collect();
+    let problems = weft_analyze::locate(analyze(&objects, &options()), &documents);
+    let places: Vec<String> = problems
+        .iter()
+        .filter_map(|problem| problem.place.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(places, ["shop.yaml:10:7"]);
+}
+
+#[test]
+fn an_object_with_many_problems_of_a_kind_does_not_hide_the_others() {
+    let mut objects = services();
+    let ports: Vec<Value> = (1..500).map(|port| json!({"name": "web", "port": port})).collect();
+    objects[0]["spec"]["ports"] = json!(ports);
+    let problems = analyze(&objects, &options());
+    assert_eq!(problems.len(), 101);
+    assert!(problems.iter().any(|problem| problem.what.contains("more of this kind")));
+}

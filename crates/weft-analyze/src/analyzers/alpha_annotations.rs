@@ -9,7 +9,12 @@ use crate::view::{Json, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
     is_default: false,
-    ..Analyzer::new("annotations.AlphaAnalyzer", &[code::IST0136], look)
+    ..Analyzer::new(
+        "annotations.AlphaAnalyzer",
+        "Annotations of features that may still change.",
+        &[code::IST0136],
+        look,
+    )
 };
 
 /// Set on every pod whose traffic the node plug-in captures.

@@ -29,6 +29,12 @@ pub(super) fn fault(name: &str, value: &str) -> Option<String> {
             unless(are_ports(value), "must be port numbers with commas between")
         }
         "prometheus.istio.io/merge-metrics" => unless(is_bool(value), "must be true or false"),
+        "sidecar.istio.io/proxyCPU"
+        | "sidecar.istio.io/proxyCPULimit"
+        | "sidecar.istio.io/proxyMemory"
+        | "sidecar.istio.io/proxyMemoryLimit" => {
+            unless(is_quantity(value), "must be a quantity, such as 100m or 64Mi")
+        }
         "proxy.istio.io/config" => unless(is_map(value), "must be fields of ProxyConfig as YAML"),
         _ => None,
     }
@@ -54,6 +60,19 @@ fn is_bool(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "t" | "f" | "1" | "0")
 }
 
+/// Kubernetes' quantities: a number, then a unit or an exponent of ten.
+fn is_quantity(text: &str) -> bool {
+    const UNITS: &[&str] =
+        &["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let has_digits = number.contains(|c: char| c.is_ascii_digit());
+    let exponent = unit.strip_prefix(['e', 'E']).map(str::parse::<i32>);
+    let is_unit = UNITS.contains(&unit) || exponent.is_some_and(|exponent| exponent.is_ok());
+    has_digits && number.matches('.').count() < 2 && is_unit
+}
+
 fn is_map(text: &str) -> bool {
     text.trim().is_empty() || source::document(text).is_some_and(|value| value.is_object())
 }
@@ -69,6 +88,9 @@ mod tests {
             ("traffic.sidecar.istio.io/excludeOutboundPorts", "80, 443"),
             ("traffic.sidecar.istio.io/excludeOutboundIPRanges", "10.0.0.0/8,fd00::/8"),
             ("proxy.istio.io/config", "concurrency: 2"),
+            ("sidecar.istio.io/proxyCPU", "100m"),
+            ("sidecar.istio.io/proxyMemoryLimit", "1.5Gi"),
+            ("sidecar.istio.io/proxyMemory", "1e9"),
         ];
         for (name, value) in good {
             assert_eq!(fault(name, value), None, "{name}={value}");
@@ -78,6 +100,8 @@ mod tests {
             ("sidecar.istio.io/interceptionMode", "redirect"),
             ("proxy.istio.io/config", "just text"),
             ("status.sidecar.istio.io/port", "70000"),
+            ("sidecar.istio.io/proxyCPU", "much"),
+            ("sidecar.istio.io/proxyMemory", "64MB"),
         ];
         for (name, value) in bad {
             assert!(fault(name, value).is_some(), "{name}={value}");

@@ -9,6 +9,7 @@ use crate::view::{Kind, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "annotations.K8sAnalyzer",
+    "Annotations of the mesh that are unknown, deprecated, in the wrong place, or have a wrong value.",
     &[code::IST0107, code::IST0108, code::IST0125, code::IST0135],
     look,
 );

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Workload, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("applicationUID.Analyzer", &[code::IST0144], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "applicationUID.Analyzer",
+    "Applications that run as the proxy's user, whose traffic is therefore not captured.",
+    &[code::IST0144],
+    look,
+);
 
 /// The user that the proxy runs as.
 const PROXY_USER: i64 = 1337;

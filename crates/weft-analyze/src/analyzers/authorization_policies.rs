@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Workload, kind, rules, target_refs};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("auth.AuthorizationPoliciesAnalyzer", &[code::IST0101, code::IST0127], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "auth.AuthorizationPoliciesAnalyzer",
+    "AuthorizationPolicies that protect nothing, or name namespaces that do not exist.",
+    &[code::IST0101, code::IST0127],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for policy in mesh.all(kind::AUTHORIZATION_POLICY) {

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("authn.BlockedCIDRsAnalyzer", &[code::IST0175], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "authn.BlockedCIDRsAnalyzer",
+    "A control plane that fetches keys of tokens from any address.",
+    &[code::IST0175],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let names: Vec<String> =

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, TrafficPolicy, kind, traffic_policies};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("destinationrule.CaCertificateAnalyzer", &[code::IST0128, code::IST0129], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "destinationrule.CaCertificateAnalyzer",
+    "TLS to servers without saying which authority vouches for them.",
+    &[code::IST0128, code::IST0129],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for rule in mesh.all(kind::DESTINATION_RULE) {

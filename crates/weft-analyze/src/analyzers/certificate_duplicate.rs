@@ -11,8 +11,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, kind, servers};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("gateway.CertificateAnalyzer", &[code::IST0138], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "gateway.CertificateAnalyzer",
+    "One certificate in several gateways of the same pods.",
+    &[code::IST0138],
+    look,
+);
 
 /// A name of a Secret, or the paths of a certificate and its key.
 type Certificate<'a> = (&'a str, &'a str);

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Object, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("conditions.ConditionAnalyzer", &[code::IST0171], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "conditions.ConditionAnalyzer",
+    "Objects whose status says that they are not in force.",
+    &[code::IST0171],
+    look,
+);
 
 const BOUND: &[&str] = &["istio.io/WaypointBound"];
 const ENFORCED: &[&str] = &["ZtunnelAccepted", "WaypointAccepted"];

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Labels, Object, Server, kind, servers};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("gateway.ConflictingGatewayAnalyzer", &[code::IST0145], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "gateway.ConflictingGatewayAnalyzer",
+    "Gateways that claim the same host on the same port of the same pods.",
+    &[code::IST0145],
+    look,
+);
 
 /// A host on a port of an address.
 type Claim<'a> = (i64, &'a str, &'a str);
@@ -63,7 +67,7 @@ fn share_pods(mesh: &Mesh<'_>, one: &Object<'_>, other: &Object<'_>) -> bool {
     } else {
         return false;
     };
-    !mesh.selected(None, narrow).is_empty()
+    mesh.has_selected(narrow, |_| true)
 }
 
 fn tell(gateway: &Object<'_>, server: &Server<'_>, rivals: &[String], report: &mut Report) {

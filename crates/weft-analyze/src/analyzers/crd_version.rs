@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::kind;
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("k8sgateway.CRDVersionAnalyzer", &[code::IST0176], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "k8sgateway.CRDVersionAnalyzer",
+    "Gateway API definitions that are too old for what reads them.",
+    &[code::IST0176],
+    look,
+);
 
 type Version = (u64, u64, u64);
 

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("deprecation.DeprecationAnalyzer", &[code::IST0002], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "deprecation.DeprecationAnalyzer",
+    "Fields and kinds that are on their way out.",
+    &[code::IST0002],
+    look,
+);
 
 /// Kinds of the group `rbac.istio.io` that no control plane reads any more.
 const REMOVED: &[&str] = &["ClusterRbacConfig", "RbacConfig", "ServiceRole", "ServiceRoleBinding"];

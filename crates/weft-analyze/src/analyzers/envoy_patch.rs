@@ -12,6 +12,7 @@ use crate::view::{Json, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "envoyfilter.EnvoyPatchAnalyzer",
+    "EnvoyFilters whose patches do nothing, or depend on what other patches do.",
     &[code::IST0151, code::IST0152, code::IST0153, code::IST0154, code::IST0155],
     look,
 );
@@ -52,7 +53,8 @@ type Finding = (Code, String, &'static str);
 fn judge(filter: &Object<'_>, patch: &Value, is_versioned: bool) -> Option<Finding> {
     let (operation, target) = (patch.text("patch.operation"), patch.text("applyTo"));
     let is_route = matches!(target, "ROUTE_CONFIGURATION" | "HTTP_ROUTE");
-    let is_replaceable = matches!(target, "HTTP_FILTER" | "NETWORK_FILTER" | "VIRTUAL_HOST");
+    let is_replaceable =
+        matches!(target, "HTTP_FILTER" | "NETWORK_FILTER" | "LISTENER_FILTER" | "VIRTUAL_HOST");
     let ignored = |why| format!("{operation} of {target} has no effect: {why}");
     match operation {
         "ADD" if is_route => {
@@ -62,7 +64,7 @@ fn judge(filter: &Object<'_>, patch: &Value, is_versioned: bool) -> Option<Findi
             Some((code::IST0154, ignored("it cannot be removed"), "change it by MERGE"))
         }
         "REPLACE" if !is_replaceable => {
-            let why = "only HTTP_FILTER, NETWORK_FILTER and VIRTUAL_HOST can be replaced";
+            let why = "only filters and virtual hosts can be replaced";
             Some((code::IST0152, ignored(why), "use MERGE"))
         }
         "REMOVE" | "REPLACE" | "INSERT_BEFORE" | "INSERT_AFTER" => {

@@ -13,6 +13,7 @@ use crate::view::{Json, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "externalcontrolplane.ExternalControlPlaneAnalyzer",
+    "Webhooks of a control plane outside of the cluster, whose address is missing or wrong.",
     &[code::IST0163, code::IST0164],
     look,
 );

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Port, kind, servers, service_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("gateway.IngressGatewayPortAnalyzer", &[code::IST0101, code::IST0162], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "gateway.IngressGatewayPortAnalyzer",
+    "Gateways of no pods, or on ports that no Service leads to.",
+    &[code::IST0101, code::IST0162],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let ports = ports_of_pods(mesh);

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Labels, Object, kind, servers};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("gateway.SecretAnalyzer", &[code::IST0101, code::IST0161], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "gateway.SecretAnalyzer",
+    "Credentials of gateways that are missing, or are no certificate with a key.",
+    &[code::IST0101, code::IST0161],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for gateway in mesh.all(kind::GATEWAY) {

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Labels, kind, target_refs};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("k8sgateway.SelectorAnalyzer", &[code::IST0166], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "k8sgateway.SelectorAnalyzer",
+    "Policies that select a Gateway API gateway by labels, which has no effect.",
+    &[code::IST0166],
+    look,
+);
 
 const POLICIES: &[Kind<'static>] =
     &[kind::AUTHORIZATION_POLICY, kind::REQUEST_AUTHENTICATION, kind::TELEMETRY, kind::WASM_PLUGIN];

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Workload, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("injection.ImageAutoAnalyzer", &[code::IST0146, code::IST0147], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "injection.ImageAutoAnalyzer",
+    "Proxies whose image injection should fill in, where no injection will happen.",
+    &[code::IST0146, code::IST0147],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let configurations = mesh.all(kind::MUTATING_WEBHOOK).iter();

@@ -9,8 +9,12 @@ use crate::report::{Report, join};
 use crate::source;
 use crate::view::{Json, Labels, Object, Workload, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("injection.ImageAnalyzer", &[code::IST0158], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "injection.ImageAnalyzer",
+    "Pods whose proxy is of another version than would be injected now.",
+    &[code::IST0158],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let images = images_by_injector(mesh);

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::Analyzer;
 use crate::code;
-use crate::mesh::Mesh;
+use crate::mesh::{self, Mesh};
 use crate::report::Report;
 use crate::source;
 use crate::view::{Json, Labels, Object, Workload, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "injection.Analyzer",
+    "Namespaces and pods that are in the mesh only half, or not at all.",
     &[code::IST0102, code::IST0103, code::IST0123, code::IST0148],
     look,
 );
@@ -22,7 +23,8 @@ const MODE: &str = "istio.io/dataplane-mode";
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let defaults = defaults_by_injector(mesh);
     let mut injected = HashSet::new();
-    for namespace in mesh.all(kind::NAMESPACE).iter().filter(|ns| ns.name != "istio-system") {
+    let is_meant = |ns: &&Object<'_>| ns.name != "istio-system" && !mesh::is_system(ns.name);
+    for namespace in mesh.all(kind::NAMESPACE).iter().filter(is_meant) {
         one_way_in(namespace, report);
         let labels = namespace.labels();
         let is_ambient = labels.is(MODE, "ambient");

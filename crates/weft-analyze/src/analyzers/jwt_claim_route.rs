@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("virtualservice.JWTClaimRouteAnalyzer", &[code::IST0149], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "virtualservice.JWTClaimRouteAnalyzer",
+    "Routes by claims of a token that nobody checks.",
+    &[code::IST0149],
+    look,
+);
 
 /// Selectors of RequestAuthentications by namespace.
 type Checked<'a> = HashMap<&'a str, Vec<Labels<'a>>>;

@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, is_bound_to_mesh, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("virtualservice.ConflictingMeshGatewayHostsAnalyzer", &[code::IST0109], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "virtualservice.ConflictingMeshGatewayHostsAnalyzer",
+    "VirtualServices that sidecars see for the same host.",
+    &[code::IST0109],
+    look,
+);
 
 /// Positions of VirtualServices, by where they are seen and their host.
 type ByHost<'a> = BTreeMap<(&'a str, String), BTreeSet<usize>>;

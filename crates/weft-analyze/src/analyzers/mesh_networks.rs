@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, step};
 use crate::view::{Json, Object, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("meshnetworks.MeshNetworksAnalyzer", &[code::IST0126], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "meshnetworks.MeshNetworksAnalyzer",
+    "Networks whose endpoints come from a cluster that nobody knows.",
+    &[code::IST0126],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let known = clusters(mesh);

@@ -12,6 +12,7 @@ use crate::view::{Json, Object, kind, service_ports};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
     name: "services.MultiClusterServiceAnalyzer",
+    about: "Services that are not the same in every cluster.",
     codes: &[code::IST0170],
     is_default: true,
     look: Look::Together(look),

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Labels, Object, Workload, kind, service_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("deployment.MultiServiceAnalyzer", &[code::IST0116, code::IST0137], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "deployment.MultiServiceAnalyzer",
+    "Workloads behind several Services that disagree about a port.",
+    &[code::IST0116, code::IST0137],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = services_of_deployments(mesh);

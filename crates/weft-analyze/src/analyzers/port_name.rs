@@ -2,19 +2,20 @@
 
 use super::Analyzer;
 use crate::code;
-use crate::mesh::Mesh;
+use crate::mesh::{self, Mesh};
 use crate::report::Report;
 use crate::view::{Json, Object, Port, kind, service_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("service.PortNameAnalyzer", &[code::IST0118, code::IST0150], look);
-
-/// Namespaces of Kubernetes itself.
-const SYSTEM: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "service.PortNameAnalyzer",
+    "Ports whose name does not tell their protocol.",
+    &[code::IST0118, code::IST0150],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = mesh.all(kind::SERVICE).iter();
-    for service in services.filter(|s| !SYSTEM.contains(&s.namespace) && !s.is_control_plane()) {
+    for service in services.filter(|s| !mesh::is_system(s.namespace) && !s.is_control_plane()) {
         let is_alias = service.spec().text("type") == "ExternalName";
         for (index, port) in service_ports(service).enumerate() {
             let is_caught = is_alias && port.name == "tcp";

@@ -22,6 +22,7 @@ macro_rules! schema {
     ($($constant:ident $name:literal)*) => {
         $(pub(super) const $constant: Analyzer = Analyzer {
             name: concat!("schema.ValidationAnalyzer.", $name),
+            about: concat!("Objects of kind ", $name, " that are wrong by themselves."),
             codes: &[ANY, DOUBTFUL, code::IST0130, code::IST0131],
             is_default: true,
             look: Look::Each(|mesh, report| look(mesh, kind::$constant, report)),

@@ -4,10 +4,14 @@ use super::Analyzer;
 use crate::code;
 use crate::mesh::Mesh;
 use crate::report::Report;
-use crate::view::{Json, kind, service_entry_ports};
+use crate::view::{Json, Object, kind, service_entry_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("serviceentry.Analyzer", &[code::IST0134], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "serviceentry.Analyzer",
+    "TCP ports of ServiceEntries without an address, which catch all traffic to that port.",
+    &[code::IST0134],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let settings = mesh.config.at("defaultConfig.proxyMetadata");
@@ -18,23 +22,24 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         return;
     }
     for entry in mesh.all(kind::SERVICE_ENTRY) {
-        let has_address =
-            entry.spec().has("addresses") || !entry.raw.list("status.addresses").is_empty();
-        for (index, port) in service_entry_ports(entry).enumerate().filter(|_| !has_address) {
-            if port.declared.is_empty() || port.declared.eq_ignore_ascii_case("TCP") {
-                let what = format!(
-                    "port {} carries TCP, and without addresses its traffic cannot be told from that to other hosts",
-                    port.number
-                );
-                let field = format!("/spec/ports/{index}");
-                report.add(
-                    code::IST0134,
-                    entry,
-                    field,
-                    what,
-                    "set addresses, or a protocol with host names",
-                );
-            }
+        let has_address = ["spec.addresses", "status.addresses"]
+            .iter()
+            .any(|addresses| !entry.raw.list(addresses).is_empty());
+        if !has_address {
+            judge(entry, report);
+        }
+    }
+}
+
+fn judge(entry: &Object<'_>, report: &mut Report) {
+    for (index, port) in service_entry_ports(entry).enumerate() {
+        if port.declared.is_empty() || port.declared.eq_ignore_ascii_case("TCP") {
+            let number = port.number;
+            let what = format!(
+                "port {number} carries TCP, and without addresses its traffic cannot be told from that to other hosts"
+            );
+            let fix = "set addresses, or a protocol with host names";
+            report.add(code::IST0134, entry, format!("/spec/ports/{index}"), what, fix);
         }
     }
 }

@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, kind, service_entry_ports};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("serviceentry.ConflictingServiceEntryProtocolAnalyzer", &[code::IST0177], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "serviceentry.ConflictingServiceEntryProtocolAnalyzer",
+    "ServiceEntries that disagree about the protocol of a host's port.",
+    &[code::IST0177],
+    look,
+);
 
 /// Where it is seen, host, port.
 type Key<'a> = (&'a str, &'a str, i64);
@@ -29,24 +33,28 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         }
         let protocols: BTreeSet<&str> = all.iter().map(|(_, protocol)| protocol.as_str()).collect();
         if protocols.len() > 1 {
-            let names: BTreeSet<String> =
-                all.iter().filter_map(|(at, _)| entries.get(*at)).map(Object::full_name).collect();
-            let what = format!(
-                "ServiceEntries {} say different protocols for {host}:{port}: {}",
-                join(&names.into_iter().collect::<Vec<_>>()),
-                join(&protocols.into_iter().collect::<Vec<_>>())
-            );
-            for at in all.iter().map(|(at, _)| *at).filter(|at| told.insert(*at)) {
-                if let Some(entry) = entries.get(at) {
-                    report.add(
-                        code::IST0177,
-                        entry,
-                        "/spec/ports",
-                        what.clone(),
-                        "give the port one protocol",
-                    );
-                }
-            }
+            let protocols: Vec<&str> = protocols.into_iter().collect();
+            let subject = format!("{host}:{port}: {}", join(&protocols));
+            tell(entries, &all, &subject, &mut told, report);
+        }
+    }
+}
+
+fn tell(
+    entries: &[Object<'_>],
+    all: &Said,
+    subject: &str,
+    told: &mut BTreeSet<usize>,
+    report: &mut Report,
+) {
+    let found = all.iter().filter_map(|(at, _)| entries.get(*at));
+    let names: BTreeSet<String> = found.map(Object::full_name).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let what = format!("ServiceEntries {} say different protocols for {subject}", join(&names));
+    for at in all.iter().map(|(at, _)| *at).filter(|at| told.insert(*at)) {
+        if let Some(entry) = entries.get(at) {
+            let fix = "give the port one protocol";
+            report.add(code::IST0177, entry, "/spec/ports", what.clone(), fix);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::view::{Labels, Object, kind};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "sidecar.SelectorAnalyzer",
+    "Sidecars that select nothing, the same pod as another, or pods without one.",
     &[code::IST0101, code::IST0110, code::IST0111, code::IST0167],
     look,
 );

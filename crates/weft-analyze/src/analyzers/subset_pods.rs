@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Workload, kind};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("destinationrule.SubsetSelectPodAnalyzer", &[code::IST0173, code::IST0174], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "destinationrule.SubsetSelectPodAnalyzer",
+    "DestinationRules for hosts that do not exist, and subsets of no pods.",
+    &[code::IST0173, code::IST0174],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let nodes: HashMap<&str, Labels<'_>> =
@@ -40,7 +44,7 @@ fn subsets_have_pods(
 ) {
     for (index, subset) in rule.spec().list("subsets").iter().enumerate() {
         let labels = Labels::at(subset, "labels");
-        let by_labels = || mesh.selected(None, labels).iter().any(|pod| around.selects(pod.labels));
+        let by_labels = || mesh.has_selected(labels, |pod| around.selects(pod.labels));
         let is_topological = labels.iter().any(|(key, _)| TOPOLOGY.contains(&key));
         let by_node = || mesh.pods.iter().any(|pod| is_on_such_a_node(pod, around, labels, nodes));
         if !(by_labels() || is_topological && by_node()) {

@@ -8,11 +8,19 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, kind};
 
-pub(super) const PROVIDERS: Analyzer =
-    Analyzer::new("telemetry.ProviderAnalyzer", &[code::IST0157], look_at_providers);
+pub(super) const PROVIDERS: Analyzer = Analyzer::new(
+    "telemetry.ProviderAnalyzer",
+    "Access logs of a Telemetry without a provider.",
+    &[code::IST0157],
+    look_at_providers,
+);
 
-pub(super) const LIGHTSTEP: Analyzer =
-    Analyzer::new("telemetry.LightstepAnalyzer", &[code::IST0002], look_at_lightstep);
+pub(super) const LIGHTSTEP: Analyzer = Analyzer::new(
+    "telemetry.LightstepAnalyzer",
+    "Providers of a kind that is on its way out.",
+    &[code::IST0002],
+    look_at_lightstep,
+);
 
 fn look_at_providers(mesh: &Mesh<'_>, report: &mut Report) {
     if !mesh.config.list("defaultProviders.accessLogging").is_empty() {

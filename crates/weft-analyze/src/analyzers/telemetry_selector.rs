@@ -8,11 +8,19 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Labels, Object, kind, target_refs};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("telemetry.SelectorAnalyzer", &[code::IST0101, code::IST0159], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "telemetry.SelectorAnalyzer",
+    "Telemetries that select nothing, or the same pod as another.",
+    &[code::IST0101, code::IST0159],
+    look,
+);
 
-pub(super) const DEFAULTS: Analyzer =
-    Analyzer::new("telemetry.DefaultSelectorAnalyzer", &[code::IST0160], look_at_defaults);
+pub(super) const DEFAULTS: Analyzer = Analyzer::new(
+    "telemetry.DefaultSelectorAnalyzer",
+    "Several Telemetries for a whole namespace.",
+    &[code::IST0160],
+    look_at_defaults,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let mut of_pods: BTreeMap<(&str, &str), Vec<&Object<'_>>> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! Rules of a VirtualService that no request reaches, and matches that an earlier rule took.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
@@ -17,43 +18,46 @@ pub(super) fn look(service: &Object<'_>, report: &mut Report) {
     match_overlap::look(service, report);
 }
 
-fn duplicates(service: &Object<'_>, section: &str, report: &mut Report) {
+fn duplicates(service: &Object<'_>, section: &'static str, report: &mut Report) {
     let rules = service.spec().list(section);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut catch_all = None;
     for (at, rule) in rules.iter().enumerate() {
         let matches = rule.list("match");
-        let mut repeated = 0;
         if let Some(first) = catch_all {
-            unreachable(
-                service,
-                section,
-                at,
-                &format!("rule {} takes every request", name(rules, first)),
-                report,
-            );
-        } else {
-            for (index, request) in matches.iter().enumerate() {
-                if let Some(first) = seen.get(&without_name(request)) {
-                    repeated += 1;
-                    let what = format!(
-                        "match {} is the same as one of rule {}",
-                        request_name(request, index),
-                        name(rules, *first)
-                    );
-                    let field = format!("/spec/{section}/{at}/match/{index}");
-                    report.add(code::IST0131, service, field, what, "remove it");
-                } else {
-                    seen.insert(without_name(request), at);
-                }
-            }
-        }
-        if matches.is_empty() {
-            catch_all = catch_all.or(Some(at));
-        } else if repeated == matches.len() {
+            let why = format!("rule {} takes every request", name(rules, first));
+            unreachable(service, section, at, &why, report);
+        } else if matches.is_empty() {
+            catch_all = Some(at);
+        } else if repeated(service, (section, at), &mut seen, report) == matches.len() {
             unreachable(service, section, at, "earlier rules have all its matches", report);
         }
     }
+}
+
+/// Tells of the matches of a rule that were seen before, and counts them.
+fn repeated(
+    service: &Object<'_>,
+    (section, at): (&str, usize),
+    seen: &mut HashMap<String, usize>,
+    report: &mut Report,
+) -> usize {
+    let rules = service.spec().list(section);
+    let matches = rules.get(at).map_or(&[][..], |rule| rule.list("match"));
+    let mut count = 0;
+    for (index, request) in matches.iter().enumerate() {
+        match seen.entry(without_name(request)) {
+            Entry::Vacant(place) => _ = place.insert(at),
+            Entry::Occupied(first) => {
+                count += 1;
+                let (own, first) = (request_name(request, index), name(rules, *first.get()));
+                let what = format!("match {own} is the same as one of rule {first}");
+                let field = format!("/spec/{section}/{at}/match/{index}");
+                report.add(code::IST0131, service, field, what, "remove it");
+            }
+        }
+    }
+    count
 }
 
 fn unreachable(service: &Object<'_>, section: &str, at: usize, why: &str, report: &mut Report) {

@@ -11,6 +11,7 @@ use crate::view::{Destination, Json, Object, destinations, kind, mirrors};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "virtualservice.DestinationHostAnalyzer",
+    "VirtualServices that send to hosts or ports that do not exist, or leave open which port.",
     &[code::IST0101, code::IST0112, code::IST0140],
     look,
 );

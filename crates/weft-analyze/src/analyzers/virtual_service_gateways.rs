@@ -9,6 +9,7 @@ use crate::view::{Json, Object, kind, servers};
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "virtualservice.GatewayAnalyzer",
+    "VirtualServices on gateways that do not exist, or do not serve their hosts.",
     &[code::IST0101, code::IST0132, code::IST0165],
     look,
 );
@@ -59,7 +60,8 @@ pub(super) fn is_generated(name: &str) -> bool {
         .any(|mark| name.contains(mark))
 }
 
-fn serves_a_host(gateway: &Object<'_>, service: &Object<'_>) -> bool {
+/// Whether a gateway lets a VirtualService answer for one of its hosts.
+pub(super) fn serves_a_host(gateway: &Object<'_>, service: &Object<'_>) -> bool {
     let served: Vec<&str> = if gateway.kind == kind::GATEWAY {
         let written = servers(gateway).flat_map(|server| server.hosts());
         written

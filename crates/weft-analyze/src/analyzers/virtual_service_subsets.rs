@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, destinations, kind, mirrors};
 
-pub(super) const ANALYZER: Analyzer =
-    Analyzer::new("virtualservice.DestinationRuleAnalyzer", &[code::IST0101], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "virtualservice.DestinationRuleAnalyzer",
+    "VirtualServices that send to subsets which no DestinationRule defines.",
+    &[code::IST0101],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let mut defined: HashSet<(String, &str)> = HashSet::new();

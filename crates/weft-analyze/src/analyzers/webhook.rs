@@ -10,12 +10,20 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, kind};
 
-pub(super) const ANALYZER: Analyzer = Analyzer::new("webhook.Analyzer", &[code::IST0139], look);
+pub(super) const ANALYZER: Analyzer = Analyzer::new(
+    "webhook.Analyzer",
+    "Injection webhooks that overlap, or call a service that does not exist.",
+    &[code::IST0139],
+    look,
+);
 
 const REVISION: &str = "istio.io/rev";
 
 /// Revisions that are tried; an installation has two or three.
 const MOST_REVISIONS: usize = 16;
+
+/// Webhooks that are compared with each other.
+const MOST_WEBHOOKS: usize = 128;
 
 /// One webhook of a configuration.
 struct Webhook<'m, 'a> {
@@ -90,7 +98,7 @@ fn overlaps(webhooks: &[Webhook<'_, '_>], revisions: &BTreeSet<&str>, report: &m
     let pods = labellings("sidecar.istio.io/inject", ["true", "false"], revisions);
     let mut found: BTreeSet<Vec<usize>> = BTreeSet::new();
     for namespace in &namespaces {
-        let near: Vec<usize> = (0..webhooks.len())
+        let near: Vec<usize> = (0..webhooks.len().min(MOST_WEBHOOKS))
             .filter(|at| fits(webhooks, *at, "namespaceSelector", namespace))
             .collect();
         for pod in pods.iter().filter(|_| near.len() > 1) {

@@ -40,6 +40,7 @@ pub(crate) mod kind {
         "apiextensions.k8s.io" { CRD "CustomResourceDefinition" }
         "gateway.networking.k8s.io" {
             GRPC_ROUTE "GRPCRoute" HTTP_ROUTE "HTTPRoute" KUBERNETES_GATEWAY "Gateway"
+            TCP_ROUTE "TCPRoute" TLS_ROUTE "TLSRoute"
         }
         "extensions.istio.io" { TRAFFIC_EXTENSION "TrafficExtension" WASM_PLUGIN "WasmPlugin" }
         "networking.istio.io" {
@@ -73,6 +74,11 @@ impl<'a> Object<'a> {
         let group = raw.text("apiVersion").split_once('/').map_or("", |(group, _)| group);
         let (namespace, own) = (raw.text("metadata.namespace"), raw.text("metadata.name"));
         Some(Self { kind: Kind { group, name }, namespace, name: own, raw })
+    }
+
+    /// Whether it is only a list of others.
+    pub(crate) fn is_list(&self) -> bool {
+        self.kind.name.ends_with("List") && self.raw.has("items")
     }
 
     pub(crate) fn spec(&self) -> &'a Value {

@@ -7,15 +7,19 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.Certificates", &[code::WEFT0111, code::WEFT0112], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.Certificates",
+    "Certificates in Secrets that end soon, or that the key beside them is not of.",
+    &[code::WEFT0111, code::WEFT0112],
+    look,
+);
 
 const DAY: i64 = 24 * 60 * 60;
 /// Long enough to act without haste.
 const SOON: i64 = 30 * DAY;
 
 /// Entries that hold a certificate to be shown or to sign with.
-const ENTRIES: &[&str] = &["tls.crt", "cert", "ca-cert.pem"];
+const ENTRIES: &[&str] = &["tls.crt", "cert", "ca-cert.pem", "ca.crt", "root-cert.pem"];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for secret in mesh.all(kind::SECRET) {

@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind, traffic_policies};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.ClientTlsLost", &[code::WEFT0115], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.ClientTlsLost",
+    "DestinationRules that lose the TLS settings of a wider rule, or of their own, without meaning to.",
+    &[code::WEFT0115],
+    look,
+);
 
 /// A rule for a pattern of hosts, with TLS.
 struct Wide<'m, 'a> {

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, kind, traffic_policies};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.FailoverWithoutOutlierDetection", &[code::WEFT0116], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.FailoverWithoutOutlierDetection",
+    "Failover to other places that never happens, since nothing finds out that endpoints are ill.",
+    &[code::WEFT0116],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for rule in mesh.all(kind::DESTINATION_RULE) {

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Rule, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HttpRuleOnTcpPort", &[code::WEFT0104], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HttpRuleOnTcpPort",
+    "Rules about requests for ports that carry bytes only.",
+    &[code::WEFT0104],
+    look,
+);
 
 /// Ports of pods and whether bytes are all that every Service sees there.
 type Ports = HashMap<String, bool>;

@@ -6,8 +6,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, is_bound_to_mesh, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HttpRoutesOnTcpPort", &[code::WEFT0118], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HttpRoutesOnTcpPort",
+    "Routes of requests for services whose ports carry bytes only.",
+    &[code::WEFT0118],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = mesh.all(kind::VIRTUAL_SERVICE).iter();

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Labels, Object, kind, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PolicySelectsNothing", &[code::WEFT0103], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PolicySelectsNothing",
+    "Policies whose selector selects no workload, and those attached to something that does not exist.",
+    &[code::WEFT0103],
+    look,
+);
 
 /// Where each kind has its labels. AuthorizationPolicy, Telemetry and Sidecar have codes of Istio.
 const SELECTORS: &[(Kind<'static>, &str, &str)] = &[
@@ -34,7 +38,8 @@ const ATTACHED: &[Kind<'static>] = &[
 ];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
-    if !mesh.workloads.is_empty() {
+    // Files of policies alone tell nothing of workloads; a gateway of the root namespace may be only assumed.
+    if mesh.workloads.iter().any(|workload| workload.object.namespace != mesh.root) {
         for (kind, path, field) in SELECTORS {
             mesh.all(*kind).iter().for_each(|policy| selects(mesh, policy, path, field, report));
         }

@@ -13,12 +13,17 @@ use mtls::Modes;
 use crate::analyzers::Analyzer;
 use crate::code;
 use crate::hosted::Hosted;
+use crate::hosts;
 use crate::mesh::Mesh;
 use crate::report::Report;
-use crate::view::{Json, Workload, kind, traffic_policies};
+use crate::view::{Json, Object, Workload, kind, traffic_policies};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PlaintextCallerOfStrictService", &[code::WEFT0109], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PlaintextCallerOfStrictService",
+    "Callers that speak plain text to services which take mutual TLS only.",
+    &[code::WEFT0109],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let modes = Modes::of(mesh);
@@ -54,21 +59,39 @@ fn strict_services<'m, 'a>(mesh: &'m Mesh<'a>, modes: &Modes<'a>) -> Services<'m
 
 fn rules_without_tls(mesh: &Mesh<'_>, strict: &Services<'_, '_>, report: &mut Report) {
     for rule in mesh.all(kind::DESTINATION_RULE) {
-        let Some(hosted) = mesh.host(rule, rule.spec().text("host")) else { continue };
-        let key = (hosted.object.namespace, hosted.object.name);
-        if !hosted.is_service() || !strict.contains_key(&key) {
+        let policies = traffic_policies(rule);
+        let mut off = policies.iter().filter(|p| p.raw.text("tls.mode") == "DISABLE").peekable();
+        let Some(service) = off.peek().and_then(|_| strict_service(mesh, rule, strict)) else {
             continue;
-        }
-        for policy in traffic_policies(rule).iter().filter(|p| p.raw.text("tls.mode") == "DISABLE")
-        {
+        };
+        for policy in off {
             let what = format!(
                 "turns TLS off towards Service `{}`, which takes mutual TLS only: calls fail",
-                hosted.object.full_name()
+                service.object.full_name()
             );
             let fix = "use ISTIO_MUTUAL or leave tls out; or let a PeerAuthentication permit plain text there";
             report.add(code::WEFT0109, rule, format!("{}/tls/mode", policy.field), what, fix);
         }
     }
+}
+
+/// A strict service that a rule is for; of several, the first by name.
+fn strict_service<'s, 'm, 'a>(
+    mesh: &Mesh<'a>,
+    rule: &Object<'_>,
+    strict: &'s Services<'m, 'a>,
+) -> Option<&'s &'m Hosted<'a>> {
+    let host = rule.spec().text("host");
+    if host.starts_with('*') {
+        let name = |hosted: &Hosted<'_>| {
+            let (name, namespace) = (hosted.object.name, hosted.object.namespace);
+            format!("{name}.{namespace}.svc.{}", mesh.domain)
+        };
+        let meant = strict.values().filter(|hosted| hosts::overlap(host, &name(hosted)));
+        return meant.min_by_key(|hosted| (hosted.object.namespace, hosted.object.name));
+    }
+    let found = mesh.host(rule, host).filter(|hosted| hosted.is_service())?;
+    strict.get(&(found.object.namespace, found.object.name))
 }
 
 fn calls(mesh: &Mesh<'_>, workload: &Workload<'_>, strict: &Services<'_, '_>, report: &mut Report) {

@@ -6,11 +6,17 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Object, Port, kind, service_ports};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.PortNameHidesProtocol", &[code::WEFT0117], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.PortNameHidesProtocol",
+    "Ports whose name has a protocol in it, at a place where it does not count.",
+    &[code::WEFT0117],
+    look,
+);
 
 /// Longer names come before those that they begin with.
 const PROTOCOLS: &[&str] = &["grpc", "http2", "https", "http", "mongo", "mysql", "redis"];
+
+const OF_REQUESTS: &[&str] = &["grpc", "http2", "http"];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for service in mesh.all(kind::SERVICE).iter().filter(|s| !s.is_control_plane()) {
@@ -37,19 +43,21 @@ fn tell(service: &Object<'_>, index: usize, port: &Port<'_>, hidden: &str, repor
 /// A protocol that is a part of the name, but not the first one.
 fn hidden(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
-    let mut parts = name.split('-');
-    let first = parts.next().unwrap_or_default();
-    if !matches!(first, "tcp" | "udp" | "tls") && PROTOCOLS.contains(&first)
-        || name.starts_with("grpc-web")
-    {
-        return None;
+    let (first, rest) = name.split_once('-').unwrap_or((&name, ""));
+    let said = |protocols: &'static [&'static str]| {
+        rest.split('-').find_map(|part| protocols.iter().find(|protocol| part == **protocol))
+    };
+    match first {
+        // `tcp-mysql` and the like are meant so.
+        "tcp" => said(OF_REQUESTS).copied(),
+        "udp" | "tls" => None,
+        first if PROTOCOLS.contains(&first) => None,
+        first => said(PROTOCOLS).or_else(|| PROTOCOLS.iter().find(|p| is_glued(first, p))).copied(),
     }
-    let within = |part: &str| PROTOCOLS.iter().find(|protocol| part == **protocol).copied();
-    let glued = PROTOCOLS.iter().find(|protocol| {
-        first.starts_with(**protocol)
-            || (first.ends_with(**protocol) && first.len() > protocol.len())
-    });
-    parts.find_map(within).or(glued.copied())
+}
+
+fn is_glued(word: &str, protocol: &str) -> bool {
+    word.starts_with(protocol) || word.ends_with(protocol)
 }
 
 #[cfg(test)]
@@ -61,7 +69,7 @@ mod tests {
         assert_eq!(hidden("web-http"), Some("http"));
         assert_eq!(hidden("tcp-grpc"), Some("grpc"));
         assert_eq!((hidden("httpapi"), hidden("myhttp")), (Some("http"), Some("http")));
-        for right in ["http", "http-web", "grpc-web", "https-x", "tcp-db", "metrics", "http2"] {
+        for right in ["http", "http-web", "grpc-web", "https-x", "tcp-mysql", "metrics", "http2"] {
             assert_eq!(hidden(right), None, "{right}");
         }
     }

@@ -1,4 +1,5 @@
-//! Rules of an AuthorizationPolicy that add nothing to another of its rules, and policies that repeat another.
+//! Rules of an AuthorizationPolicy that change nothing: within another of its rules, or denied before by another policy;
+//! and policies that repeat another.
 
 use std::collections::HashMap;
 
@@ -8,18 +9,24 @@ use crate::analyzers::Analyzer;
 use crate::code;
 use crate::mesh::Mesh;
 use crate::report::Report;
-use crate::view::{Json, Object, Rule, kind, rules};
+use crate::view::{Json, Labels, Object, Rule, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.AuthorizationRuleRedundant", &[code::WEFT0102], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.AuthorizationRuleRedundant",
+    "Rules of AuthorizationPolicies that change nothing.",
+    &[code::WEFT0102],
+    look,
+);
 
 /// Rules of one policy that are compared with each other.
 const MOST_COMPARED: usize = 128;
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let mut seen: HashMap<(&str, String), &Object<'_>> = HashMap::new();
+    let denials = denials(mesh);
     for policy in mesh.all(kind::AUTHORIZATION_POLICY) {
         within(policy, report);
+        denied(mesh, policy, &denials, report);
         let key = (policy.namespace, policy.spec().to_string());
         if let Some(first) = seen.get(&key) {
             let what = format!("says the same as AuthorizationPolicy `{}`", first.name);
@@ -43,6 +50,46 @@ fn within(policy: &Object<'_>, report: &mut Report) {
             let what = format!("rule #{} already matches all that this rule matches", wider.index);
             let field = format!("/spec/rules/{}", rule.index);
             report.add(code::WEFT0102, policy, field, what, "remove it, or narrow that rule");
+        }
+    }
+}
+
+/// Rules that deny, by namespace.
+type Denials<'m, 'a> = HashMap<&'a str, Vec<(&'m Object<'a>, Rule<'a>)>>;
+
+fn denials<'m, 'a>(mesh: &'m Mesh<'a>) -> Denials<'m, 'a> {
+    let mut found = Denials::new();
+    for policy in mesh.all(kind::AUTHORIZATION_POLICY) {
+        let is_in_force = !policy.annotations().is("istio.io/dry-run", "true");
+        if policy.spec().text("action") == "DENY" && is_in_force && target_refs(policy).is_empty() {
+            let all = found.entry(policy.namespace).or_default();
+            let left = MOST_COMPARED.saturating_sub(all.len());
+            all.extend(rules(policy).take(left).map(|rule| (policy, rule)));
+        }
+    }
+    found
+}
+
+/// Denials are looked at first, so what is within one is never allowed.
+fn denied(mesh: &Mesh<'_>, policy: &Object<'_>, denials: &Denials<'_, '_>, report: &mut Report) {
+    if !matches!(policy.spec().text("action"), "" | "ALLOW") || !target_refs(policy).is_empty() {
+        return;
+    }
+    const LABELS: &str = "spec.selector.matchLabels";
+    let own = Labels::at(policy.raw, LABELS);
+    for rule in rules(policy) {
+        let near = [policy.namespace, mesh.root].into_iter().filter_map(|ns| denials.get(ns));
+        let wider = near.flatten().find(|(other, denial)| {
+            Labels::at(other.raw, LABELS).selects(own) && covers(denial.raw, rule.raw)
+        });
+        if let Some((other, denial)) = wider {
+            let what = format!(
+                "never allows anything: rule #{} of AuthorizationPolicy `{}` denies all that it matches",
+                denial.index,
+                other.full_name()
+            );
+            let field = format!("/spec/rules/{}", rule.index);
+            report.add(code::WEFT0102, policy, field, what, "narrow that rule, or remove this one");
         }
     }
 }

@@ -11,8 +11,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HostCapturedTwice", &[code::WEFT0106], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HostCapturedTwice",
+    "VirtualServices of a gateway of which one takes the other's requests.",
+    &[code::WEFT0106],
+    look,
+);
 
 /// Gateway and host.
 type Place<'a> = (String, &'a str);
@@ -22,9 +26,11 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for service in mesh.all(kind::VIRTUAL_SERVICE) {
         for name in service.spec().texts("gateways").filter(|name| *name != "mesh") {
             let found = virtual_service_gateways::find(mesh, service.namespace, name);
-            for host in service.spec().texts("hosts").filter(|_| found.is_some()) {
-                let gateway = found.map(|gateway| gateway.full_name()).unwrap_or_default();
-                places.entry((gateway, host)).or_default().push(service);
+            let found =
+                found.filter(|gateway| virtual_service_gateways::serves_a_host(gateway, service));
+            let Some(gateway) = found else { continue };
+            for host in service.spec().texts("hosts") {
+                places.entry((gateway.full_name(), host)).or_default().push(service);
             }
         }
     }

@@ -9,8 +9,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.RouteShadowed", &[code::WEFT0101], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.RouteShadowed",
+    "Routes of which every match is taken by an earlier route with a wider match.",
+    &[code::WEFT0101],
+    look,
+);
 
 /// Earlier matches that one is compared with, so that time stays linear in the routes of one object.
 const MOST_COMPARED: usize = 512;

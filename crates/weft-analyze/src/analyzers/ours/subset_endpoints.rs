@@ -7,8 +7,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.SubsetWithoutEndpoints", &[code::WEFT0107], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.SubsetWithoutEndpoints",
+    "Subsets whose labels some pods have, but none behind the service.",
+    &[code::WEFT0107],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for rule in mesh.all(kind::DESTINATION_RULE) {
@@ -35,7 +39,7 @@ fn judge(
             .iter()
             .any(|(key, _)| key.contains("topology.") || key.starts_with("kubernetes.io/"));
         let has_pods = behind.iter().any(|pod| labels.selects(pod.labels));
-        if !is_of_place && !has_pods && !mesh.selected(None, labels).is_empty() {
+        if !is_of_place && !has_pods && mesh.has_selected(labels, |_| true) {
             let what = format!(
                 "subset `{}` has no endpoints: pods with the labels {labels} exist, but none of them is behind Service `{}`",
                 subset.text("name"),

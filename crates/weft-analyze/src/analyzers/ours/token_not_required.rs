@@ -10,8 +10,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Labels, Object, Rule, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.TokenNotRequired", &[code::WEFT0114], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.TokenNotRequired",
+    "Tokens that are checked when they are there, and that nobody asks for.",
+    &[code::WEFT0114],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let routes = mesh.all(kind::VIRTUAL_SERVICE).iter();
@@ -60,6 +64,7 @@ fn reaches(mesh: &Mesh<'_>, policy: &Object<'_>, authentication: &Object<'_>) ->
     }
     let path = "spec.selector.matchLabels";
     let (asked, checked) = (Labels::at(policy.raw, path), Labels::at(authentication.raw, path));
+    let namespace = (authentication.namespace != mesh.root).then_some(authentication.namespace);
     asked.selects(checked)
-        || mesh.workloads.selected(None, checked).any(|workload| asked.selects(workload.labels))
+        || mesh.workloads.selected(namespace, checked).any(|other| asked.selects(other.labels))
 }

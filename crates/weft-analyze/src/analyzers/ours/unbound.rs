@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Object, is_bound_to_mesh, kind};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.VirtualServiceUnbound", &[code::WEFT0100], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.VirtualServiceUnbound",
+    "VirtualServices that no proxy reads.",
+    &[code::WEFT0100],
+    look,
+);
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = mesh.all(kind::VIRTUAL_SERVICE);

@@ -8,8 +8,12 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Kind, Labels, Object, kind, rules, target_refs};
 
-pub(in crate::analyzers) const ANALYZER: Analyzer =
-    Analyzer::new("weft.HttpPolicyWithoutWaypoint", &[code::WEFT0108], look);
+pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
+    "weft.HttpPolicyWithoutWaypoint",
+    "Policies about requests where nothing reads requests.",
+    &[code::WEFT0108],
+    look,
+);
 
 /// Kinds that only a proxy which reads requests can enforce.
 const OF_REQUESTS: &[Kind<'static>] =
@@ -63,20 +67,28 @@ fn attached(
     if target.text("kind") != "Service" {
         return;
     }
-    if let Some(service) = mesh.find(kind::SERVICE, policy.namespace, name)
-        && waypoint(mesh, service).is_none()
-    {
-        let what =
-            format!("is attached to Service `{name}`, which uses no waypoint: nothing enforces it");
-        let fix = "label the Service or its namespace with istio.io/use-waypoint";
-        report.add(code::WEFT0108, policy, field, what, fix);
-    }
+    let Some(service) = mesh.find(kind::SERVICE, policy.namespace, name) else { return };
+    let what = match waypoint(mesh, service) {
+        None => format!("is attached to Service `{name}`, which uses no waypoint"),
+        Some((namespace, waypoint))
+            if mesh.find(kind::KUBERNETES_GATEWAY, namespace, waypoint).is_none() =>
+        {
+            format!(
+                "is attached to Service `{name}`, whose waypoint `{namespace}/{waypoint}` does not exist"
+            )
+        }
+        Some(_) => return,
+    };
+    let what = format!("{what}: nothing enforces it");
+    let fix = "make a waypoint, and name it by the label istio.io/use-waypoint of the Service or its namespace";
+    report.add(code::WEFT0108, policy, field, what, fix);
 }
 
-/// The waypoint of a Service: its own, else that of its namespace.
-fn waypoint<'a>(mesh: &Mesh<'a>, service: &Object<'a>) -> Option<&'a str> {
+/// Namespace and name of a Service's waypoint: its own, else that of its namespace.
+fn waypoint<'a>(mesh: &Mesh<'a>, service: &Object<'a>) -> Option<(&'a str, &'a str)> {
     let key = "istio.io/use-waypoint";
-    let own = service.labels().get(key);
-    let of_namespace = || mesh.namespace(service.namespace)?.get(key);
-    own.or_else(of_namespace).filter(|name| !name.is_empty() && *name != "none")
+    let has_own = service.labels().get(key).is_some();
+    let labels = if has_own { service.labels() } else { mesh.namespace(service.namespace)? };
+    let name = labels.get(key).filter(|name| !name.is_empty() && *name != "none")?;
+    Some((labels.get("istio.io/use-waypoint-namespace").unwrap_or(service.namespace), name))
 }
