@@ -15,11 +15,15 @@ const SCHEMA: &str = "WEFT0007";
 /// Everything that is wrong with one object by itself: its kind, its schema, its meaning.
 #[must_use]
 pub fn judge(object: &Value) -> Vec<Problem> {
+    if weft_meshconfig::is_istio_operator(object) {
+        return weft_meshconfig::judge(object).unwrap_or_default();
+    }
     let mut problems: Vec<Problem> = kind_of(object).into_iter().collect();
     if problems.is_empty() {
         let fault = |(pointer, what)| problem(object, Severity::Error, SCHEMA, pointer, what);
         problems.extend(schema(object).into_iter().map(fault));
         problems.extend(weft_model::validate_object(object).1);
+        problems.extend(weft_meshconfig::judge(object).unwrap_or_default());
     }
     problems
 }
@@ -91,6 +95,10 @@ pub fn system_objects() -> Vec<Value> {
 #[must_use]
 pub fn kind_problems(object: &Value) -> Vec<(String, String)> {
     let (group, version, kind) = names(object);
+    // It is no object of the API; it becomes the ConfigMap with the mesh's settings.
+    if weft_meshconfig::is_istio_operator(object) {
+        return Vec::new();
+    }
     let Some(info) = kinds::find(group, kind) else {
         return vec![unknown_kind(group, kind)];
     };

@@ -23,6 +23,22 @@ pub fn is_mesh_config_map(object: &Value) -> bool {
     object["kind"] == "ConfigMap" && meta["name"] == NAME && meta["namespace"] == NAMESPACE
 }
 
+/// Whether an object is an IstioOperator, of any version.
+#[must_use]
+pub fn is_istio_operator(object: &Value) -> bool {
+    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+    object["kind"] == "IstioOperator" && group.is_some_and(|(group, _)| group == operator::GROUP)
+}
+
+/// Judges an object that holds the settings of the mesh; `None` for any other object.
+#[must_use]
+pub fn judge(object: &Value) -> Option<Vec<Problem>> {
+    if is_istio_operator(object) {
+        return Some(operator::validate_istio_operator(object).2);
+    }
+    is_mesh_config_map(object).then(|| validate_config_map(object).2)
+}
+
 /// Reads and checks the ConfigMap; its settings are valid when no problem is an error.
 #[must_use]
 pub fn validate_config_map(object: &Value) -> (MeshConfig, MeshNetworks, Vec<Problem>) {

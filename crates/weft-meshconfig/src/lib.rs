@@ -21,7 +21,10 @@ pub mod scalar;
 mod shared_rules;
 mod tls;
 
-pub use document::{NAME, NAMESPACE, config_map_of, is_mesh_config_map, validate_config_map};
+pub use document::{
+    NAME, NAMESPACE, config_map_of, is_istio_operator, is_mesh_config_map, judge,
+    validate_config_map,
+};
 pub use effects::{Effect, EffectState, effects};
 pub use mesh::validate_mesh_config;
 pub use networks::validate_mesh_networks;

@@ -18,6 +18,11 @@ use crate::report::{Report, code};
 use crate::scalar::{Checked, fault, is_label};
 use crate::{effects, mesh, networks, normal};
 
+/// API group of the document.
+pub(crate) const GROUP: &str = "install.istio.io";
+/// The one version of it.
+const VERSION: &str = "install.istio.io/v1alpha1";
+
 /// Profiles that Istio's releases have.
 const PROFILES: &[&str] = &[
     "default",
@@ -37,6 +42,10 @@ const PROFILES: &[&str] = &[
 pub fn validate_istio_operator(object: &Value) -> (IstioOperator, MeshConfig, Vec<Problem>) {
     let mut report = Report::new(ObjectRef::of(object), "");
     let (operator, plain) = normal::read::<IstioOperator>(object, Severity::Error, &mut report);
+    if operator.api_version != VERSION {
+        let what = format!("{:?} has no IstioOperator", operator.api_version);
+        report.expect("apiVersion", fault(what, format!("write {VERSION}")));
+    }
     let mesh = report.within("spec", |report| spec(&operator.spec, report));
     effects::tell::<IstioOperator>("IstioOperator", &plain, &mut report);
     (operator, mesh, report.into_problems())

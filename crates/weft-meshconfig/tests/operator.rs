@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weft_meshconfig::{
-    config_map_of, is_mesh_config_map, validate_config_map, validate_istio_operator,
+    config_map_of, is_mesh_config_map, judge, validate_config_map, validate_istio_operator,
 };
 
 fn document(spec: &Value) -> Value {
@@ -161,4 +161,15 @@ fn a_config_map_is_judged_down_to_the_fields_of_its_text() {
     assert_eq!(errors("a: [1"), ["data.mesh", networks]);
     assert_eq!(errors("[]"), ["data.mesh", networks]);
     assert_eq!(errors(""), [networks]);
+}
+
+#[test]
+fn only_objects_with_settings_are_judged() {
+    let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "x"}});
+    assert_eq!(judge(&other), None);
+    let mut operator = document(&json!({}));
+    assert_eq!(judge(&operator), Some(vec![]));
+    operator["apiVersion"] = json!("install.istio.io/v1");
+    let told: Vec<String> = judge(&operator).unwrap().iter().map(|p| p.field.to_string()).collect();
+    assert_eq!(told, ["apiVersion"]);
 }
