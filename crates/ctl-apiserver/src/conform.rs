@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::admission::{FieldValidation, Warning};
 use crate::fault::{Cause, Fault};
 use crate::kind::{Kind, Version};
-use crate::strict::dotted;
+use crate::strict::{self, dotted};
 
 /// Prunes unknown fields and sets defaults.
 pub(crate) fn shape(
@@ -31,27 +31,24 @@ pub(crate) fn known(
     object: &mut Value,
     level: FieldValidation,
 ) -> Result<Vec<Warning>, Fault> {
-    let Some(schema) = &version.schema else { return Ok(Vec::new()) };
-    let hints = match level {
-        FieldValidation::Ignore => Vec::new(),
-        FieldValidation::Warn | FieldValidation::Strict => schema.check(object),
+    if !kind.custom {
+        return Ok(Vec::new());
+    }
+    let mut told: Vec<Warning> =
+        strict::metadata(object)?.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let Some(schema) = &version.schema else {
+        return strict::met(kind, &version.name, told, level);
     };
-    let told: Vec<Warning> = hints
-        .iter()
-        .filter(|fault| fault.unknown)
-        .map(|fault| format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix))
-        .collect();
-    if level == FieldValidation::Strict && !told.is_empty() {
-        let what = format!(
-            "{} in version \"{}\" is refused: {}",
-            kind.kind,
-            version.name,
-            told.join("; ")
+    if level != FieldValidation::Ignore {
+        let faults = schema.check(object).into_iter().filter(|fault| fault.unknown);
+        told.extend(
+            faults.map(|fault| {
+                format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix)
+            }),
         );
-        return Err(Fault::bad(what));
     }
     schema.prune(object);
-    Ok(told)
+    strict::met(kind, &version.name, told, level)
 }
 
 /// Holds the object against schema and rules; `old` is the one before, in the same version.

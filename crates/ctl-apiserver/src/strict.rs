@@ -6,6 +6,7 @@
 
 use ctl_source::kinds::KindInfo;
 use k8s_openapi::api::{apps, batch, core, discovery};
+use k8s_openapi::apimachinery::pkg::apis::meta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -88,21 +89,40 @@ pub(crate) fn check(
     })?;
     let mut unknown = Vec::new();
     prune(object, &known, "", &mut unknown);
-    let told = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+    let told = unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    met(kind, kind.storage(), told, level)
+}
+
+/// Warns of unknown fields or refuses them, as the request asks.
+pub(crate) fn met(
+    kind: &Kind,
+    version: &str,
+    told: Vec<Warning>,
+    level: FieldValidation,
+) -> Result<Vec<Warning>, Fault> {
     match level {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(told.collect()),
-        FieldValidation::Strict if unknown.is_empty() => Ok(Vec::new()),
-        FieldValidation::Strict => {
-            let told: Vec<_> = told.collect();
-            Err(Fault::bad(format!(
-                "{} in version \"{}\" is refused: {}; correct or remove it",
-                kind.kind,
-                kind.storage(),
-                told.join(", ")
-            )))
-        }
+        FieldValidation::Warn => Ok(told),
+        FieldValidation::Strict if told.is_empty() => Ok(told),
+        FieldValidation::Strict => Err(Fault::bad(format!(
+            "{} in version \"{version}\" is refused: {}; correct or remove it",
+            kind.kind,
+            told.join(", ")
+        ))),
     }
+}
+
+/// Removes unknown fields of the metadata of any object; their paths.
+pub(crate) fn metadata(object: &mut Value) -> Result<Vec<String>, Fault> {
+    let Some(metadata) = object.get_mut("metadata").filter(|m| !m.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let known = round::<meta::v1::ObjectMeta>(metadata).map_err(|fault| {
+        Fault::bad(format!("{} {}", dotted(&format!("/metadata{}", fault.pointer)), fault.what))
+    })?;
+    let mut unknown = Vec::new();
+    prune(metadata, &known, "metadata", &mut unknown);
+    Ok(unknown)
 }
 
 /// One thing that is wrong with an object of a built-in kind.
