@@ -246,3 +246,17 @@ async fn the_meshs_own_definitions_can_be_applied_over_and_not_deleted() {
     has(&cluster.fails(&format!("delete crd {name}"), "").await, "cannot be deleted");
     has(&cluster.ok("get vs").await, "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_its_kind() {
+    let cluster = shop().await;
+    let mut watch = cluster.command("get --raw /apis/shop.example.com/v1/widgets?watch=1");
+    let watch = watch.output();
+    let ending = async {
+        cluster.ok_with("apply -f -", WIDGET).await;
+        cluster.ok("delete crd widgets.shop.example.com --timeout=20s").await;
+    };
+    let (watched, ()) =
+        tokio::join!(tokio::time::timeout(std::time::Duration::from_secs(25), watch), ending);
+    assert!(watched.unwrap().unwrap().status.success());
+}
