@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::admission::{Admission, FieldValidation, Finding, Warning};
 use crate::fault::{Cause, Fault};
 use crate::kind::{Kind, Version};
-use crate::strict::dotted;
+use crate::strict::{self, dotted};
 
 /// Prunes unknown fields and sets defaults.
 pub(crate) fn shape(
@@ -33,7 +33,14 @@ pub(crate) fn known(
     level: FieldValidation,
     admission: &dyn Admission,
 ) -> Result<Vec<Warning>, Fault> {
-    let Some(schema) = &version.schema else { return Ok(Vec::new()) };
+    if !kind.custom {
+        return Ok(Vec::new());
+    }
+    let mut told: Vec<Warning> =
+        strict::metadata(object)?.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let Some(schema) = &version.schema else {
+        return strict::met(kind, &version.name, told, level);
+    };
     if let Some(findings) = admission.findings(kind, object) {
         let unknown: Vec<&Finding> = findings.iter().filter(|finding| finding.unknown).collect();
         if level == FieldValidation::Strict && !unknown.is_empty() {
@@ -41,29 +48,19 @@ pub(crate) fn known(
             return Err(Fault::invalid_for(kind, name, &causes(&findings)));
         }
         schema.prune(object);
-        let told = unknown.iter().map(|finding| format!("{}: {}", finding.field, finding.why));
-        return Ok(if level == FieldValidation::Ignore { Vec::new() } else { told.collect() });
-    }
-    let hints = match level {
-        FieldValidation::Ignore => Vec::new(),
-        FieldValidation::Warn | FieldValidation::Strict => schema.check(object),
+        told.extend(unknown.iter().map(|found| format!("{}: {}", found.field, found.why)));
+        return strict::met(kind, &version.name, told, level);
     };
-    let told: Vec<Warning> = hints
-        .iter()
-        .filter(|fault| fault.unknown)
-        .map(|fault| format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix))
-        .collect();
-    if level == FieldValidation::Strict && !told.is_empty() {
-        let what = format!(
-            "{} in version \"{}\" is refused: {}",
-            kind.kind,
-            version.name,
-            told.join("; ")
+    if level != FieldValidation::Ignore {
+        let faults = schema.check(object).into_iter().filter(|fault| fault.unknown);
+        told.extend(
+            faults.map(|fault| {
+                format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix)
+            }),
         );
-        return Err(Fault::bad(what));
     }
     schema.prune(object);
-    Ok(told)
+    strict::met(kind, &version.name, told, level)
 }
 
 fn causes(findings: &[Finding]) -> Vec<Cause> {

@@ -7,6 +7,7 @@
 
 pub mod admission;
 mod conform;
+mod core_schema;
 mod defaults;
 mod definition;
 mod fault;

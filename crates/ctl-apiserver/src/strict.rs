@@ -6,11 +6,13 @@
 
 use ctl_source::kinds::KindInfo;
 use k8s_openapi::api::{apps, batch, core, discovery};
+use k8s_openapi::apimachinery::pkg::apis::meta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::admission::{FieldValidation, Warning};
+use crate::core_schema;
 use crate::fault::Fault;
 use crate::kind::Kind;
 
@@ -88,21 +90,54 @@ pub(crate) fn check(
     })?;
     let mut unknown = Vec::new();
     prune(object, &known, "", &mut unknown);
-    let told = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+    let told = hinted(&kind.group, &kind.kind, &unknown);
+    met(kind, kind.storage(), told, level)
+}
+
+/// Unknown fields, with the ones that were probably meant.
+fn hinted(group: &str, kind: &str, unknown: &[String]) -> Vec<String> {
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let root = core_schema::root(group, "v1", kind).map(|(_, schema)| schema);
+    let hint = |path: &String| root.as_ref().and_then(|root| core_schema::meant(root, path));
+    let told = |path: &String| match hint(path) {
+        Some(meant) => format!("unknown field \"{path}\": did you mean `{meant}`?"),
+        None => format!("unknown field \"{path}\": correct or remove it"),
+    };
+    unknown.iter().map(told).collect()
+}
+
+/// Warns of unknown fields or refuses them, as the request asks.
+pub(crate) fn met(
+    kind: &Kind,
+    version: &str,
+    told: Vec<Warning>,
+    level: FieldValidation,
+) -> Result<Vec<Warning>, Fault> {
     match level {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(told.collect()),
-        FieldValidation::Strict if unknown.is_empty() => Ok(Vec::new()),
-        FieldValidation::Strict => {
-            let told: Vec<_> = told.collect();
-            Err(Fault::bad(format!(
-                "{} in version \"{}\" is refused: {}; correct or remove it",
-                kind.kind,
-                kind.storage(),
-                told.join(", ")
-            )))
-        }
+        FieldValidation::Warn => Ok(told),
+        FieldValidation::Strict if told.is_empty() => Ok(told),
+        FieldValidation::Strict => Err(Fault::bad(format!(
+            "{} in version \"{version}\" is refused: {}",
+            kind.kind,
+            told.join("; ")
+        ))),
     }
+}
+
+/// Removes unknown fields of the metadata of any object; their paths.
+pub(crate) fn metadata(object: &mut Value) -> Result<Vec<String>, Fault> {
+    let Some(metadata) = object.get_mut("metadata").filter(|m| !m.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let known = round::<meta::v1::ObjectMeta>(metadata).map_err(|fault| {
+        Fault::bad(format!("{} {}", dotted(&format!("/metadata{}", fault.pointer)), fault.what))
+    })?;
+    let mut unknown = Vec::new();
+    prune(metadata, &known, "metadata", &mut unknown);
+    Ok(unknown)
 }
 
 /// One thing that is wrong with an object of a built-in kind.
@@ -124,9 +159,11 @@ pub fn schema_faults(kind: &KindInfo, object: &Value) -> Vec<SchemaFault> {
     let Some(known) = known else { return faults };
     let mut unknown = Vec::new();
     prune(&mut object, &known, "", &mut unknown);
-    let fault =
-        |path: String| SchemaFault { pointer: pointer(&path), what: "unknown field".into() };
-    faults.extend(unknown.into_iter().map(fault));
+    let told = hinted(kind.group, kind.kind, &unknown);
+    faults.extend(unknown.iter().zip(told).map(|(path, told)| SchemaFault {
+        pointer: pointer(path),
+        what: told.replacen(&format!(" \"{path}\""), "", 1),
+    }));
     faults
 }
 
@@ -231,7 +268,8 @@ mod tests {
         let written = json!({ "metadata": { "name": "a" }, "spec": { "containers": [
             { "name": "a", "imagge": "x", "resources": { "limits": { "cpu": 1 } } }] } });
         let refused = check(&pod.into(), &mut written.clone(), Strict).unwrap_err();
-        assert!(refused.message.contains("spec.containers[0].imagge"), "{refused}");
+        let told = "unknown field \"spec.containers[0].imagge\": did you mean `image`?";
+        assert!(refused.message.contains(told), "{refused}");
         let mut pruned = written;
         assert_eq!(check(&pod.into(), &mut pruned, Warn).unwrap().len(), 1);
         let container = &pruned["spec"]["containers"][0];

@@ -36,6 +36,20 @@ impl Format {
     }
 }
 
+/// Does the `Accept` header ask for the metadata of objects alone, before plain JSON?
+pub(crate) fn wants_metadata(accept: &str) -> bool {
+    let mut offers = accept.split(',').map(str::trim).filter(|offer| !offer.is_empty());
+    let first = offers.next().unwrap_or_default();
+    let has = |part: &str| first.split(';').any(|p| p.trim() == part);
+    has("g=meta.k8s.io") && (has("as=PartialObjectMetadata") || has("as=PartialObjectMetadataList"))
+}
+
+/// The metadata of an object alone.
+pub(crate) fn metadata_of(object: &Value) -> Value {
+    json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+        "metadata": object["metadata"] })
+}
+
 /// A column: name, JSON type, and whether only `-o wide` shows it.
 pub(crate) type Column = (&'static str, &'static str, bool);
 
@@ -125,8 +139,7 @@ fn carried(kind: &Kind, version: &str, object: &Object, include: Option<&str>) -
             object["apiVersion"] = json!(kind.api_version(version));
             object
         }
-        _ => json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-            "metadata": object["metadata"] }),
+        _ => metadata_of(object),
     }
 }
 

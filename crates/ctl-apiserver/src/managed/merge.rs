@@ -32,35 +32,31 @@ pub(super) fn merge(live: &Value, config: &Value, shape: &Shape<'_>) -> Value {
     }
 }
 
-/// What both have stands in the order of the config, at the places that it had; what is new comes last.
+/// What is applied stands in its own order; what is only there follows the element that it followed before.
 fn lists(
     (before, live): (&[String], &[Value]),
     (wanted, config): (&[String], &[Value]),
     shape: &Shape<'_>,
 ) -> Vec<Value> {
-    let place = |step: &String| before.iter().position(|known| known == step);
     let inner = shape.items();
-    let mut both = wanted.iter().zip(config).filter_map(|(step, item)| Some((place(step)?, item)));
-    let mut merged: Vec<Value> = Vec::new();
+    // Behind nothing first, then behind each applied element.
+    let mut behind: Vec<Vec<Value>> = vec![Vec::new(); wanted.len() + 1];
+    let mut anchor = 0;
     for (step, item) in before.iter().zip(live) {
-        match both.next_if_wanted(wanted, step) {
-            Some((at, wanted)) => merged.push(merge(&live[at], wanted, &inner)),
-            None => merged.push(item.clone()),
+        match wanted.iter().position(|known| known == step) {
+            Some(at) => anchor = at + 1,
+            None => behind[anchor].push(item.clone()),
         }
     }
-    let new = wanted.iter().zip(config).filter(|(step, _)| place(step).is_none());
-    merged.extend(new.map(|(_, item)| item.clone()));
+    let mut followers = behind.into_iter();
+    let mut merged = followers.next().unwrap_or_default();
+    for ((step, wanted), followers) in wanted.iter().zip(config).zip(followers) {
+        let now = before.iter().position(|known| known == step).and_then(|at| live.get(at));
+        merged.push(now.map_or_else(|| wanted.clone(), |now| merge(now, wanted, &inner)));
+        merged.extend(followers);
+    }
     merged
 }
-
-/// The next common element, when the place belongs to one.
-trait NextIfWanted<'a>: Iterator<Item = (usize, &'a Value)> {
-    fn next_if_wanted(&mut self, wanted: &[String], step: &String) -> Option<(usize, &'a Value)> {
-        if wanted.contains(step) { self.next() } else { None }
-    }
-}
-
-impl<'a, T: Iterator<Item = (usize, &'a Value)>> NextIfWanted<'a> for T {}
 
 /// Removes the fields of `gone` that `kept` does not have.
 pub(super) fn remove(value: &mut Value, gone: &Set, kept: &Set, shape: &Shape<'_>) {

@@ -144,3 +144,106 @@ fn owners_by_update_are_bounded() {
     let owners = live["metadata"]["managedFields"].as_array().unwrap();
     assert_eq!(owners.len(), super::MOST_UPDATERS);
 }
+
+/// Numbers that only depend on the seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn wish(&mut self) -> Value {
+        let mut spec = json!({});
+        for name in ["replicas", "paused", "minReadySeconds"] {
+            if self.roll(2) == 0 {
+                spec[name] = json!(self.roll(3));
+            }
+        }
+        if self.roll(2) == 0 {
+            spec["selector"]["matchLabels"][format!("s{}", self.roll(2))] =
+                json!(self.roll(2).to_string());
+        }
+        let mut containers = Vec::new();
+        for name in ["a", "b", "c"] {
+            if self.roll(2) == 0 {
+                let mut container = json!({ "name": name });
+                if self.roll(2) == 0 {
+                    container["image"] = json!(self.roll(2).to_string());
+                }
+                if self.roll(3) == 0 {
+                    container["args"] = json!([self.roll(2).to_string()]);
+                }
+                if self.roll(2) == 0 {
+                    container["env"] = json!([{ "name": format!("E{}", self.roll(2)), "value": self.roll(2).to_string() }]);
+                }
+                containers.push(container);
+            }
+        }
+        if !containers.is_empty() {
+            spec["template"]["spec"]["containers"] = json!(containers);
+        }
+        let mut wish =
+            json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "x" } });
+        if spec != json!({}) {
+            wish["spec"] = spec;
+        }
+        if self.roll(2) == 0 {
+            wish["metadata"]["labels"][format!("l{}", self.roll(2))] =
+                json!(self.roll(2).to_string());
+        }
+        if self.roll(3) == 0 {
+            wish["metadata"]["finalizers"] = json!([format!("f/{}", self.roll(2))]);
+        }
+        wish
+    }
+}
+
+#[test]
+fn after_any_series_of_applies_owners_and_objects_agree() {
+    let kind = deployment();
+    for seed in 0..150 {
+        let mut dice = Dice(seed);
+        let mut live = json!({ "metadata": {} });
+        for _ in 0..8 {
+            let name = ["one", "two", "three"][usize::try_from(dice.roll(3)).unwrap()];
+            let (who, wish) = (writer(&kind, name), dice.wish());
+            let forced = applied(&who, &live, &wish, true).unwrap();
+            let again = applied(&who, &forced, &wish, false);
+            assert_eq!(again.unwrap(), forced, "seed {seed}: applying twice changes nothing");
+            let shape = who.shape();
+            let wanted = super::diff::paths(&who.ownable(&wish), &shape);
+            let now = who.ownable(&forced);
+            let there = super::diff::paths(&now, &shape);
+            let merged = super::merge::merge(&now, &who.ownable(&wish), &shape);
+            assert_eq!(merged, now, "seed {seed}: what was applied is there");
+            let owners = super::owners(&forced["metadata"]["managedFields"]);
+            let owned = owners.iter().fold(super::Set::default(), |all, o| all.union(&o.fields));
+            assert!(
+                there.without(&owned).is_empty(),
+                "seed {seed}: {:?} has no owner in {forced:#}",
+                there.without(&owned).named()
+            );
+            assert!(
+                owned.without(&there).is_empty(),
+                "seed {seed}: {:?} is owned and not there in {forced:#}",
+                owned.without(&there).named()
+            );
+            let mine = owners
+                .iter()
+                .find(|o| o.manager == name)
+                .map(|o| o.fields.clone())
+                .unwrap_or_default();
+            assert_eq!(mine, wanted, "seed {seed}: who applies owns what it applied");
+            if let Ok(peaceful) = applied(&who, &live, &wish, false) {
+                assert_eq!(
+                    peaceful["spec"], forced["spec"],
+                    "seed {seed}: force changes nothing without conflict"
+                );
+            }
+            live = forced;
+        }
+    }
+}

@@ -32,6 +32,19 @@ pub(super) fn of(object: &mut Value) -> Result<&mut Map<String, Value>, Fault> {
     metadata.as_object_mut().ok_or_else(|| Fault::bad("metadata must be an object"))
 }
 
+/// Drops fields of the metadata that say nothing.
+pub(super) fn tidy(object: &mut Value) {
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|_, value| !empty(value));
+    }
+}
+
 /// Takes the owners of fields out of an object.
 pub(super) fn take_owners(object: &mut Value) -> Option<Value> {
     object.get_mut("metadata")?.as_object_mut()?.remove("managedFields")

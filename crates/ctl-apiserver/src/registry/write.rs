@@ -138,7 +138,10 @@ impl Registry {
     ) -> Result<Written, Fault> {
         for _ in 0..ATTEMPTS {
             let now = self.read(kind, namespace, name)?;
-            let next = edit(now.as_ref().clone())?;
+            let mut base = now.as_ref().clone();
+            // It may have been stored in a version that is not served any more.
+            base["apiVersion"] = json!(kind.api_version(kind.storage()));
+            let next = edit(base)?;
             let asked = text(&next, "/metadata/resourceVersion").filter(|v| !v.is_empty());
             let stored = text(&now, "/metadata/resourceVersion");
             if asked.is_some() && asked != stored {
@@ -257,9 +260,10 @@ fn read<'a>(
 ) -> Result<(&'a Version, Vec<Warning>), Fault> {
     let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
     metadata::stamp_kind(kind, object)?;
-    let mut warnings: Vec<Warning> = version.warning.iter().cloned().collect();
-    warnings.extend(strict::check(kind, object, options.field_validation)?);
-    warnings.extend(conform::shape(kind, version, object, options.field_validation, admission)?);
+    let mut warnings = strict::check(kind, object, options.field_validation)?;
+    let level = options.field_validation;
+    warnings.extend(conform::shape(kind, version, object, level, admission)?);
+    metadata::tidy(object);
     Ok((version, warnings))
 }
 

@@ -46,6 +46,11 @@ fn shown(ask: &Ask, target: &Target, objects: &[Object], metadata: &Value) -> Va
         table["metadata"] = metadata.clone();
         return table;
     }
+    if table::wants_metadata(&ask.accept) {
+        let items: Vec<Value> = objects.iter().map(|object| table::metadata_of(object)).collect();
+        return json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+            "metadata": metadata, "items": items });
+    }
     let items: Vec<Value> = objects.iter().map(|o| object::versioned(target, o)).collect();
     let api_version = object::api_version(target);
     json!({ "apiVersion": api_version, "kind": target.kind.list_kind,

@@ -30,6 +30,9 @@ pub(crate) fn versioned(target: &Target, object: &Value) -> Value {
 
 /// The object as the client wants to see it.
 pub(crate) fn shown(ask: &Ask, target: &Target, object: &ctl_source::Object) -> Value {
+    if table::wants_metadata(&ask.accept) {
+        return table::metadata_of(object);
+    }
     let Some(format) = Format::of(&ask.accept) else { return versioned(target, object) };
     let (include, now) = (ask.query.get("includeObject"), ask.shared.registry.clock().wall());
     let objects = std::slice::from_ref(object);

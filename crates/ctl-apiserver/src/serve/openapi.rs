@@ -4,14 +4,13 @@
 //! Holds: a document is whole: everything that it refers to is in it.
 //! Why version 2 is empty: every client that can read version 3 does; the others only ask whether it is there.
 
-mod core;
-
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::answer::{self, Answer};
 use super::discovery;
 use super::route::Ask;
+use crate::core_schema;
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::registry::Kinds;
@@ -66,7 +65,7 @@ fn document(kinds: &Kinds, group: &str, version: &str) -> Value {
         schemas.insert(format!("{name}List"), list_of(kind, version, &name));
         schemas.insert(name, schema);
     }
-    core::complete(&mut schemas);
+    core_schema::complete(&mut schemas);
     let paths: Map<String, Value> =
         served.iter().flat_map(|(kind, version)| paths(kind, &version.name)).collect();
     json!({ "openapi": "3.0.0", "info": { "title": "Weft", "version": "1" }, "paths": paths,
@@ -75,10 +74,11 @@ fn document(kinds: &Kinds, group: &str, version: &str) -> Value {
 
 /// The name and the schema of a kind.
 fn schema_of(kind: &Kind, version: &Version) -> (String, Value) {
-    let (name, mut schema) = match core::root(kind) {
-        Some((name, schema)) => (name, schema),
-        None => (custom_name(kind, version), custom(&version.open_api)),
-    };
+    let (name, mut schema) =
+        match core_schema::root(&kind.group, kind.storage(), &kind.kind).filter(|_| !kind.custom) {
+            Some((name, schema)) => (name, schema),
+            None => (custom_name(kind, version), custom(&version.open_api)),
+        };
     schema["x-kubernetes-group-version-kind"] = gvk(kind, version, &kind.kind);
     (name, schema)
 }

@@ -130,7 +130,9 @@ async fn handle(
     let target =
         target(&ask.shared.registry.kinds(), &parts).ok_or_else(|| Fault::no_path(&ask.path))?;
     auth::allow(&ask.user, &ask.method, &target)?;
-    dispatch(ask, target, request).await
+    let warning = target.version().and_then(|version| version.warning.clone());
+    let answer = dispatch(ask, target, request).await?;
+    Ok(answer::warn(answer, warning.as_slice()))
 }
 
 async fn dispatch(ask: Ask, target: Target, request: Request<Incoming>) -> Result<Answer, Fault> {

@@ -88,6 +88,9 @@ impl Watcher {
             for event in events {
                 self.tell(&event).await?;
             }
+            if !self.is_served() {
+                return None;
+            }
             tokio::select! {
                 changed = revisions.changed() => changed.ok()?,
                 () = self.lines.closed() => return None,
@@ -108,6 +111,15 @@ impl Watcher {
             self.bookmark(listing.revision, true).await?;
         }
         Some(listing.revision)
+    }
+
+    /// The definition of the kind may have gone.
+    fn is_served(&self) -> bool {
+        let kind = &self.target.kind;
+        let kinds = self.ask.shared.registry.kinds();
+        kinds
+            .find_plural(&kind.group, &kind.plural)
+            .is_some_and(|k| k.version(&self.target.version).is_some())
     }
 
     fn wants(&self, object: &Value) -> bool {

@@ -125,6 +125,37 @@ async fn an_object_is_held_against_its_schema_with_every_fault_by_its_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_metadata_of_custom_objects_is_held_against_its_types() {
+    let cluster = shop().await;
+    let path = "/apis/shop.example.com/v1/namespaces/default/widgets";
+    let wrong = r#"{"metadata":{"name":"a","labels":{"a":1}},"spec":{}}"#;
+    has(&cluster.send("POST", path, wrong).await, "metadata.labels.a must be a text");
+    let typo = WIDGET.replace("{ name: a }", "{ name: a, lables: { a: b } }");
+    has(&cluster.fails("create -f -", &typo).await, "unknown field \"metadata.lables\"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_may_move_to_another_version_and_stop_serving_the_old_one() {
+    let cluster = shop().await;
+    cluster.ok_with("apply -f -", WIDGET).await;
+    let moved = WIDGETS
+        .replace("storage: true", "storage: false")
+        .replace("{ name: v1beta1, served: true, storage: false, deprecated: true, deprecationWarning: use v1,", "{ name: v2, served: true, storage: true,");
+    cluster.ok_with("apply -f -", &moved).await;
+    let stored = "get crd widgets.shop.example.com -o jsonpath={.status.storedVersions}";
+    assert_eq!(cluster.ok(stored).await, r#"["v1","v2"]"#);
+    let unserved = moved.replacen("served: true", "served: false", 1);
+    cluster.ok_with("apply -f -", &unserved).await;
+    has(&cluster.ok("get widgets.v2.shop.example.com a -o yaml").await, "shop.example.com/v2");
+    cluster.ok("patch widgets.v2.shop.example.com a --type=merge -p {\"spec\":{\"size\":4}}").await;
+    cluster.ok("label widgets.v2.shop.example.com a x=y").await;
+    let path = "get --raw /apis/shop.example.com/v1/widgets";
+    has(&cluster.fails(path, "").await, "(NotFound)");
+    let gone = unserved.replace("- name: v1\n", "- name: v0\n");
+    has(&cluster.fails("apply -f -", &gone).await, "version \"v1\" must stay");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_and_scale_are_written_apart() {
     let cluster = shop().await;
     cluster.ok_with("apply -f -", WIDGET).await;
@@ -214,4 +245,18 @@ async fn the_meshs_own_definitions_can_be_applied_over_and_not_deleted() {
     }
     has(&cluster.fails(&format!("delete crd {name}"), "").await, "cannot be deleted");
     has(&cluster.ok("get vs").await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_its_kind() {
+    let cluster = shop().await;
+    let mut watch = cluster.command("get --raw /apis/shop.example.com/v1/widgets?watch=1");
+    let watch = watch.output();
+    let ending = async {
+        cluster.ok_with("apply -f -", WIDGET).await;
+        cluster.ok("delete crd widgets.shop.example.com --timeout=20s").await;
+    };
+    let (watched, ()) =
+        tokio::join!(tokio::time::timeout(std::time::Duration::from_secs(25), watch), ending);
+    assert!(watched.unwrap().unwrap().status.success());
 }

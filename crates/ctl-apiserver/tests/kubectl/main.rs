@@ -8,6 +8,7 @@
 )]
 
 mod apply;
+mod clients;
 mod definitions;
 mod explain;
 mod harness;

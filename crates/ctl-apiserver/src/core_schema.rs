@@ -8,8 +8,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
 
-use crate::kind::Kind;
-
 /// Every schema by its name; made when first asked for.
 static ALL: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let mut generator = SchemaSettings::openapi3().into_generator();
@@ -36,23 +34,43 @@ fn add(generator: &mut SchemaGenerator) {
 }
 
 /// The name and the schema of a built-in kind.
-pub(super) fn root(kind: &Kind) -> Option<(String, Value)> {
-    if kind.custom {
-        return None;
-    }
-    let folder = match kind.group.as_str() {
+pub(crate) fn root(group: &str, version: &str, kind: &str) -> Option<(String, Value)> {
+    let folder = match group {
         "" => "io.k8s.api.core".to_owned(),
         "apiextensions.k8s.io" => {
             "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions".to_owned()
         }
         group => format!("io.k8s.api.{}", group.split('.').next().unwrap_or_default()),
     };
-    let name = format!("{folder}.{}.{}", kind.storage(), kind.kind);
+    let name = format!("{folder}.{version}.{kind}");
     ALL.get(&name).map(|schema| (name, schema.clone()))
 }
 
+/// The field that was probably meant by the last step of `path`, as `spec.containers[0].imagge`.
+pub(crate) fn meant(root: &Value, path: &str) -> Option<String> {
+    let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let steps = parent.split('.').filter(|step| !step.is_empty());
+    let place = steps.fold(Some(root), |place, step| {
+        let field = step.split('[').next().unwrap_or_default();
+        let found = resolved(place?)?.get("properties")?.get(field)?;
+        let listed = resolved(found)?.get("items").filter(|_| step.contains('['));
+        Some(listed.unwrap_or(found))
+    });
+    let fields = resolved(place?)?.get("properties")?.as_object()?;
+    weft_schema::similar(name, fields.keys().map(String::as_str)).map(str::to_owned)
+}
+
+/// What a schema refers to, or itself.
+fn resolved(schema: &Value) -> Option<&Value> {
+    let inner = schema.get("allOf").and_then(|all| all.get(0)).unwrap_or(schema);
+    match inner.get("$ref").and_then(Value::as_str) {
+        Some(text) => ALL.get(text.strip_prefix("#/components/schemas/")?),
+        None => Some(inner),
+    }
+}
+
 /// Adds what the schemas refer to, and what that refers to.
-pub(super) fn complete(schemas: &mut Map<String, Value>) {
+pub(crate) fn complete(schemas: &mut Map<String, Value>) {
     let mut open: Vec<String> = schemas.values().flat_map(references).collect();
     while let Some(name) = open.pop() {
         if schemas.contains_key(&name) {
