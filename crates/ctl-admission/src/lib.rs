@@ -13,7 +13,7 @@ mod sidecar;
 pub use decide::{Decision, decide};
 pub use owner::workload;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Settings of the mesh that injection needs.
 #[derive(Debug, Clone)]
@@ -28,8 +28,12 @@ pub struct MeshSettings {
     pub mesh_id: String,
     /// Data plane of pods without an annotation of their own.
     pub dataplane: Dataplane,
-    /// Where `weft-proxy` writes its access log; empty means no log.
+    /// Where proxies write their access log; empty means no log.
     pub access_log_file: String,
+    /// What an operator set in `defaultConfig` of the mesh; a pod's own annotation goes over it.
+    pub proxy: Map<String, Value>,
+    /// Metrics of proxy and application are served together, and Prometheus is told so.
+    pub prometheus_merge: bool,
     /// Revision label value that selects this control plane.
     pub revision: String,
 }
@@ -52,6 +56,8 @@ impl Default for MeshSettings {
             mesh_id: "cluster.local".to_owned(),
             dataplane: Dataplane::Weft,
             access_log_file: String::new(),
+            proxy: Map::new(),
+            prometheus_merge: true,
             revision: "default".to_owned(),
         }
     }

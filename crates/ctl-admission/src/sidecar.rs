@@ -2,7 +2,7 @@
 //! In: a Pod that was decided to be injected. Out: container `istio-proxy`, volumes, labels, annotations.
 //! Holds: the proxy starts first and ends last. A sidecar is a native one (an init container that goes on running), so that
 //! the application never meets a network without its proxy and a Job ends when its own program ends; the annotation
-//! `sidecar.istio.io/nativeSidecar: "false"` asks for an ordinary container.
+//! `sidecar.istio.io/nativeSidecar: "false"` asks for an ordinary container, unless `holdApplicationUntilProxyStarts` is set.
 
 use serde_json::{Map, Value, json};
 
@@ -25,10 +25,11 @@ pub(crate) fn apply(
     let dataplane = dataplane(pod, settings)?;
     let apps = container_names(pod);
     label(pod);
-    annotate(pod, &apps, template);
+    let native = template == Template::Sidecar && wants_native(pod, &config);
+    annotate(pod, &apps, (template, native), settings);
     let mut container = proxy_container(pod, namespace, (template, dataplane), &config, settings);
     remove_given(pod);
-    if template == Template::Sidecar && wants_native(pod) {
+    if native {
         container["restartPolicy"] = json!("Always");
         container["startupProbe"] = startup_probe();
         put_first(pod, "initContainers", container);
@@ -40,7 +41,7 @@ pub(crate) fn apply(
 }
 
 fn proxy_config(pod: &Value, settings: &MeshSettings) -> Result<Map<String, Value>, Refused> {
-    let mut config = Map::new();
+    let mut config = settings.proxy.clone();
     config.insert("discoveryAddress".to_owned(), json!(settings.discovery_address));
     if !settings.access_log_file.is_empty() {
         config.insert("accessLogFile".to_owned(), json!(settings.access_log_file));
@@ -54,9 +55,21 @@ fn proxy_config(pod: &Value, settings: &MeshSettings) -> Result<Map<String, Valu
             let why = "must be a mapping such as `concurrency: 2`".to_owned();
             return Err(Refused { field: field.to_owned(), why });
         };
-        config.extend(wish);
+        over(&mut config, wish);
     }
     Ok(config)
+}
+
+/// A pod's wish goes over the mesh's, field by field; so do the entries of `proxyMetadata`.
+fn over(config: &mut Map<String, Value>, mut wish: Map<String, Value>) {
+    if let (Some(Value::Object(base)), Some(Value::Object(own))) =
+        (config.get("proxyMetadata"), wish.get_mut("proxyMetadata"))
+    {
+        let mut merged = base.clone();
+        merged.append(own);
+        *own = merged;
+    }
+    config.extend(wish);
 }
 
 fn dataplane(pod: &Value, settings: &MeshSettings) -> Result<Dataplane, Refused> {
@@ -91,8 +104,12 @@ fn label(pod: &mut Value) {
     set_default(pod, "labels", "security.istio.io/tlsMode", "istio");
 }
 
-fn annotate(pod: &mut Value, apps: &[String], template: Template) {
-    let native = template == Template::Sidecar && wants_native(pod);
+fn annotate(
+    pod: &mut Value,
+    apps: &[String],
+    (template, native): (Template, bool),
+    settings: &MeshSettings,
+) {
     let lists = if native {
         ([PROXY].as_slice(), [].as_slice())
     } else {
@@ -112,9 +129,11 @@ fn annotate(pod: &mut Value, apps: &[String], template: Template) {
     if let Some(app) = apps.first() {
         set_default(pod, "annotations", "kubectl.kubernetes.io/default-container", app);
     }
-    set_default(pod, "annotations", "prometheus.io/scrape", "true");
-    set_default(pod, "annotations", "prometheus.io/port", "15020");
-    set_default(pod, "annotations", "prometheus.io/path", "/stats/prometheus");
+    if settings.prometheus_merge {
+        set_default(pod, "annotations", "prometheus.io/scrape", "true");
+        set_default(pod, "annotations", "prometheus.io/port", "15020");
+        set_default(pod, "annotations", "prometheus.io/path", "/stats/prometheus");
+    }
 }
 
 fn set_default(pod: &mut Value, group: &str, key: &str, value: &str) {
@@ -204,7 +223,7 @@ fn environment(
         text("ISTIO_META_OWNER", &owner),
         text("ISTIO_META_APP_CONTAINERS", &container_names(pod).join(",")),
         text("ISTIO_META_CLUSTER_ID", &settings.cluster_id),
-        text("ISTIO_META_MESH_ID", &settings.mesh_id),
+        text("ISTIO_META_MESH_ID", config_text(config, "meshId").unwrap_or(&settings.mesh_id)),
         text("ISTIO_METAJSON_LABELS", &labels),
         text("ISTIO_META_DATAPLANE", plane),
     ];
@@ -214,12 +233,18 @@ fn environment(
     env
 }
 
+fn config_text<'a>(config: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn wants_native(pod: &Value) -> bool {
-    pod["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] != "false"
+/// Only a native sidecar holds the application until the proxy is ready, so whoever wants that gets one.
+fn wants_native(pod: &Value, config: &Map<String, Value>) -> bool {
+    let holds = config.get("holdApplicationUntilProxyStarts") == Some(&Value::Bool(true));
+    holds || pod["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] != "false"
 }
 
 /// Ten minutes, as Istio allows.

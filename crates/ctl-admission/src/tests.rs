@@ -103,3 +103,54 @@ fn a_gateway_keeps_what_its_container_sets() {
     assert_eq!(containers[0]["ports"].as_array().unwrap().len(), 2);
     assert!(pod["metadata"]["annotations"]["sidecar.istio.io/status"].is_null());
 }
+
+/// Injects with what an operator set for all proxies, and what the pod says itself.
+fn configured(mesh: Value, annotations: Value) -> Value {
+    let Value::Object(proxy) = mesh else { panic!("a map") };
+    let settings = MeshSettings { proxy, ..MeshSettings::default() };
+    let mut pod = pod(json!({}), annotations);
+    inject(&mut pod, "shop", &json!({"istio-injection": "enabled"}), &settings).unwrap();
+    pod
+}
+
+fn env(pod: &Value) -> std::collections::BTreeMap<String, String> {
+    let env = pod["spec"]["initContainers"][0]["env"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    env.iter().map(|entry| (text(&entry["name"]), text(&entry["value"]))).collect()
+}
+
+#[test]
+fn what_the_mesh_sets_for_all_proxies_goes_under_a_pods_own_wish() {
+    let mesh = json!({
+        "concurrency": 3, "terminationDrainDuration": "9s", "meshId": "m",
+        "proxyMetadata": {"A": "mesh", "B": "mesh"},
+    });
+    let own = "concurrency: 1\nproxyMetadata:\n  B: pod\n";
+    let env = env(&configured(mesh, json!({"proxy.istio.io/config": own})));
+    let config: Value = serde_json::from_str(&env["PROXY_CONFIG"]).unwrap();
+    assert_eq!(config["concurrency"], 1);
+    assert_eq!(config["terminationDrainDuration"], "9s");
+    assert_eq!((env["A"].as_str(), env["B"].as_str()), ("mesh", "pod"));
+    assert_eq!(env["ISTIO_META_MESH_ID"], "m");
+}
+
+#[test]
+fn who_wants_to_wait_for_the_proxy_gets_a_native_sidecar() {
+    let ordinary = json!({"sidecar.istio.io/nativeSidecar": "false"});
+    let native =
+        |mesh: Value| configured(mesh, ordinary.clone())["spec"]["initContainers"].is_array();
+    assert!(!native(json!({})));
+    assert!(!native(json!({"holdApplicationUntilProxyStarts": false})));
+    assert!(native(json!({"holdApplicationUntilProxyStarts": true})));
+}
+
+#[test]
+fn prometheus_is_told_only_when_metrics_are_served_together() {
+    let told = |merge: bool| {
+        let settings = MeshSettings { prometheus_merge: merge, ..MeshSettings::default() };
+        let mut pod = pod(json!({}), json!({}));
+        inject(&mut pod, "shop", &json!({"istio-injection": "enabled"}), &settings).unwrap();
+        pod["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
+    };
+    assert!(told(true) && !told(false));
+}

@@ -52,11 +52,28 @@ pub struct Denied {
     pub why: String,
 }
 
+/// One thing that is wrong with an object of a kind that the mesh knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Path in the object, or empty.
+    pub field: String,
+    /// The kind has no such field; it is pruned unless the request is strict.
+    pub unknown: bool,
+    /// What is wrong, what to do, and the code of it.
+    pub why: String,
+}
+
 /// One sentence that the user should read although the write is done.
 pub type Warning = String;
 
 /// Changes and judges objects before they are stored.
 pub trait Admission: Send + Sync + 'static {
+    /// All that is wrong with an object as it was written, when the mesh knows its kind better than a schema can; its words
+    /// then stand in the place of those of the schema.
+    fn findings(&self, _: &Kind, _: &Value) -> Option<Vec<Finding>> {
+        None
+    }
+
     /// May change the object, e.g. inject a sidecar.
     ///
     /// # Errors

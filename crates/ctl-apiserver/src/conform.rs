@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::admission::{FieldValidation, Warning};
+use crate::admission::{Admission, FieldValidation, Finding, Warning};
 use crate::fault::{Cause, Fault};
 use crate::kind::{Kind, Version};
 use crate::strict::{self, dotted};
@@ -16,20 +16,23 @@ pub(crate) fn shape(
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
+    admission: &dyn Admission,
 ) -> Result<Vec<Warning>, Fault> {
-    let told = known(kind, version, object, level)?;
+    let findings = admission.findings(kind, object);
+    let told = known(kind, version, object, level, findings)?;
     if let Some(schema) = &version.schema {
         schema.apply_defaults(object);
     }
     Ok(told)
 }
 
-/// Prunes unknown fields.
+/// Prunes unknown fields; `findings` are the words of the mesh on the object, where it has any.
 pub(crate) fn known(
     kind: &Kind,
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
+    findings: Option<Vec<Finding>>,
 ) -> Result<Vec<Warning>, Fault> {
     if !kind.custom {
         return Ok(Vec::new());
@@ -39,6 +42,16 @@ pub(crate) fn known(
     let Some(schema) = &version.schema else {
         return strict::met(kind, &version.name, told, level);
     };
+    if let Some(findings) = findings {
+        let unknown: Vec<&Finding> = findings.iter().filter(|finding| finding.unknown).collect();
+        if level == FieldValidation::Strict && !unknown.is_empty() {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            return Err(Fault::invalid_for(kind, name, &causes(&findings)));
+        }
+        schema.prune(object);
+        told.extend(unknown.iter().map(|finding| format!("{}: {}", finding.field, finding.why)));
+        return strict::met(kind, &version.name, told, level);
+    }
     if level != FieldValidation::Ignore {
         let faults = schema.check(object).into_iter().filter(|fault| fault.unknown);
         told.extend(
@@ -51,14 +64,32 @@ pub(crate) fn known(
     strict::met(kind, &version.name, told, level)
 }
 
-/// Holds the object against schema and rules; `old` is the one before, in the same version.
+fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let cause = |finding: &Finding| Cause {
+        field: finding.field.clone(),
+        what: finding.why.clone(),
+        reason: "FieldValueInvalid",
+    };
+    findings.iter().map(cause).collect()
+}
+
+/// Holds the object against the rules of the mesh, or else against schema and rules; `old` is the one before, in the same version.
 pub(crate) fn judge(
     kind: &Kind,
     version: &Version,
     object: &Value,
     old: Option<&Value>,
     name: &str,
+    admission: &dyn Admission,
 ) -> Result<(), Fault> {
+    if let Some(findings) = admission.findings(kind, object) {
+        let causes = causes(&findings);
+        return if causes.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::invalid_for(kind, name, &causes))
+        };
+    }
     let Some(schema) = &version.schema else { return Ok(()) };
     let faults = match old {
         Some(old) => schema.check_change(object, old),

@@ -79,21 +79,28 @@ struct Cells {
 pub struct CaService {
     ca: Arc<Ca>,
     verifier: Arc<dyn TokenVerifier>,
-    domain: TrustDomain,
+    domain: Domain,
     cells: Cells,
 }
 
+/// Tells the trust domain as it is now.
+type Domain = Box<dyn Fn() -> TrustDomain + Send + Sync>;
+
 impl std::fmt::Debug for CaService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaService").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("CaService").field("domain", &(self.domain)()).finish_non_exhaustive()
     }
 }
 
 impl CaService {
-    /// Binds authority and judge.
+    /// Binds authority and judge; `domain` is asked for every certificate, since an operator may change it.
     #[must_use]
-    pub fn new(ca: Arc<Ca>, verifier: Arc<dyn TokenVerifier>, domain: TrustDomain) -> Self {
-        Self { ca, verifier, domain, cells: Cells::default() }
+    pub fn new(
+        ca: Arc<Ca>,
+        verifier: Arc<dyn TokenVerifier>,
+        domain: impl Fn() -> TrustDomain + Send + Sync + 'static,
+    ) -> Self {
+        Self { ca, verifier, domain: Box::new(domain), cells: Cells::default() }
     }
 
     /// For the metrics port.
@@ -115,7 +122,7 @@ impl CaService {
             TokenError::Invalid(why) => Status::unauthenticated(why),
             TokenError::Unavailable(_) => Status::unavailable(error.to_string()),
         })?;
-        SpiffeId::new(self.domain.clone(), &caller.namespace, &caller.service_account)
+        SpiffeId::new((self.domain)(), &caller.namespace, &caller.service_account)
             .map_err(|error| Status::permission_denied(error.to_string()))
     }
 

@@ -46,8 +46,8 @@ async fn mesh() -> Mesh {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let incoming = tls_incoming(listener, own.server_config().unwrap(), Clock::real());
-    let domain = "cluster.local".parse().unwrap();
-    let service = Arc::new(CaService::new(ca.clone(), Arc::new(OneToken), domain));
+    let domain: weft_types::TrustDomain = "cluster.local".parse().unwrap();
+    let service = Arc::new(CaService::new(ca.clone(), Arc::new(OneToken), move || domain.clone()));
     let router =
         tonic::transport::Server::builder().add_service(CertificateServer::new(service.clone()));
     tokio::spawn(router.serve_with_incoming(incoming));

@@ -52,8 +52,9 @@ impl Config {
             aliases_of.entry(alias.target.clone()).or_default().push(alias);
         }
         let virtual_services = model.virtual_services.iter().map(|object| {
-            let entries = object.spec.export_to.iter().map(String::as_str);
-            (Visibility::new(entries, &object.meta.namespace), Arc::clone(object))
+            let otherwise = &settings.exports.virtual_services;
+            let own = &object.meta.namespace;
+            (Visibility::of(&object.spec.export_to, otherwise, own), Arc::clone(object))
         });
         let mut policies: HashMap<String, Objects<AuthorizationPolicy>> = HashMap::new();
         for object in &model.authorization_policies {

@@ -8,6 +8,7 @@ mod authn;
 mod config;
 mod rules;
 mod service;
+mod settings;
 mod visibility;
 mod workloads;
 
@@ -17,33 +18,10 @@ pub use authn::Mtls;
 pub use config::Config;
 pub use rules::{Policy, Rule, Subset};
 pub use service::{Alias, Port, Service};
+pub use settings::{Exports, MeshSettings, PathNormalization, UnknownDestinations};
 pub use visibility::Visibility;
 use weft_model::MeshModel;
 pub use workloads::{Backing, Endpoint, Workloads};
-
-/// Facts of the whole mesh that no object says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeshSettings {
-    /// Where mesh-wide policies stand.
-    pub root_namespace: String,
-    /// Trust domain of every identity.
-    pub trust_domain: String,
-    /// Domain of service names.
-    pub domain: String,
-    /// Where proxies write their access log, such as `/dev/stdout`; `None` for no log.
-    pub access_log: Option<String>,
-}
-
-impl Default for MeshSettings {
-    fn default() -> Self {
-        Self {
-            root_namespace: "istio-system".to_owned(),
-            trust_domain: "cluster.local".to_owned(),
-            domain: "cluster.local".to_owned(),
-            access_log: None,
-        }
-    }
-}
 
 /// One version of the mesh.
 #[derive(Debug, Clone)]

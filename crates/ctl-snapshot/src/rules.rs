@@ -71,15 +71,15 @@ impl Rule {
         }
     }
 
-    fn new(object: &Object<DestinationRule>) -> Self {
+    fn new(object: &Object<DestinationRule>, settings: &MeshSettings) -> Self {
         let (meta, spec) = (&object.meta, &object.spec);
-        let entries = spec.export_to.iter().map(String::as_str);
+        let otherwise = &settings.exports.destination_rules;
         Self {
             name: (meta.namespace.clone(), meta.name.clone()),
             parts: Vec::new(),
             policy: None,
             subsets: Vec::new(),
-            visibility: Visibility::new(entries, &meta.namespace),
+            visibility: Visibility::of(&spec.export_to, otherwise, &meta.namespace),
         }
     }
 
@@ -160,7 +160,7 @@ impl Rules {
             let host = expand(&object.spec.host, namespace, &settings.domain);
             let key = (namespace.clone(), HostPattern::new(host.as_str()));
             let found = merged.entry(key).or_default();
-            let mut fresh = Rule::new(object);
+            let mut fresh = Rule::new(object, settings);
             match found.iter_mut().find(|rule| rule.visibility == fresh.visibility) {
                 Some(rule) => rule.merge(object),
                 None => {

@@ -66,15 +66,16 @@ impl Alias {
             name: meta.name.clone(),
             namespace: meta.namespace.clone(),
             target: Host::new(target.strip_suffix('.').unwrap_or(target)),
-            visibility: exported(object),
+            visibility: exported(object, settings),
         })
     }
 }
 
-fn exported(object: &Object<Written>) -> Visibility {
+fn exported(object: &Object<Written>, settings: &MeshSettings) -> Visibility {
     let exported = object.meta.annotations.get("networking.istio.io/exportTo");
     let entries = exported.into_iter().flat_map(|text| text.split(',')).map(str::trim);
-    Visibility::new(entries, &object.meta.namespace)
+    let entries: Vec<String> = entries.map(str::to_owned).collect();
+    Visibility::of(&entries, &settings.exports.services, &object.meta.namespace)
 }
 
 impl Service {
@@ -102,7 +103,7 @@ impl Service {
             selector: spec.selector.clone(),
             ports: ports.filter(|port| port.protocol != Protocol::Udp).collect(),
             publish_not_ready: spec.publish_not_ready,
-            visibility: exported(object),
+            visibility: exported(object, settings),
         })
     }
 

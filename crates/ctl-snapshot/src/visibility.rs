@@ -12,6 +12,13 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// Reads the `exportTo` of an object, or what stands in for an empty one.
+    #[must_use]
+    pub(crate) fn of(written: &[String], otherwise: &[String], own: &str) -> Self {
+        let entries = if written.is_empty() { otherwise } else { written };
+        Self::new(entries.iter().map(String::as_str), own)
+    }
+
     /// Reads `exportTo`; an empty one means everybody.
     #[must_use]
     pub fn new<'a>(entries: impl IntoIterator<Item = &'a str>, own: &str) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Holds: one per port of every visible service, one more per subset; and those that lead nowhere or everywhere.
 
-use ctl_snapshot::{MeshSnapshot, Policy, Port, Rule, Service, Subset};
+use ctl_snapshot::{MeshSettings, MeshSnapshot, Policy, Port, Rule, Service, Subset};
 use weft_model::Protocol;
 use weft_model::api::traffic_policy::ClientTlsMode;
 use weft_proto::envoy::config::cluster::v3::Cluster;
@@ -38,9 +38,9 @@ pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Clus
             }
         }
     }
-    found.push(black_hole());
+    found.push(black_hole(snapshot.settings()));
     if !view.router {
-        found.push(original_destination(names::PASSTHROUGH));
+        found.push(original_destination(names::PASSTHROUGH, snapshot.settings()));
     }
     found
 }
@@ -81,7 +81,7 @@ impl Place<'_> {
             metadata: Some(wire::metadata("istio", self.istio_metadata(name))),
             ..Cluster::default()
         };
-        policy::apply(&mut cluster, policy, self.protocol);
+        policy::apply(&mut cluster, policy, self.protocol, self.snapshot.settings());
         // A gateway has no destination of the client's to go to.
         let headless = self.service.is_headless();
         let direct =
@@ -116,7 +116,7 @@ impl Place<'_> {
     ) {
         let name = subset.map_or("", |subset| subset.name.as_str());
         let mutual = || {
-            let spoken = policy::spoken(policy, self.protocol);
+            let spoken = policy::spoken(policy, self.protocol, self.snapshot.settings());
             let asked = policy.tls.map(|tls| tls.subject_alt_names.as_slice()).unwrap_or_default();
             let known = self.snapshot.workloads().identities(&self.service.host);
             let known = known.filter(|_| asked.is_empty());
@@ -135,6 +135,7 @@ impl Place<'_> {
             Some(ClientTlsMode::IstioMutual) => cluster.transport_socket = Some(mutual()),
             // Told of as not honoured; requests must fail rather than go out unprotected.
             Some(ClientTlsMode::Simple | ClientTlsMode::Mutual) => close(cluster),
+            None if !self.snapshot.settings().auto_mtls => {}
             // Without endpoints of our own there is no metadata to match: all or none.
             None if direct => {
                 let mut endpoints = self.endpoints(subset).peekable();
@@ -199,17 +200,17 @@ fn close(cluster: &mut Cluster) {
     }
 }
 
-fn black_hole() -> Cluster {
+fn black_hole(mesh: &MeshSettings) -> Cluster {
     let mut cluster = Cluster { name: names::BLACK_HOLE.to_owned(), ..Cluster::default() };
     set_type(&mut cluster, parts::DiscoveryType::Static);
-    cluster.connect_timeout = Some(wire::seconds(10));
+    cluster.connect_timeout = Some(wire::duration(mesh.connect_timeout));
     cluster
 }
 
 /// Goes to where the connection was meant to go.
-pub(crate) fn original_destination(name: &str) -> Cluster {
+pub(crate) fn original_destination(name: &str, mesh: &MeshSettings) -> Cluster {
     let mut cluster = Cluster { name: name.to_owned(), ..Cluster::default() };
-    policy::apply(&mut cluster, &Policy::default(), Protocol::Auto);
+    policy::apply_plain(&mut cluster, Protocol::Auto, mesh);
     set_type(&mut cluster, parts::DiscoveryType::OriginalDst);
     cluster.lb_policy = parts::LbPolicy::ClusterProvided.into();
     cluster

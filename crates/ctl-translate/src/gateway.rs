@@ -55,6 +55,7 @@ pub(crate) fn build(
                 routes: Routes::Named(format!("http.{port}")),
                 access: access.http_filters(),
                 access_log: log,
+                paths: snapshot.settings().paths,
             };
             let mut objects = access.policies.clone();
             objects.extend(servers.iter().map(|(gateway, _)| {

@@ -1,5 +1,6 @@
 //! The HTTP connection manager of a filter chain.
 
+use ctl_snapshot::PathNormalization;
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::listener::v3::{Filter, filter::ConfigType};
 use weft_proto::envoy::config::route::v3::RouteConfiguration;
@@ -50,6 +51,7 @@ pub(crate) struct Manager<'a> {
     /// Filters before the usual ones.
     pub(crate) access: Vec<hcm::HttpFilter>,
     pub(crate) access_log: Option<&'a str>,
+    pub(crate) paths: PathNormalization,
 }
 
 impl Manager<'_> {
@@ -65,9 +67,9 @@ impl Manager<'_> {
             http_filters: filters(self.access),
             access_log: access_log::loggers(self.access_log),
             server_name: self.side.server_name().to_owned(),
-            normalize_path: wire::truth(true),
-            path_with_escaped_slashes_action: parts::PathWithEscapedSlashesAction::KeepUnchanged
-                .into(),
+            normalize_path: wire::truth(self.paths != PathNormalization::None),
+            merge_slashes: merges(self.paths),
+            path_with_escaped_slashes_action: escaped_slashes(self.paths).into(),
             stream_idle_timeout: Some(wire::seconds(0)),
             proxy_100_continue: true,
             use_remote_address: wire::truth(self.side == Side::Gateway),
@@ -116,6 +118,25 @@ impl Manager<'_> {
         Filter {
             name: "envoy.filters.network.http_connection_manager".to_owned(),
             config_type: Some(ConfigType::TypedConfig(wire::any(&manager))),
+        }
+    }
+}
+
+fn merges(paths: PathNormalization) -> bool {
+    match paths {
+        PathNormalization::None | PathNormalization::Base => false,
+        PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes => true,
+    }
+}
+
+fn escaped_slashes(
+    paths: PathNormalization,
+) -> hcm::http_connection_manager::PathWithEscapedSlashesAction {
+    use hcm::http_connection_manager::PathWithEscapedSlashesAction as Action;
+    match paths {
+        PathNormalization::DecodeAndMergeSlashes => Action::UnescapeAndForward,
+        PathNormalization::None | PathNormalization::Base | PathNormalization::MergeSlashes => {
+            Action::KeepUnchanged
         }
     }
 }

@@ -22,13 +22,14 @@ use crate::{cluster, names, policy, route, tls, wire};
 
 /// Clusters that lead to the pod. The proxy connects to the address that was called, so that programs that listen on the
 /// pod's address alone are reached too.
-pub(crate) fn clusters(view: &InboundView) -> Vec<Cluster> {
-    let mut passthrough = cluster::original_destination(names::INBOUND_PASSTHROUGH);
+pub(crate) fn clusters(snapshot: &MeshSnapshot, view: &InboundView) -> Vec<Cluster> {
+    let mesh = snapshot.settings();
+    let mut passthrough = cluster::original_destination(names::INBOUND_PASSTHROUGH, mesh);
     passthrough.upstream_bind_config = Some(own_address());
     let mut found = vec![passthrough];
     for port in &view.ports {
         let mut cluster = Cluster { name: names::inbound(port.port), ..Cluster::default() };
-        policy::apply(&mut cluster, &ctl_snapshot::Policy::default(), port.protocol);
+        policy::apply_plain(&mut cluster, port.protocol, mesh);
         cluster::set_type(&mut cluster, parts::DiscoveryType::OriginalDst);
         cluster.lb_policy = parts::LbPolicy::ClusterProvided.into();
         cluster.upstream_bind_config = Some(own_address());
@@ -82,7 +83,7 @@ pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener 
         listener::tls_inspector(&no_tls),
         listener::http_inspector(&no_http),
     ];
-    listener::detecting(listener, filters)
+    listener::detecting(listener, filters, snapshot.settings())
 }
 
 struct Builder<'a> {
@@ -165,7 +166,9 @@ impl Builder<'_> {
         let chains = kinds.iter().map(|kind| {
             let mut matches = matches(kind);
             matches.destination_port = wire::number(u32::from(port.port));
-            let routes = || route::inbound(&cluster, &port.port.to_string(), Some(&port.service));
+            let mesh = self.snapshot.settings();
+            let routes =
+                || route::inbound(mesh, &cluster, &port.port.to_string(), Some(&port.service));
             self.chain(&name, kind, matches, &cluster, routes)
         });
         chains.collect()
@@ -180,7 +183,8 @@ impl Builder<'_> {
             let name = if kind.http { "virtualInbound-catchall-http" } else { "virtualInbound" };
             let mut matches = matches(kind);
             matches.destination_port = port.and_then(|port| wire::number(u32::from(port)));
-            let routes = || route::inbound(&cluster, &number, None);
+            let mesh = self.snapshot.settings();
+            let routes = || route::inbound(mesh, &cluster, &number, None);
             self.chain(name, kind, matches, &cluster, routes)
         });
         chains.collect()
@@ -201,6 +205,7 @@ impl Builder<'_> {
                 routes: Routes::Inline(Box::new(routes())),
                 access: self.access.http_filters(),
                 access_log: self.log,
+                paths: self.snapshot.settings().paths,
             };
             vec![manager.filter()]
         } else {

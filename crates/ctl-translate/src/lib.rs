@@ -111,7 +111,7 @@ pub fn same_config(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
 #[must_use]
 pub fn translate_inbound(snapshot: &MeshSnapshot, view: &InboundView) -> Resources {
     let mut found = Resources::default();
-    for cluster in inbound::clusters(view) {
+    for cluster in inbound::clusters(snapshot, view) {
         found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
     }
     let listener = inbound::listener(snapshot, view);

@@ -1,5 +1,6 @@
 //! Parts that listeners share.
 
+use ctl_snapshot::MeshSettings;
 use weft_proto::envoy::config::core::v3::{Metadata, TrafficDirection, TransportSocket};
 use weft_proto::envoy::config::listener::v3::{
     self as wire_listener, Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter,
@@ -47,10 +48,14 @@ pub(crate) fn unbound(mut listener: Listener) -> Listener {
     listener
 }
 
-/// Looks at the first bytes for as long as the client needs.
-pub(crate) fn detecting(mut listener: Listener, filters: Vec<ListenerFilter>) -> Listener {
+/// Looks at the first bytes for as long as the client needs, or as the mesh lets it.
+pub(crate) fn detecting(
+    mut listener: Listener,
+    filters: Vec<ListenerFilter>,
+    mesh: &MeshSettings,
+) -> Listener {
     listener.listener_filters = filters;
-    listener.listener_filters_timeout = Some(wire::seconds(0));
+    listener.listener_filters_timeout = Some(wire::duration(mesh.detection_timeout));
     listener.continue_on_listener_filters_timeout = true;
     listener
 }

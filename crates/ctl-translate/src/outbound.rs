@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ctl_snapshot::{MeshSnapshot, Port, Service};
+use ctl_snapshot::{MeshSettings, MeshSnapshot, Port, Service, UnknownDestinations};
 use weft_model::api::virtual_service::TcpRoute;
 use weft_model::{Host, Protocol, expand};
 use weft_proto::envoy::config::core::v3::TrafficDirection;
@@ -16,15 +16,15 @@ use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::route::selection::{Context, Source, VirtualServices};
 use crate::view::OutboundView;
-use crate::{names, route, wire};
+use crate::{names, policy, route, wire};
 
 const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 
 /// All outbound listeners of a sidecar.
 pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Listener> {
-    let log = snapshot.settings().access_log.as_deref();
+    let mesh = snapshot.settings();
     let chosen = VirtualServices::of(snapshot, view);
-    let mut found = vec![virtual_outbound(log)];
+    let mut found = vec![virtual_outbound(mesh)];
     let mut http = BTreeSet::new();
     let mut by_address: BTreeMap<(String, u16), Listener> = BTreeMap::new();
     for service in snapshot.config().services_for(&view.namespace) {
@@ -41,17 +41,18 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Lis
                 };
                 by_address
                     .entry((address.clone(), port.number))
-                    .or_insert_with(|| for_address(service, port, &address, &to, log));
+                    .or_insert_with(|| for_address(service, port, &address, &to, mesh));
             }
         }
     }
-    found.extend(http.into_iter().map(|port| for_port(port, log)));
+    found.extend(http.into_iter().map(|port| for_port(port, mesh)));
     found.extend(by_address.into_values());
     found
 }
 
 /// Everything that the pod sends arrives here, and is handed to the listener of its destination.
-fn virtual_outbound(log: Option<&str>) -> Listener {
+fn virtual_outbound(mesh: &MeshSettings) -> Listener {
+    let log = mesh.access_log.as_deref();
     let port = names::OUTBOUND_PORT;
     let name = names::VIRTUAL_OUTBOUND.to_owned();
     let mut listener = listener::listener(name, ANY_ADDRESS, port, DIRECTION);
@@ -62,7 +63,11 @@ fn virtual_outbound(log: Option<&str>) -> Listener {
         ..FilterChainMatch::default()
     };
     let nowhere = listener::tcp_proxy(&[(names::BLACK_HOLE.to_owned(), 1)], log);
-    let on = listener::tcp_proxy(&[(names::PASSTHROUGH.to_owned(), 1)], log);
+    let unknown = match mesh.unknown {
+        UnknownDestinations::Allowed => names::PASSTHROUGH,
+        UnknownDestinations::Refused => names::BLACK_HOLE,
+    };
+    let on = listener::tcp_proxy(&[(unknown.to_owned(), 1)], log);
     let black_hole =
         listener::chain("virtualOutbound-blackhole", Some(itself), vec![nowhere], None);
     let catch_all = listener::chain("virtualOutbound-catchall-tcp", None, vec![on], None);
@@ -70,14 +75,15 @@ fn virtual_outbound(log: Option<&str>) -> Listener {
     listener
 }
 
-fn for_port(port: u16, log: Option<&str>) -> Listener {
+fn for_port(port: u16, mesh: &MeshSettings) -> Listener {
     let name = format!("{ANY_ADDRESS}_{port}");
     let manager = Manager {
         side: Side::Outbound,
         name: &name,
         routes: Routes::Named(port.to_string()),
         access: Vec::new(),
-        access_log: log,
+        access_log: mesh.access_log.as_deref(),
+        paths: mesh.paths,
     };
     let chain = listener::chain("", None, vec![manager.filter()], None);
     let mut listener = listener::listener(name.clone(), ANY_ADDRESS, port, DIRECTION);
@@ -97,8 +103,9 @@ fn idle(
     service: &Service,
     port: &Port,
 ) -> Option<Duration> {
-    let rule = snapshot.config().rule(&view.namespace, service)?;
-    let pool = rule.policy_of(port.number, None).connection_pool?;
+    let rule = snapshot.config().rule(&view.namespace, service);
+    let own = rule.and_then(|rule| rule.policy_of(port.number, None).connection_pool);
+    let pool = policy::pool(own, snapshot.settings());
     pool.tcp.as_ref()?.idle_timeout.map(|span| span.0)
 }
 
@@ -107,10 +114,10 @@ fn for_address(
     port: &Port,
     address: &str,
     to: &Bytes,
-    log: Option<&str>,
+    mesh: &MeshSettings,
 ) -> Listener {
     let name = format!("{address}_{}", port.number);
-    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, log);
+    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, mesh.access_log.as_deref());
     let bytes = listener::chain("", None, vec![proxy], None);
     let listener = listener::listener(name.clone(), address, port.number, DIRECTION);
     let mut listener = listener::unbound(listener);
@@ -118,19 +125,20 @@ fn for_address(
         listener.filter_chains = vec![bytes];
         return listener;
     }
-    listener.filter_chains = vec![detected_http(service, port, &name, log)];
+    listener.filter_chains = vec![detected_http(service, port, &name, mesh)];
     listener.default_filter_chain = Some(bytes);
     let filters = vec![listener::tls_inspector(&[]), listener::http_inspector(&[])];
-    listener::detecting(listener, filters)
+    listener::detecting(listener, filters, mesh)
 }
 
-fn detected_http(service: &Service, port: &Port, name: &str, log: Option<&str>) -> FilterChain {
+fn detected_http(service: &Service, port: &Port, name: &str, mesh: &MeshSettings) -> FilterChain {
     let manager = Manager {
         side: Side::Outbound,
         name,
         routes: Routes::Named(route::name_of_detected(service, port.number)),
         access: Vec::new(),
-        access_log: log,
+        access_log: mesh.access_log.as_deref(),
+        paths: mesh.paths,
     };
     let matches = FilterChainMatch {
         transport_protocol: "raw_buffer".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Holds: limits that a user does not set are the largest, as Istio's, not Envoy's 1024.
 
-use ctl_snapshot::Policy;
+use ctl_snapshot::{MeshSettings, Policy};
 use weft_model::Protocol;
 use weft_model::api::traffic_policy::{
     ConsistentHash, H2UpgradePolicy, HttpPool, LoadBalancer, OutlierDetection, SimpleLb, TcpPool,
@@ -16,16 +16,24 @@ use weft_proto::envoy::r#type::v3::Percent;
 
 use crate::wire;
 
+mod inherited;
+
+pub(crate) use inherited::pool;
+
 const MAX: u32 = u32::MAX;
 const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// Sets everything that a policy says but TLS.
-pub(crate) fn apply(cluster: &mut wire_cluster::Cluster, policy: &Policy<'_>, protocol: Protocol) {
-    let tcp = policy.connection_pool.and_then(|pool| pool.tcp.as_ref());
-    let http = policy.connection_pool.and_then(|pool| pool.http.as_ref());
-    let connect = tcp.and_then(|tcp| tcp.connect_timeout);
-    cluster.connect_timeout =
-        Some(connect.map_or_else(|| wire::seconds(10), |span| wire::duration(span.0)));
+/// Sets everything that a policy says but TLS; what it leaves open is as the mesh says.
+pub(crate) fn apply(
+    cluster: &mut wire_cluster::Cluster,
+    policy: &Policy<'_>,
+    protocol: Protocol,
+    mesh: &MeshSettings,
+) {
+    let pool = inherited::pool(policy.connection_pool, mesh);
+    let (tcp, http) = (pool.tcp.as_ref(), pool.http.as_ref());
+    let connect = tcp.and_then(|tcp| tcp.connect_timeout).map(|span| span.0);
+    cluster.connect_timeout = Some(wire::duration(connect.unwrap_or(mesh.connect_timeout)));
     cluster.circuit_breakers = Some(limits(tcp, http));
     cluster.common_lb_config = Some(parts::CommonLbConfig {
         healthy_panic_threshold: Some(Percent { value: 0.0 }),
@@ -33,8 +41,8 @@ pub(crate) fn apply(cluster: &mut wire_cluster::Cluster, policy: &Policy<'_>, pr
     });
     keepalive(cluster, tcp);
     balancer(cluster, policy.load_balancer);
-    if let Some(outlier) = policy.outlier_detection {
-        cluster.outlier_detection = Some(self::outlier(outlier));
+    if let Some(outlier) = inherited::outlier(policy.outlier_detection, mesh) {
+        cluster.outlier_detection = Some(self::outlier(&outlier));
         if let Some(common) = cluster.common_lb_config.as_mut() {
             common.healthy_panic_threshold =
                 Some(Percent { value: f64::from(outlier.min_health_percent) });
@@ -44,6 +52,16 @@ pub(crate) fn apply(cluster: &mut wire_cluster::Cluster, policy: &Policy<'_>, pr
         cluster.typed_extension_protocol_options =
             wire::ordered(vec![(OPTIONS.to_owned(), wire::any(&options))]);
     }
+}
+
+/// Sets what counts for connections to where their client wanted to go: nobody there promised to speak HTTP/2, and nobody
+/// else could be asked instead.
+pub(crate) fn apply_plain(
+    cluster: &mut wire_cluster::Cluster,
+    protocol: Protocol,
+    mesh: &MeshSettings,
+) {
+    apply(cluster, &Policy::default(), protocol, &inherited::of_plain(mesh));
 }
 
 fn limits(tcp: Option<&TcpPool>, http: Option<&HttpPool>) -> wire_cluster::CircuitBreakers {
@@ -199,8 +217,9 @@ fn protocol_options(protocol: Protocol, http: Option<&HttpPool>) -> Option<HttpP
 }
 
 /// Protocol towards a port, after an upgrade: decides what the client offers in TLS.
-pub(crate) fn spoken(policy: &Policy<'_>, protocol: Protocol) -> Protocol {
-    let http = policy.connection_pool.and_then(|pool| pool.http.as_ref());
+pub(crate) fn spoken(policy: &Policy<'_>, protocol: Protocol, mesh: &MeshSettings) -> Protocol {
+    let pool = inherited::pool(policy.connection_pool, mesh);
+    let http = pool.http.as_ref();
     let upgrade = http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade);
     let client = http.is_some_and(|http| http.use_client_protocol);
     match protocol {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctl_snapshot::{MeshSnapshot, Service};
+use ctl_snapshot::{MeshSettings, MeshSnapshot, Service, UnknownDestinations};
 use weft_model::Protocol;
 use weft_proto::envoy::config::route::v3::{
-    Decorator, Route, RouteAction, RouteConfiguration, VirtualHost, route, route_action,
+    Decorator, DirectResponseAction, Route, RouteAction, RouteConfiguration, VirtualHost, route,
+    route_action,
 };
 
 use crate::route::selection::{Context, VirtualServices};
@@ -62,6 +63,7 @@ pub(crate) fn name_of_detected(service: &Service, port: u16) -> String {
 
 /// Routes of requests for the pod.
 pub(crate) fn inbound(
+    mesh: &MeshSettings,
     cluster: &str,
     port: &str,
     service: Option<&(String, u16)>,
@@ -69,7 +71,7 @@ pub(crate) fn inbound(
     let operation = service.map(|(host, number)| format!("{host}:{number}/*"));
     let mut route = plain_route(cluster, operation);
     if let Some(route::Action::Route(action)) = route.action.as_mut() {
-        action.retry_policy = Some(extras::inbound_retry());
+        action.retry_policy = extras::inbound_retry(mesh);
     }
     let host = VirtualHost {
         name: format!("inbound|http|{port}"),
@@ -113,7 +115,7 @@ impl Hosts<'_> {
         named.extend(ruled.into_iter().chain(plain).map(|service| self.of_service(service)));
         let mut hosts = distinct(named);
         hosts.sort_by(|a, b| a.name.cmp(&b.name));
-        hosts.push(allow_any());
+        hosts.push(unknown(self.context.snapshot.settings().unknown));
         hosts
     }
 
@@ -134,7 +136,7 @@ impl Hosts<'_> {
         let mut route = plain_route(&cluster, Some(format!("{}:{port}/*", service.host)));
         let hash = action::hash_of(&self.context, &service.host, port, "").and_then(extras::hash);
         if let Some(route::Action::Route(action)) = route.action.as_mut() {
-            action.retry_policy = Some(extras::default_retry(false));
+            action.retry_policy = extras::retry(None, false, self.context.snapshot.settings());
             action.hash_policy.extend(hash);
         }
         route
@@ -191,9 +193,23 @@ fn distinct(hosts: Vec<VirtualHost>) -> Vec<VirtualHost> {
     kept
 }
 
-fn allow_any() -> VirtualHost {
-    let routes = vec![plain_route(names::PASSTHROUGH, None)];
-    virtual_host("allow_any".to_owned(), vec!["*".to_owned()], routes)
+/// Requests for hosts that nobody knows.
+fn unknown(wish: UnknownDestinations) -> VirtualHost {
+    let (name, route) = match wish {
+        UnknownDestinations::Allowed => ("allow_any", plain_route(names::PASSTHROUGH, None)),
+        UnknownDestinations::Refused => ("block_all", refusing()),
+    };
+    virtual_host(name.to_owned(), vec!["*".to_owned()], vec![route])
+}
+
+fn refusing() -> Route {
+    let answer = DirectResponseAction { status: 502, ..DirectResponseAction::default() };
+    Route {
+        name: "block_all".to_owned(),
+        r#match: Some(matching::everything()),
+        action: Some(route::Action::DirectResponse(answer)),
+        ..Route::default()
+    }
 }
 
 fn plain_route(cluster: &str, operation: Option<String>) -> Route {

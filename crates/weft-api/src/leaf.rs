@@ -5,13 +5,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Read, Reader, similar};
 
 /// A length of time as users write it: `10s`, `1m30s`, `250ms`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
+
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&weft_types::duration::Text(self.0))
+    }
+}
+
+/// True for a value that says nothing, and is therefore not written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 impl Read for Span {
     fn read(value: &Value, reader: &mut Reader) -> Self {
@@ -124,6 +135,15 @@ impl<T: Read> Read for BTreeMap<String, T> {
             found.insert(key.clone(), value);
         }
         found
+    }
+}
+
+impl Read for Map<String, Value> {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        value.as_object().cloned().unwrap_or_else(|| {
+            reader.mismatch(value, "a map");
+            Self::new()
+        })
     }
 }
 

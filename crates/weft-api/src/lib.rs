@@ -7,16 +7,31 @@
 
 pub mod authorization_policy;
 pub mod core;
+pub mod crd;
+pub mod describe;
 pub mod destination_rule;
+pub mod envoy_filter;
+pub mod extension;
 pub mod gateway;
+pub mod install;
 mod leaf;
+pub mod mesh_config;
 pub mod meta;
 pub mod peer_authentication;
+pub mod proxy_config;
 mod read;
 pub mod reference;
+pub mod request_authentication;
+mod rules;
+pub mod service_entry;
+pub mod sidecar;
+pub mod telemetry;
 pub mod traffic_policy;
 pub mod virtual_service;
+pub mod workload;
 pub mod yaml;
 
+pub use crd::crds;
+pub use describe::Describe;
 pub use leaf::Span;
 pub use read::{Issue, Read, Reader, similar};

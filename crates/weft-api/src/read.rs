@@ -6,6 +6,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::describe::{Rule, Shape};
+use crate::rules;
+
 /// One thing that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
@@ -82,6 +85,32 @@ impl Reader {
         Some(object)
     }
 
+    /// Notes fields that exclude each other.
+    pub fn shaped(&mut self, object: &Map<String, Value>, shapes: &[Shape]) {
+        for shape in shapes {
+            rules::shape(object, *shape, self);
+        }
+    }
+
+    /// Reads one field that keeps to rules.
+    pub fn ruled<T: Read>(&mut self, object: &Map<String, Value>, name: &str, rules: &[Rule]) -> T {
+        let value = object.get(name).filter(|value| !value.is_null());
+        if let Some(value) = value {
+            let found = self.issues.len();
+            let read = self.within(name, |reader| T::read(value, reader));
+            if self.issues.len() == found {
+                self.within(name, |reader| {
+                    rules.iter().for_each(|r| rules::keeps(value, *r, reader))
+                });
+            }
+            return read;
+        }
+        if rules.contains(&Rule::Required) {
+            self.within(name, |reader| reader.fault("is missing", "add this field"));
+        }
+        T::default()
+    }
+
     /// Reads one field; the default when it is absent or null.
     pub fn field<T: Read>(&mut self, object: &Map<String, Value>, name: &str) -> T {
         match object.get(name) {
@@ -147,20 +176,46 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// Defines a struct that reads itself, with its JSON field names.
+/// Defines a struct that reads, writes and describes itself: doc comment, JSON name, field, type, and the rules of the field.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $json:literal $field:ident: $type:ty),* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Default, PartialEq)]
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident {
+            $($(#[doc = $field_doc:literal])* $json:literal $field:ident: $type:ty $(= [$($rule:expr),* $(,)?])?),* $(,)?
+        } $(where [$($shape:expr),* $(,)?])?
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
         pub struct $name {
-            $($(#[$field_meta])* #[doc = concat!("`", $json, "`")] pub $field: $type,)*
+            $(
+                $(#[doc = $field_doc])*
+                #[doc = concat!("\n`", $json, "`")]
+                #[serde(rename = $json, skip_serializing_if = "crate::leaf::is_default")]
+                pub $field: $type,
+            )*
         }
         impl $crate::Read for $name {
             fn read(value: &serde_json::Value, reader: &mut $crate::Reader) -> Self {
+                #[allow(unused_imports, reason = "records without rules do not name any")]
+                use $crate::describe::{Rule::*, Shape::*};
                 let Some(object) = reader.object(value, &[$($json),*]) else {
                     return Self::default();
                 };
-                Self { $($field: reader.field(object, $json)),* }
+                reader.shaped(object, &[$($($shape),*)?]);
+                Self { $($field: reader.ruled(object, $json, &[$($($rule),*)?])),* }
+            }
+        }
+        impl $crate::Describe for $name {
+            fn describe() -> serde_json::Value {
+                #[allow(unused_imports, reason = "records without rules do not name any")]
+                use $crate::describe::{Property, Rule::*, Shape::*};
+                let properties = vec![$(Property {
+                    name: $json,
+                    doc: &[$($field_doc),*],
+                    schema: <$type as $crate::Describe>::describe(),
+                    rules: &[$($($rule),*)?],
+                }),*];
+                $crate::describe::record(&[$($doc),*], properties, &[$($($shape),*)?])
             }
         }
     };
@@ -169,14 +224,27 @@ pub(crate) use record;
 
 /// Defines an enum of words; the first one is the default.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $first:ident = $first_word:literal $(, $variant:ident = $word:literal)* $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident {
+            $(#[doc = $first_doc:literal])* $first:ident = $first_word:literal
+            $(, $(#[doc = $word_doc:literal])* $variant:ident = $word:literal)* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
         pub enum $name {
             #[default]
-            #[doc = concat!("`", $first_word, "`")]
+            $(#[doc = $first_doc])*
+            #[doc = concat!("\n`", $first_word, "`")]
+            #[serde(rename = $first_word)]
             $first,
-            $(#[doc = concat!("`", $word, "`")] $variant,)*
+            $(
+                $(#[doc = $word_doc])*
+                #[doc = concat!("\n`", $word, "`")]
+                #[serde(rename = $word)]
+                $variant,
+            )*
         }
         impl $name {
             /// The word as users write it.
@@ -195,6 +263,11 @@ macro_rules! words {
                         Self::default()
                     }
                 }
+            }
+        }
+        impl $crate::Describe for $name {
+            fn describe() -> serde_json::Value {
+                serde_json::json!({"type": "string", "enum": [$first_word $(, $word)*]})
             }
         }
     };

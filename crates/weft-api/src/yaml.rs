@@ -85,6 +85,14 @@ pub fn read(text: &str, file: &str) -> Result<Vec<Document>, YamlError> {
     Ok(documents)
 }
 
+/// Deepest nesting of lists and maps; nothing that Kubernetes has is as deep.
+const DEEPEST: usize = 100;
+/// Most values of a document, with all that its aliases stand for.
+const MOST: usize = 1_000_000;
+
+/// What an anchor stands for, and how many values that is.
+type Anchored = (Value, usize);
+
 /// A list or map that is not closed yet.
 enum Open {
     List(Vec<Value>, usize),
@@ -97,7 +105,8 @@ struct Builder<'a> {
     open: Vec<Open>,
     path: Vec<String>,
     positions: HashMap<String, Position>,
-    anchors: HashMap<usize, Value>,
+    anchors: HashMap<usize, Anchored>,
+    values: usize,
     root: Option<Value>,
 }
 
@@ -111,6 +120,7 @@ impl Builder<'_> {
             Event::DocumentStart(_) => {
                 self.positions.clear();
                 self.anchors.clear();
+                self.values = 0;
                 self.root = None;
             }
             Event::DocumentEnd => {
@@ -136,7 +146,7 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => {
                 self.begin(span)?;
-                let value = self.anchors.get(&anchor).cloned().unwrap_or(Value::Null);
+                let value = self.resolve(anchor, span)?;
                 self.finish(value, 0);
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd => {}
@@ -148,8 +158,26 @@ impl Builder<'_> {
         YamlError { file: self.file.to_owned(), position: place(span), what }
     }
 
+    /// What an alias stands for; aliases of aliases may stand for more than there is memory.
+    fn resolve(&mut self, anchor: usize, span: Span) -> Result<Value, YamlError> {
+        let Some((_, size)) = self.anchors.get(&anchor) else {
+            return Err(self.error(span, "an alias inside of what it stands for".to_owned()));
+        };
+        self.values = self.values.saturating_add(*size);
+        if self.values > MOST {
+            let what = format!("its aliases stand for more than {MOST} values; write them out");
+            return Err(self.error(span, what));
+        }
+        Ok(self.anchors.get(&anchor).map_or(Value::Null, |(value, _)| value.clone()))
+    }
+
     /// A value begins: notes its place, unless its key has done so.
     fn begin(&mut self, span: Span) -> Result<(), YamlError> {
+        self.values += 1;
+        if self.open.len() > DEEPEST {
+            let what = format!("lists and maps are nested deeper than {DEEPEST} levels");
+            return Err(self.error(span, what));
+        }
         match self.open.last() {
             None => {
                 self.positions.insert(String::new(), place(span));
@@ -191,7 +219,7 @@ impl Builder<'_> {
     /// A value is complete: gives it to what is open around it.
     fn finish(&mut self, value: Value, anchor: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, value.clone());
+            self.anchors.insert(anchor, (value.clone(), count(&value)));
         }
         match self.open.last_mut() {
             None => {
@@ -219,6 +247,14 @@ impl Builder<'_> {
         };
         self.finish(value, anchor);
         Ok(())
+    }
+}
+
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(count).sum::<usize>(),
+        _ => 1,
     }
 }
 
@@ -320,5 +356,22 @@ mod tests {
         let error = read("a: 1\nb: 2\na: 3\n", "x.yaml").unwrap_err();
         assert_eq!(error.to_string(), "x.yaml:3:1: not valid YAML: the key `a` stands here twice");
         assert!(read("a: b: c\n", "x").is_err());
+        let error = read("a:\n\tb: 1\n", "x.yaml").unwrap_err();
+        assert!(error.to_string().starts_with("x.yaml:2:"), "{error}");
+    }
+
+    #[test]
+    fn what_would_fill_the_memory_is_refused() {
+        let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let before = format!("*a{},", level - 1).repeat(10);
+            laughs.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+        }
+        let error = read(&laughs, "x").unwrap_err();
+        assert!(error.what.contains("aliases"), "{error}");
+        let error = read(&"[".repeat(150), "x").unwrap_err();
+        assert!(error.what.contains("deeper"), "{error}");
+        let error = read("a: &a [*a]\n", "x").unwrap_err();
+        assert!(error.what.contains("inside"), "{error}");
     }
 }

@@ -1,24 +1,46 @@
 //! What the mesh has to say before an object is stored: pods get their proxy, wrong objects are refused.
 //! In: an object about to be stored. Out: the object as it is stored, warnings, or a refusal.
 
-use ctl_admission::{MeshSettings, inject};
-use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Operation, Warning};
+use std::sync::Arc;
+
+use ctl_admission::inject;
+use ctl_apiserver::Kind;
+use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Finding, Operation, Warning};
 use serde_json::Value;
+use weft_model::Problem;
+use weft_model::api::crd;
+
+use crate::mesh_settings::LiveMesh;
+
+/// The code of a field that the kind does not have.
+const UNKNOWN_FIELD: &str = "WEFT0001";
 
 /// Admission of the mesh.
 #[derive(Debug)]
 pub(crate) struct MeshAdmission {
-    pub(crate) settings: MeshSettings,
+    pub(crate) mesh: Arc<LiveMesh>,
 }
 
 impl Admission for MeshAdmission {
+    fn findings(&self, kind: &Kind, object: &Value) -> Option<Vec<Finding>> {
+        crd::find(&kind.group, &kind.kind)?;
+        let errors = weft_model::validate_object(object).1.into_iter().filter(Problem::is_error);
+        let finding = |problem: Problem| Finding {
+            field: problem.field.to_string(),
+            unknown: problem.code == UNKNOWN_FIELD,
+            why: reason(&problem),
+        };
+        Some(errors.map(finding).collect())
+    }
+
     fn mutate(&self, context: &AdmissionContext<'_>, object: &mut Value) -> Result<(), Denied> {
         let pod = context.kind.group.is_empty() && context.kind.kind == "Pod";
         if !pod || context.operation != Operation::Create {
             return Ok(());
         }
         let namespace = context.namespace.unwrap_or_default();
-        match inject(object, namespace, context.namespace_labels, &self.settings) {
+        let mesh = self.mesh.current();
+        match inject(object, namespace, context.namespace_labels, &mesh.injection) {
             Ok(decision) => {
                 tracing::debug!(namespace, ?decision, "injection");
                 Ok(())
@@ -33,23 +55,27 @@ impl Admission for MeshAdmission {
         object: &Value,
         _old: Option<&Value>,
     ) -> Result<Vec<Warning>, Denied> {
-        // Kinds that users define have no rules beyond their schema.
-        let row = ctl_source::kinds::find(&context.kind.group, &context.kind.kind);
-        if !row.is_some_and(|row| row.custom) {
+        let problems = if weft_meshconfig::is_mesh_config_map(object) {
+            weft_meshconfig::validate_config_map(object).2
+        } else if crd::find(&context.kind.group, &context.kind.kind).is_some() {
+            weft_model::validate_object(object).1
+        } else {
+            // Kinds that users define have no rules beyond their schema.
             return Ok(Vec::new());
-        }
-        let (_, problems) = weft_model::validate_object(object);
+        };
         let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());
         match errors.as_slice() {
             [] => Ok(warnings.iter().map(|problem| problem.to_string()).collect()),
-            [first, ..] => Err(Denied {
-                field: first.field.to_string(),
-                why: errors
-                    .iter()
-                    .map(|p| format!("{} ({})", p.what, p.fix))
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            }),
+            [first, more @ ..] => {
+                let more = more.iter().map(|p| format!("{}: {}", p.field, reason(p)));
+                let why: Vec<String> = std::iter::once(reason(first)).chain(more).collect();
+                Err(Denied { field: first.field.to_string(), why: why.join("; also ") })
+            }
         }
     }
+}
+
+/// What is wrong, what to do, and the code of it.
+fn reason(problem: &Problem) -> String {
+    format!("{}; {} [{}]", problem.what, problem.fix, problem.code)
 }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
 use crate::admission::MeshAdmission;
+use crate::mesh_settings::LiveMesh;
 use crate::tokens::Tokens;
 use crate::{Dataplane, pipeline, serve};
 
@@ -55,8 +56,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ..MeshSettings::default()
     };
     let tokens = TokenKey::open(&state_dir).context("token key")?;
-    let admission = Box::new(MeshAdmission { settings });
-    let definitions = ctl_apiserver::table_definitions();
+    let mesh = Arc::new(LiveMesh::new(store.clone(), settings).context("mesh settings")?);
+    let admission = Box::new(MeshAdmission { mesh: Arc::clone(&mesh) });
+    let definitions = weft_model::api::crds();
     let registry = Registry::new(store, admission, tokens, clock.clone(), definitions);
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
@@ -87,6 +89,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }));
     let services = serve::Services {
         walk,
+        mesh,
         ca,
         tokens: Tokens(registry.clone()),
         clock: clock.clone(),

@@ -7,13 +7,14 @@
 mod admission;
 mod debug;
 pub mod embedded;
+mod mesh_settings;
 mod pipeline;
 mod preflight;
 mod serve;
 mod tokens;
 mod world;
 
-pub use preflight::{kind_problems, system_objects};
+pub use preflight::{judge, kind_problems, system_objects};
 
 /// Which program runs as sidecar and gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -21,6 +21,7 @@ use weft_rt::Clock;
 use crate::world::MeshWorld;
 
 mod facts;
+mod settings;
 
 /// Kinds that make up the mesh, and whether we write their conditions.
 const KINDS: &[(&str, &str, bool)] = &[
@@ -28,6 +29,7 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("", "Service", false),
     ("", "Pod", false),
     ("", "ServiceAccount", false),
+    ("", "ConfigMap", false),
     ("discovery.k8s.io", "EndpointSlice", false),
     ("networking.istio.io", "VirtualService", true),
     ("networking.istio.io", "DestinationRule", true),
@@ -142,6 +144,9 @@ impl Walk {
     }
 
     fn take(&mut self, batch: Batch) -> Touched {
+        if settings::kind(&batch) == settings::KIND {
+            return self.take_settings(settings::of_mesh(batch));
+        }
         let mut touched = Touched::Nothing;
         match &batch {
             Batch::Snapshot(resource, objects) => {
@@ -162,6 +167,25 @@ impl Walk {
         }
         self.raw.take(batch);
         touched
+    }
+
+    /// Other settings make another mesh of the same objects; wrong ones change nothing.
+    fn take_settings(&mut self, batch: Batch) -> Touched {
+        self.raw.take(batch);
+        let stored = self.raw.kinds.get(settings::KIND).and_then(|found| found.values().next());
+        match settings::read(stored) {
+            Ok(settings) if *self.settings != settings => {
+                self.settings = Arc::new(settings);
+                Touched::Config
+            }
+            Ok(_) => Touched::Nothing,
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(%problem, "the settings of the mesh stay as they were");
+                }
+                Touched::Nothing
+            }
+        }
     }
 
     fn publish(&mut self, touched: Touched) {

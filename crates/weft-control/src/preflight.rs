@@ -4,6 +4,86 @@
 use ctl_apiserver::{SchemaFault, schema_faults};
 use ctl_source::kinds::{self, KindInfo};
 use serde_json::Value;
+use weft_model::api::crd;
+use weft_model::{Field, ObjectRef, Problem, Severity};
+
+/// A kind, or a version of it, that nobody serves.
+const UNKNOWN_KIND: &str = "WEFT0006";
+/// A value that the schema of a Kubernetes kind does not have.
+const SCHEMA: &str = "WEFT0007";
+
+/// Everything that is wrong with one object by itself: its kind, its schema, its meaning.
+#[must_use]
+pub fn judge(object: &Value) -> Vec<Problem> {
+    if weft_meshconfig::is_istio_operator(object) {
+        return weft_meshconfig::judge(object).unwrap_or_default();
+    }
+    let mut problems: Vec<Problem> = kind_of(object).into_iter().collect();
+    if problems.is_empty() {
+        let fault = |(pointer, what)| problem(object, Severity::Error, SCHEMA, pointer, what);
+        problems.extend(schema(object).into_iter().map(fault));
+        problems.extend(weft_model::validate_object(object).1);
+        problems.extend(weft_meshconfig::judge(object).unwrap_or_default());
+    }
+    problems
+}
+
+fn problem(
+    object: &Value,
+    severity: Severity,
+    code: &'static str,
+    pointer: String,
+    what: String,
+) -> Problem {
+    let (object, field) = (ObjectRef::of(object), Field(pointer));
+    Problem { severity, code, object, field, place: None, what, fix: String::new() }
+}
+
+/// Why the kind is none that the mesh knows. Kinds of groups that nobody here has are the business of others.
+fn kind_of(object: &Value) -> Option<Problem> {
+    let (group, version, kind) = names(object);
+    let versions = crd::find(group, kind).map(|known| known.versions);
+    let versions = versions.or_else(|| kinds::find(group, kind).map(|info| info.versions));
+    match versions {
+        Some(versions) if versions.contains(&version) => None,
+        Some(versions) => {
+            let what = other_version(group, kind, version, versions);
+            let pointer = "/apiVersion".to_owned();
+            Some(problem(object, Severity::Error, UNKNOWN_KIND, pointer, what))
+        }
+        None => {
+            let (pointer, what) = unknown_kind(group, kind);
+            let ours = crd::KINDS.iter().any(|known| known.group == group)
+                || kinds::ALL.iter().any(|info| info.group == group)
+                || pointer == "/apiVersion"
+                || what.contains("did you mean");
+            if ours {
+                return Some(problem(object, Severity::Error, UNKNOWN_KIND, pointer, what));
+            }
+            let what = format!("Weft does not know kind {kind} of {group}, and did not look at it");
+            Some(problem(object, Severity::Info, UNKNOWN_KIND, pointer, what))
+        }
+    }
+}
+
+/// Group, version and kind.
+fn names(object: &Value) -> (&str, &str, &str) {
+    let text = |key: &str| object[key].as_str().unwrap_or_default();
+    let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
+    (group, version, text("kind"))
+}
+
+fn other_version(group: &str, kind: &str, version: &str, versions: &[&str]) -> String {
+    let served: Vec<String> = versions.iter().map(|version| join(group, version)).collect();
+    format!("{kind} is not served as {}; use {}", join(group, version), served.join(" or "))
+}
+
+fn schema(object: &Value) -> Vec<(String, String)> {
+    let (group, _, kind) = names(object);
+    let Some(info) = kinds::find(group, kind) else { return Vec::new() };
+    let fault = |fault: SchemaFault| (fault.pointer, fault.what);
+    schema_faults(info, object).into_iter().map(fault).collect()
+}
 
 /// The objects that every mesh has; files may point at them.
 #[must_use]
@@ -14,20 +94,19 @@ pub fn system_objects() -> Vec<Value> {
 /// Why the API server would refuse the object by its kind: pairs of a JSON pointer and what is wrong.
 #[must_use]
 pub fn kind_problems(object: &Value) -> Vec<(String, String)> {
-    let text = |key: &str| object[key].as_str().unwrap_or_default();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let (group, version, kind) = names(object);
+    // It is no object of the API; it becomes the ConfigMap with the mesh's settings.
+    if weft_meshconfig::is_istio_operator(object) {
+        return Vec::new();
+    }
     let Some(info) = kinds::find(group, kind) else {
         return vec![unknown_kind(group, kind)];
     };
     if !info.versions.contains(&version) {
-        let served: Vec<String> =
-            info.versions.iter().map(|version| join(group, version)).collect();
-        let what = format!("{kind} is not served as {api_version}; use {}", served.join(" or "));
+        let what = other_version(group, kind, version, info.versions);
         return vec![("/apiVersion".to_owned(), what)];
     }
-    let fault = |fault: SchemaFault| (fault.pointer, fault.what);
-    schema_faults(info, object).into_iter().map(fault).collect()
+    schema(object)
 }
 
 fn join(group: &str, version: &str) -> String {
@@ -35,8 +114,10 @@ fn join(group: &str, version: &str) -> String {
 }
 
 fn unknown_kind(group: &str, kind: &str) -> (String, String) {
-    if let Some(info) = kinds::ALL.iter().find(|info| info.kind == kind) {
-        let right = join(info.group, info.versions.first().copied().unwrap_or_default());
+    let custom = crd::KINDS.iter().map(|known| (known.group, known.kind, known.versions));
+    let core = kinds::ALL.iter().map(|info| (info.group, info.kind, info.versions));
+    if let Some((group, _, versions)) = core.chain(custom).find(|(_, known, _)| *known == kind) {
+        let right = join(group, versions.first().copied().unwrap_or_default());
         return ("/apiVersion".to_owned(), format!("a {kind} has apiVersion {right}"));
     }
     let near = |info: &&KindInfo| info.kind.eq_ignore_ascii_case(kind) || close(info.kind, kind);
@@ -73,6 +154,10 @@ mod tests {
         let (pointer, what) = kind_problems(&object("v1", "Servise")).remove(0);
         assert_eq!(pointer, "/kind");
         assert!(what.contains("did you mean Service?"), "{what}");
+        assert_eq!(judge(&object("networking.istio.io/v1", "Sidcar"))[0].code, "WEFT0006");
+        assert_eq!(judge(&object("networking.istio.io/v2", "Sidecar"))[0].field.0, "/apiVersion");
+        assert_eq!(judge(&object("cert-manager.io/v1", "Issuer"))[0].severity, Severity::Info);
+        assert_eq!(judge(&object("istio.io/v1", "ServiceEntry"))[0].severity, Severity::Error);
         let mut service = object("v1", "Service");
         service["spec"] = json!({"ports": [{"prot": 1}]});
         let (pointer, _) = kind_problems(&service).remove(0);

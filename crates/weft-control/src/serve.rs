@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use weft_proto::ca::CertificateServer;
 use weft_rt::Clock;
-use weft_types::TrustDomain;
 
+use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Running;
 use crate::tokens::Tokens;
 
@@ -30,6 +30,7 @@ const NAMES: &[&str] = &[
 /// What the ports serve.
 pub(crate) struct Services {
     pub(crate) walk: Running,
+    pub(crate) mesh: Arc<LiveMesh>,
     pub(crate) ca: Arc<Ca>,
     pub(crate) tokens: Tokens,
     pub(crate) clock: Clock,
@@ -41,7 +42,7 @@ pub(crate) struct Services {
 /// # Errors
 /// When a port is taken or the server's certificate cannot be made.
 pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result<()> {
-    let Services { walk, ca, tokens, clock, stop } = services;
+    let Services { walk, mesh, ca, tokens, clock, stop } = services;
     let push = &walk.push;
     let bind = async |port: u16| {
         let at = SocketAddr::new(address, port);
@@ -52,7 +53,7 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
         ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
     let incoming = tls_incoming(secure, identity.server_config()?, clock.clone());
     tokio::spawn(until(stop.clone(), identity.keep(clock)));
-    let domain: TrustDomain = "cluster.local".parse().context("trust domain")?;
+    let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
     let tls = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))

@@ -6,17 +6,28 @@
 //! Why a broken security policy still gives an object: leaving it out would open what it was to close.
 
 mod authorization_policy;
+mod cel;
 mod cors;
 mod destination_rule;
+mod envoy_filter;
+mod extension;
 mod findings;
 mod gateway;
 mod http_route;
 mod names;
 mod peer_authentication;
+mod proxy_config;
+mod reach;
+mod request_authentication;
 mod retry;
+mod service_entry;
+mod sidecar;
+mod target;
+mod telemetry;
 mod traffic_policy;
 mod values;
 mod virtual_service;
+mod workload;
 
 use std::sync::Arc;
 
@@ -81,6 +92,18 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
             authorization_policy::denying,
             Checked::AuthorizationPolicy,
         ),
+        ("networking.istio.io", "ServiceEntry") => idle(object, service_entry::check),
+        ("networking.istio.io", "Sidecar") => idle(object, sidecar::check),
+        ("networking.istio.io", "WorkloadEntry") => idle(object, workload::check),
+        ("networking.istio.io", "WorkloadGroup") => idle(object, workload::group),
+        ("networking.istio.io", "EnvoyFilter") => idle(object, envoy_filter::check),
+        ("networking.istio.io", "ProxyConfig") => idle(object, proxy_config::check),
+        ("security.istio.io", "RequestAuthentication") => {
+            idle(object, request_authentication::check)
+        }
+        ("telemetry.istio.io", "Telemetry") => idle(object, telemetry::check),
+        ("extensions.istio.io", "WasmPlugin") => idle(object, extension::wasm_plugin),
+        ("extensions.istio.io", "TrafficExtension") => idle(object, extension::traffic_extension),
         _ => (None, Vec::new()),
     }
 }
@@ -99,6 +122,24 @@ fn mesh<T: Read>(object: &Value, check: Check<T>, wrap: Wrap<T>) -> Answer {
     let (found, problems) = examine(object, check);
     let refused = problems.iter().any(Problem::is_error);
     ((!refused).then(|| wrap(Arc::new(found))), problems)
+}
+
+/// Reads and checks a kind that is valid and that nothing acts on yet.
+fn idle<T: Read>(object: &Value, check: Check<T>) -> Answer {
+    let (_, mut problems) = examine(object, check);
+    if !problems.iter().any(Problem::is_error) {
+        let object = ObjectRef::of(object);
+        problems.push(Problem {
+            severity: Severity::Warning,
+            code: code::NOT_HONOURED,
+            what: format!("this version of Weft does not act on {} yet", object.kind),
+            object,
+            field: crate::problem::Field::default(),
+            place: None,
+            fix: "do not rely on it".into(),
+        });
+    }
+    (None, problems)
 }
 
 /// Reads and checks; errors turn the object into one that denies.
@@ -134,10 +175,22 @@ fn examine<T: Read>(object: &Value, check: Check<T>) -> (Object<T>, Vec<Problem>
     };
     let issues = reader.into_issues();
     let unreadable = !issues.is_empty();
+    let read: Vec<String> = issues.iter().map(|issue| issue.pointer.clone()).collect();
     findings.unreadable(issues);
     names::check(object, &mut findings);
     findings.within("spec", |findings| check(&meta, &spec, findings));
     // What could not be read stands at its default; do not complain about that a second time.
-    let problems = findings.into_problems(unreadable);
+    let mut problems = findings.into_problems(unreadable);
+    // A field that is missing beside one that could not be read is probably the one that was meant.
+    problems.retain(|problem| {
+        let field = problem.field.0.as_str();
+        let missing = !read.iter().any(|at| at == field) && object.pointer(field).is_none();
+        !(missing && read.iter().any(|at| parent(at) == parent(field)))
+    });
     (Object { meta, spec }, problems)
+}
+
+/// The pointer of what a field is in.
+fn parent(pointer: &str) -> &str {
+    pointer.rsplit_once('/').map_or("", |(parent, _)| parent)
 }

@@ -52,7 +52,10 @@ impl ObjectRef {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        match self.namespace.as_str() {
+            "" => write!(f, "{} {}", self.kind, self.name),
+            namespace => write!(f, "{} {namespace}/{}", self.kind, self.name),
+        }
     }
 }
 
@@ -65,6 +68,15 @@ pub struct Place {
     pub line: usize,
     /// From 1.
     pub column: usize,
+}
+
+impl Place {
+    /// A place in a file.
+    #[must_use]
+    pub fn at(file: &str, position: weft_api::yaml::Position) -> Self {
+        let weft_api::yaml::Position { line, column } = position;
+        Self { file: file.to_owned(), line, column }
+    }
 }
 
 impl fmt::Display for Place {
@@ -81,9 +93,11 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.0.split('/').skip(1).enumerate() {
             let step = step.replace("~1", "/").replace("~0", "~");
-            if step.bytes().all(|b| b.is_ascii_digit()) {
+            if !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()) {
                 write!(f, "[{step}]")?;
-            } else if step.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            } else if step.is_empty()
+                || step.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            {
                 write!(f, "[{step:?}]")?;
             } else if index == 0 {
                 write!(f, "{step}")?;
@@ -118,9 +132,7 @@ impl Problem {
     /// The same problem, with its place in the file that the object came from.
     #[must_use]
     pub fn located(mut self, document: &Document) -> Self {
-        let position = document.position(&self.field.0);
-        let (line, column) = (position.line, position.column);
-        self.place = Some(Place { file: document.file.clone(), line, column });
+        self.place = Some(Place::at(&document.file, document.position(&self.field.0)));
         self
     }
 

@@ -46,10 +46,6 @@ fn fields_of_routes() {
     route("fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}", &[]);
     let beyond = "fault: {abort: {httpStatus: 600, percentage: {value: 1}}}";
     route(beyond, &["fault.abort.httpStatus"]);
-    let exponential = "fault: {delay: {exponentialDelay: 1s, percentage: {value: 1}}}";
-    route(exponential, &["fault.delay.exponentialDelay"]);
-    let http2 = "fault: {abort: {http2Error: a, percentage: {value: 1}}}";
-    route(http2, &["fault.abort.http2Error"]);
     let claims = "match: [{headers: {'@request.auth.claims.a': {exact: b}}}]";
     let gateway = format!(
         "{{hosts: [a], gateways: [g], http: [{{route: [{{destination: {{host: a}}}}], {claims}}}]}}"

@@ -7,11 +7,10 @@ use std::path::Path;
 use serde_json::Value;
 use weft_model::validate_object;
 
-/// Cases of the five kinds that Istio and we judge alike; may only grow.
-const AGREED: usize = 532;
-
-const KINDS: &[&str] =
-    &["VirtualService", "DestinationRule", "Gateway", "PeerAuthentication", "AuthorizationPolicy"];
+/// Cases that Istio and we judge alike; may only grow.
+const AGREED: usize = 915;
+/// Of the cases that Istio accepts with a warning, those that we warn of too; may only grow.
+const WARNED: usize = 55;
 
 #[test]
 fn objects_are_refused_when_istio_refuses_them() {
@@ -22,12 +21,15 @@ fn objects_are_refused_when_istio_refuses_them() {
         return;
     };
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
-    let ours: Vec<&Value> =
-        cases.iter().filter(|case| KINDS.contains(&case["kind"].as_str().unwrap())).collect();
-    let (mut agreed, mut differ) = (0, Vec::new());
-    for case in &ours {
+    let (mut agreed, mut warned, mut differ) = (0, 0, Vec::new());
+    for case in &cases {
         let (_, problems) = validate_object(&case["object"]);
         let refused = problems.iter().any(weft_model::Problem::is_error);
+        let warns = case["has_warning"] == true && case["expect"] == "accept";
+        // That a kind is not honoured yet is no warning about the object.
+        if warns && problems.iter().any(|p| !p.is_error() && p.code != "WEFT0002") {
+            warned += 1;
+        }
         if refused == (case["expect"] == "reject") {
             agreed += 1;
         } else {
@@ -43,8 +45,9 @@ fn objects_are_refused_when_istio_refuses_them() {
             ));
         }
     }
-    let report = format!("{agreed} of {} agree\n{}", ours.len(), differ.join("\n"));
-    assert!(agreed >= AGREED, "{report}");
+    let report = format!("{agreed} of {} agree\n{}", cases.len(), differ.join("\n"));
+    let report = format!("{report}\n{warned} warnings alike");
+    assert!(agreed >= AGREED && warned >= WARNED, "{report}");
     if std::env::args().any(|arg| arg == "--nocapture") {
         eprintln!("{report}");
     }

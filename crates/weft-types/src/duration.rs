@@ -2,6 +2,7 @@
 //!
 //! In: text. Out: a [`Duration`]. Holds: what Go's and protobuf's durations have in common, none below zero.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Why a text is no duration.
@@ -38,6 +39,21 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         rest = after;
     }
     u64::try_from(total).map(Duration::from_nanos).map_err(|_too_long| form())
+}
+
+/// Writes a duration so that [`parse`] gives it back: `90s`, `0.250s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text(pub Duration);
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
+        if nanos == 0 {
+            return write!(f, "{seconds}s");
+        }
+        let fraction = format!("{nanos:09}");
+        write!(f, "{seconds}.{}s", fraction.trim_end_matches('0'))
+    }
 }
 
 fn part(text: &str) -> Option<(u128, &str)> {
@@ -77,6 +93,9 @@ mod tests {
         assert_eq!(parse("1m30s").unwrap(), Duration::from_secs(90));
         assert_eq!(parse("1.5s").unwrap(), Duration::from_millis(1500));
         assert_eq!(parse("250ms").unwrap(), Duration::from_millis(250));
+        for text in ["0s", "90s", "0.25s", "3600.000000001s"] {
+            assert_eq!(Text(parse(text).unwrap()).to_string(), text);
+        }
         assert!(parse("5").is_err());
         assert!(parse("s").is_err());
         assert!(parse("-1s").is_err());

@@ -1,7 +1,8 @@
 //! Writes objects as `kubectl apply` does, so that both can be used on the same objects.
 //!
 //! In: objects from files. Out: created or patched objects. Holds: what others set stays; what the file no longer
-//! says is removed; the order is that in which things need each other.
+//! says is removed; the order is that in which things need each other. An IstioOperator is written as the ConfigMap that a
+//! control plane reads its settings from.
 
 use ctl_source::{ObjectKey, Source, SourceError, kinds};
 use serde_json::{Map, Value, json};
@@ -20,7 +21,7 @@ const WORKLOADS: &[&str] = &["Deployment", "ReplicaSet", "Job", "Pod"];
 pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Result<(), Failure> {
     objects.sort_by_key(|written| rank(written.object["kind"].as_str().unwrap_or_default()));
     for written in objects {
-        let (name, place) = (describe(&written.object), written.place(""));
+        let (name, place) = (describe(&written.object), written.place("").to_string());
         one(source, written.object)
             .await
             .map_err(|error| Failure::new(format!("{place}: {name}: {error}")))?;
@@ -28,7 +29,13 @@ pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Resul
     Ok(())
 }
 
+/// The object that stands for what is written.
+fn stored(object: &Value) -> Option<Value> {
+    weft_meshconfig::is_istio_operator(object).then(|| weft_meshconfig::config_map_of(object))
+}
+
 fn rank(kind: &str) -> usize {
+    let kind = if kind == "IstioOperator" { "ConfigMap" } else { kind };
     let late = || if WORKLOADS.contains(&kind) { ORDER.len() + 1 } else { ORDER.len() };
     ORDER.iter().position(|known| *known == kind).unwrap_or_else(late)
 }
@@ -40,6 +47,8 @@ fn describe(object: &Value) -> String {
 
 /// Deletes an object; one that is gone already is fine.
 pub(crate) async fn delete(source: &dyn Source, object: &Value) -> Result<(), Failure> {
+    let stored = stored(object);
+    let object = stored.as_ref().unwrap_or(object);
     let version = object["apiVersion"].as_str().unwrap_or_default();
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let kind = object["kind"].as_str().unwrap_or_default();
@@ -57,7 +66,8 @@ pub(crate) async fn delete(source: &dyn Source, object: &Value) -> Result<(), Fa
     }
 }
 
-async fn one(source: &dyn Source, mut object: Value) -> Result<(), SourceError> {
+async fn one(source: &dyn Source, object: Value) -> Result<(), SourceError> {
+    let mut object = stored(&object).unwrap_or(object);
     let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     let (group, version) = version.split_once('/').unwrap_or(("", &version));
     let kind = object["kind"].as_str().unwrap_or_default();
@@ -118,6 +128,20 @@ mod tests {
         let before = json!({"spec": {"a": 1, "b": {"c": 1}}});
         let now = json!({"spec": {"b": {"d": 2}}});
         assert_eq!(patch(&before, now), json!({"spec": {"a": null, "b": {"c": null, "d": 2}}}));
+    }
+
+    #[test]
+    fn an_istio_operator_is_written_as_the_config_map_of_the_settings() {
+        let operator = json!({"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator",
+            "spec": {"meshConfig": {"accessLogFile": "/dev/stdout"}}});
+        let map = stored(&operator).unwrap();
+        assert_eq!(
+            (&map["kind"], &map["metadata"]["name"]),
+            (&json!("ConfigMap"), &json!("istio"))
+        );
+        assert_eq!(map["data"]["mesh"], "accessLogFile: /dev/stdout\n");
+        assert_eq!(rank("IstioOperator"), rank("ConfigMap"));
+        assert_eq!(stored(&json!({"kind": "Service"})), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ const WEIGHTS: &str = "WEFT0003";
 pub(crate) fn check(written: &[Written], past: bool) -> Result<Vec<String>, Failure> {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     let places = latest(written, &mut warnings);
+    warnings.extend(settings_twice(written));
     let mut inventory = Inventory::default();
     for object in weft_control::system_objects() {
         inventory.apply(&object);
@@ -35,6 +36,10 @@ pub(crate) fn check(written: &[Written], past: bool) -> Result<Vec<String>, Fail
         for (pointer, what) in weft_control::kind_problems(&object) {
             let field = Field(pointer.clone());
             errors.push(format!("{}: {name}: {field}: {what}", one.place(&pointer)));
+        }
+        for problem in weft_meshconfig::judge(&object).unwrap_or_default() {
+            let told = if problem.is_error() { &mut errors } else { &mut warnings };
+            told.push(line(one, &problem));
         }
         inventory.apply(&object);
     }
@@ -56,6 +61,19 @@ fn line(one: &Written, problem: &Problem) -> String {
     let at = if field.0.is_empty() { String::new() } else { format!("{field}: ") };
     let fix = if fix.is_empty() { String::new() } else { format!("; {fix}") };
     format!("{}: {object}: {at}{what}{fix} [{code}]", one.place(&field.0))
+}
+
+/// The mesh has one set of settings, whatever the objects are called that have them.
+fn settings_twice(written: &[Written]) -> Option<String> {
+    let mut with = written.iter().rev().filter(|one| {
+        let object = &one.object;
+        weft_meshconfig::is_istio_operator(object) || weft_meshconfig::is_mesh_config_map(object)
+    });
+    let (last, before) = (with.next()?, with.next()?);
+    let (here, there) = (last.place(""), before.place(""));
+    Some(format!(
+        "{here}: the mesh's settings are written twice; these count, not those at {there}"
+    ))
 }
 
 /// Where each object stands; of two with one name the later counts, as for `kubectl apply`.

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod analyze;
 mod apply;
 mod check;
 mod control_plane;
@@ -20,17 +21,20 @@ mod failure;
 mod files;
 mod hand_over;
 mod kubeconfig;
+mod live;
 mod node;
 mod ports;
 mod proxy_config;
 mod proxy_status;
 mod ready;
+mod report;
 mod settled;
 mod state;
 mod status;
 mod table;
 mod target;
 mod up;
+mod validate;
 mod watch;
 
 use failure::{Failure, say};
@@ -64,6 +68,12 @@ enum Command {
     /// Show what one proxy runs with.
     #[command(alias = "pc")]
     ProxyConfig(proxy_config::Options),
+    /// Judge objects of files one by one; exit code 1 when one is wrong.
+    Validate(validate::Options),
+    /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
+    Analyze(analyze::Options),
+    /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
+    Crds,
     /// Print the version.
     Version {
         /// How to print.
@@ -117,6 +127,14 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             say!("{}", serde_json::json!({"version": env!("CARGO_PKG_VERSION")}));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Validate(options) => validate::run(&options),
+        Command::Crds => {
+            for crd in weft_model::api::crds() {
+                let text = serde_json::to_string_pretty(&crd).map_err(anyhow::Error::from)?;
+                say!("---\n{text}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());
@@ -142,6 +160,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Exec(options) => Box::pin(exec::exec(options)).await,
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
+        Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
         Command::Node(options) => Box::pin(node::run(options)).await,

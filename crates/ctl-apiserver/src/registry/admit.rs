@@ -46,7 +46,7 @@ impl Registry {
         if !problems.is_empty() {
             return Err(Fault::invalid(kind, name, &problems));
         }
-        conform::judge(kind, version, object, old, name)?;
+        conform::judge(kind, version, object, old, name, &*self.inner.admission)?;
         self.inner.admission.validate(context, object, old).map_err(refuse)
     }
 

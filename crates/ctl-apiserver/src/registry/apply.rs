@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Part, Registry, WriteOptions, Written, metadata, text};
+use crate::admission::Admission;
 use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::managed::{self, Writer};
@@ -25,7 +26,7 @@ impl Registry {
         force: bool,
         options: WriteOptions,
     ) -> Result<(Written, bool), Fault> {
-        let (config, warnings) = checked(kind, name, config, &options)?;
+        let (config, warnings) = checked(kind, name, config, &options, &*self.inner.admission)?;
         let options = WriteOptions { applied: true, ..options };
         for _ in 0..ATTEMPTS {
             let done = match self.read(kind, namespace, name) {
@@ -120,6 +121,7 @@ fn checked(
     name: &str,
     config: &Value,
     options: &WriteOptions,
+    admission: &dyn Admission,
 ) -> Result<(Value, Vec<String>), Fault> {
     let mut config = config.clone();
     let given = metadata::of(&mut config)?;
@@ -138,7 +140,11 @@ fn checked(
     let version = kind.version_of(&config).ok_or_else(|| Fault::no_path(&kind.plural))?;
     metadata::stamp_kind(kind, &mut config)?;
     let mut warnings = strict::check(kind, &mut config, options.field_validation)?;
-    warnings.extend(crate::conform::known(kind, version, &mut config, options.field_validation)?);
+    let level = options.field_validation;
+    // It is a part of an object: that something is missing in it says nothing.
+    let findings = admission.findings(kind, &config);
+    let findings = findings.map(|all| all.into_iter().filter(|f| f.unknown).collect());
+    warnings.extend(crate::conform::known(kind, version, &mut config, level, findings)?);
     config["apiVersion"] = json!(written);
     Ok((config, warnings))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::status::{bump, first_status, has_generation, keep_status};
 use super::{Part, Registry, key, metadata, text};
-use crate::admission::{FieldValidation, Operation, Warning};
+use crate::admission::{Admission, AdmitAll, FieldValidation, Operation, Warning};
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::managed::{self, Writer};
@@ -57,7 +57,7 @@ impl Registry {
             return Err(Fault::ending(kind));
         }
         let owners = metadata::take_owners(&mut object).filter(|_| options.applied);
-        let (version, mut warnings) = read(kind, &mut object, &options)?;
+        let (version, mut warnings) = read(kind, &mut object, &options, &*self.inner.admission)?;
         let name = metadata::settle_name(kind, namespace, &mut object, &random_tail)?;
         let labels = self.open_namespace(kind, namespace)?;
         let meta = metadata::of(&mut object)?;
@@ -168,7 +168,7 @@ impl Registry {
         let name = text(now, "/metadata/name").unwrap_or_default().to_owned();
         let given = metadata::take_owners(&mut next);
         let (version, mut warnings) = match part {
-            Part::Main => read(kind, &mut next, options)?,
+            Part::Main => read(kind, &mut next, options, &*self.inner.admission)?,
             Part::Status => with_status(kind, &mut next, now, options)?,
         };
         if part == Part::Main {
@@ -186,7 +186,7 @@ impl Registry {
                 self.context(Operation::Update, kind, namespace, &labels, options.field_validation);
             warnings.extend(self.admit(&context, version, &mut next, Some(now), &name)?);
         } else if living {
-            conform::judge(kind, version, &next, Some(now), &name)?;
+            conform::judge(kind, version, &next, Some(now), &name, &AdmitAll)?;
         }
         if kind.is_definition() && part == Part::Main {
             self.settle_definition(&mut next);
@@ -256,11 +256,12 @@ fn read<'a>(
     kind: &'a Kind,
     object: &mut Value,
     options: &WriteOptions,
+    admission: &dyn Admission,
 ) -> Result<(&'a Version, Vec<Warning>), Fault> {
     let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
     metadata::stamp_kind(kind, object)?;
     let mut warnings = strict::check(kind, object, options.field_validation)?;
-    warnings.extend(conform::shape(kind, version, object, options.field_validation)?);
+    warnings.extend(conform::shape(kind, version, object, options.field_validation, admission)?);
     metadata::tidy(object);
     Ok((version, warnings))
 }
@@ -277,7 +278,7 @@ fn with_status<'a>(
     let status = next.get("status").cloned().unwrap_or_else(|| json!({}));
     *next = now.as_ref().clone();
     next["status"] = status;
-    let warnings = conform::shape(kind, version, next, options.field_validation)?;
+    let warnings = conform::shape(kind, version, next, options.field_validation, &AdmitAll)?;
     Ok((version, warnings))
 }
 

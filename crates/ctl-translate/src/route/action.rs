@@ -124,9 +124,10 @@ impl Writer<'_> {
         let timeout = written.timeout.map_or_else(|| wire::seconds(0), |s| wire::duration(s.0));
         let hash_policy = self.hash_policy();
         let hashed = !hash_policy.is_empty() && written.route.len() == 1;
+        let settings = self.context.snapshot.settings();
         let mut action = RouteAction {
             cluster_specifier: Some(self.clusters()),
-            retry_policy: extras::retry(written.retries.as_ref(), hashed),
+            retry_policy: extras::retry(written.retries.as_ref(), hashed, settings),
             request_mirror_policies: self.mirrors(),
             hash_policy,
             ..RouteAction::default()

@@ -1,5 +1,6 @@
 //! Retries, faults, cross-origin rules and keys of consistent hashing.
 
+use ctl_snapshot::MeshSettings;
 use weft_model::api::reference::Percent;
 use weft_model::api::traffic_policy::ConsistentHash;
 use weft_model::api::virtual_service::{CorsPolicy, Fault, Retries};
@@ -21,7 +22,7 @@ const RETRY_ON: &str =
     "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
 
 /// What Istio retries when nobody says anything. With `hashed` the key decides who is asked, also a second time.
-pub(crate) fn default_retry(hashed: bool) -> RetryPolicy {
+fn default_retry(hashed: bool) -> RetryPolicy {
     RetryPolicy {
         retry_on: RETRY_ON.to_owned(),
         num_retries: wire::number(2),
@@ -31,12 +32,16 @@ pub(crate) fn default_retry(hashed: bool) -> RetryPolicy {
     }
 }
 
-/// What a sidecar retries towards its own pod: only what the pod has not seen.
-pub(crate) fn inbound_retry() -> RetryPolicy {
-    RetryPolicy {
+/// What a sidecar retries towards its own pod: only what the pod has not seen, unless the mesh says otherwise.
+pub(crate) fn inbound_retry(mesh: &MeshSettings) -> Option<RetryPolicy> {
+    let base = RetryPolicy {
         retry_on: "reset-before-request".to_owned(),
         num_retries: wire::number(2),
         ..RetryPolicy::default()
+    };
+    match &mesh.inbound_retries {
+        None => Some(base),
+        Some(written) => over(base, written),
     }
 }
 
@@ -48,11 +53,21 @@ fn previous_hosts() -> RetryHostPredicate {
     }
 }
 
-/// `None`: never again.
-pub(crate) fn retry(written: Option<&Retries>, hashed: bool) -> Option<RetryPolicy> {
-    let Some(written) = written else { return Some(default_retry(hashed)) };
+/// What a route retries: as it says, else as the mesh says, else as Istio does. `None`: never again.
+pub(crate) fn retry(
+    written: Option<&Retries>,
+    hashed: bool,
+    mesh: &MeshSettings,
+) -> Option<RetryPolicy> {
+    let base = default_retry(hashed);
+    match written.or(mesh.retries.as_ref()) {
+        None => Some(base),
+        Some(written) => over(base, written),
+    }
+}
+
+fn over(mut policy: RetryPolicy, written: &Retries) -> Option<RetryPolicy> {
     let attempts = u32::try_from(written.attempts).ok().filter(|n| *n > 0)?;
-    let mut policy = default_retry(hashed);
     policy.num_retries = wire::number(attempts);
     policy.per_try_timeout = written.per_try_timeout.map(|span| wire::duration(span.0));
     if !written.retry_on.is_empty() {

@@ -159,7 +159,10 @@ fn balancers() {
     assert_eq!(balancer("simple: RANDOM"), "RANDOM");
     assert!(balancer("simple: ROUND_ROBIN").is_null(), "Envoy's own default");
     assert_eq!(balancer("consistentHash: {useSourceIp: true}"), "RING_HASH");
-    assert_eq!(balancer("consistentHash: {useSourceIp: true, maglev: {}}"), "MAGLEV");
+    assert_eq!(
+        balancer("consistentHash: {useSourceIp: true, maglev: {tableSize: 65537}}"),
+        "MAGLEV"
+    );
     let direct = under("loadBalancer: {simple: PASSTHROUGH}");
     assert_eq!(
         (&direct["type"], &direct["lb_policy"]),

@@ -18,4 +18,5 @@ mod hosts;
 mod inbound;
 mod routes;
 mod services;
+mod settings;
 mod words;

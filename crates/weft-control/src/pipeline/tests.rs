@@ -119,3 +119,28 @@ fn a_change_of_endpoints_keeps_the_configuration() {
     walk.applied(&object("VirtualService", "web", &route(100)));
     assert!(!Arc::ptr_eq(&before, &config(&walk)));
 }
+
+fn config_map(mesh: &str) -> Object {
+    let meta = json!({ "name": "istio", "namespace": "istio-system" });
+    object("ConfigMap", "istio", &json!({ "metadata": meta, "data": { "mesh": mesh } }))
+}
+
+#[test]
+fn the_config_map_istio_changes_the_mesh_and_a_wrong_one_does_not() {
+    let (mut walk, _observed) = walk();
+    let first = walk.applied(&service());
+    let log =
+        |walk: &Walk| walk.published.as_ref().unwrap().0.snapshot().settings().access_log.clone();
+    assert_eq!(log(&walk), None);
+    let second = walk.applied(&config_map("accessLogFile: /dev/stdout"));
+    assert!(second > first);
+    assert_eq!(log(&walk).as_deref(), Some("/dev/stdout"));
+    assert_eq!(walk.applied(&config_map("connectTimeout: 0s")), second);
+    assert_eq!(log(&walk).as_deref(), Some("/dev/stdout"));
+    let other = json!({ "data": { "mesh": "accessLogFile: other" } });
+    assert_eq!(walk.applied(&object("ConfigMap", "istio", &other)), second, "of another namespace");
+    let gone = vec![Change::Deleted(config_map(""))];
+    let touched = walk.take(Batch::Changes(resource("ConfigMap"), gone));
+    walk.publish(touched);
+    assert_eq!(log(&walk), None);
+}

@@ -5,18 +5,19 @@ use weft_api::authorization_policy::{
     Action, AuthorizationPolicy, Condition, From, Operation, Rule, Source, To,
 };
 use weft_api::meta::Metadata;
-use weft_api::reference::TargetRef;
 use weft_api::{Read as _, Reader};
 
 use super::findings::code;
-use super::{Findings, http_route, values};
+use super::{Findings, http_route, target, values};
+use crate::Severity;
 
 const DRY_RUN: &str = "istio.io/dry-run";
 
 pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut Findings) {
     let AuthorizationPolicy { selector, target_ref, target_refs, action, provider, rules } = spec;
-    values::selector(selector.as_ref(), findings);
-    targets(selector.is_some(), target_ref.as_ref(), target_refs, findings);
+    target::check(selector.as_ref(), target_ref.as_ref(), target_refs, findings);
+    findings.not_honoured("targetRef", target_ref.is_some());
+    findings.not_honoured("targetRefs", !target_refs.is_empty());
     dry_run(meta, *action, findings);
     match (action, provider) {
         (Action::Custom, Some(provider)) if !provider.name.is_empty() => {}
@@ -36,6 +37,10 @@ pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut 
             "DENY without rules never denies",
             "add a rule; an empty one, `{}`, matches every request",
         );
+    }
+    if *action == Action::Custom && rules.is_none() {
+        let fix = "add a rule; an empty one, `{}`, matches every request";
+        findings.error_in("rules", "CUSTOM without rules never asks", fix);
     }
     let rules = rules.as_deref().unwrap_or_default();
     findings.each("rules", rules, |rule, findings| self::rule(rule, *action, findings));
@@ -74,7 +79,7 @@ fn dry_run(meta: &Metadata, action: Action, findings: &mut Findings) {
             findings.error(what, "use it with ALLOW or DENY only");
         } else if value.starts_with(['1', 't', 'T']) {
             findings.add(
-                crate::Severity::Warning,
+                Severity::Warning,
                 code::NOT_HONOURED,
                 "the policy is not enforced, and this version of Weft does not count what it would do",
                 "remove the annotation to enforce it",
@@ -89,40 +94,6 @@ fn findings_in_metadata(findings: &mut Findings, check: impl FnOnce(&mut Finding
             findings.within("annotations", |findings| findings.within(DRY_RUN, check));
         });
     });
-}
-
-fn targets(selects: bool, one: Option<&TargetRef>, many: &[TargetRef], findings: &mut Findings) {
-    let kinds = usize::from(selects) + usize::from(one.is_some()) + usize::from(!many.is_empty());
-    if kinds > 1 {
-        findings.error("has both a selector and target references", "keep one of them");
-    }
-    findings.given("targetRef", one, target);
-    findings.each("targetRefs", many, target);
-    let set = one.is_some() || !many.is_empty();
-    findings.not_honoured(if one.is_some() { "targetRef" } else { "targetRefs" }, set);
-}
-
-fn target(target: &TargetRef, findings: &mut Findings) {
-    let TargetRef { group, kind, name, namespace } = target;
-    if name.is_empty() {
-        findings.error_in("name", "is missing", "name the target");
-    }
-    if !namespace.is_empty() {
-        findings.error_in("namespace", "must not be set", "targets are of the same namespace");
-    }
-    let known = matches!(
-        (group.as_str(), kind.as_str()),
-        ("" | "core", "Service")
-            | ("networking.istio.io", "ServiceEntry")
-            | ("gateway.networking.k8s.io", "Gateway" | "GatewayClass")
-    );
-    if !known {
-        findings.error_in(
-            "kind",
-            format!("{group}/{kind} cannot be a target"),
-            "use Service, ServiceEntry, or Gateway and GatewayClass of the Gateway API",
-        );
-    }
 }
 
 fn rule(rule: &Rule, action: Action, findings: &mut Findings) {
@@ -140,6 +111,31 @@ fn rule(rule: &Rule, action: Action, findings: &mut Findings) {
         }
     });
     findings.each("when", when, |condition, f| self::condition(condition, action, f));
+    if action == Action::Deny && denies_connections(rule) {
+        let what = "has only conditions on requests, and denies every connection of ports that carry other protocols";
+        findings.add(Severity::Warning, code::SUSPICIOUS, what, "name the ports in to.operation");
+    }
+}
+
+/// On connections that are not HTTP the conditions on requests count as met.
+fn denies_connections(rule: &Rule) -> bool {
+    let to: Vec<&Operation> =
+        rule.to.iter().flatten().filter_map(|entry| entry.operation.as_ref()).collect();
+    let from: Vec<&Source> =
+        rule.from.iter().flatten().filter_map(|entry| entry.source.as_ref()).collect();
+    let ports = |one: &&Operation| !one.ports.is_empty() || !one.not_ports.is_empty();
+    let peer = |one: &&Source| {
+        let requests = Source {
+            request_principals: one.request_principals.clone(),
+            not_request_principals: one.not_request_principals.clone(),
+            ..Source::default()
+        };
+        requests != **one
+    };
+    match to.is_empty() {
+        false => !to.iter().any(ports),
+        true => !from.is_empty() && !from.iter().any(peer),
+    }
 }
 
 fn source(source: &Source, action: Action, findings: &mut Findings) {
@@ -183,7 +179,9 @@ fn source(source: &Source, action: Action, findings: &mut Findings) {
         });
         let peer = matches!(
             name,
-            "namespaces"
+            "requestPrincipals"
+                | "notRequestPrincipals"
+                | "namespaces"
                 | "notNamespaces"
                 | "principals"
                 | "notPrincipals"
@@ -308,7 +306,8 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
         });
     }
     let peer =
-        matches!(key.as_str(), "source.namespace" | "source.principal" | "source.serviceAccount");
+        matches!(key.as_str(), "source.namespace" | "source.principal" | "source.serviceAccount")
+            || key.starts_with("request.auth.");
     if action == Action::Custom && peer {
         findings.error_in("key", "does not go with action CUSTOM", "use another attribute");
     }

@@ -24,7 +24,8 @@ pub(crate) fn check(policy: &CorsPolicy, findings: &mut Findings) {
         findings.warning_in("allowOrigin", code::DEPRECATED, "is deprecated", "use allowOrigins");
     }
     findings.each("allowOrigins", allow_origins, |origin, findings| {
-        if origin.exact.is_none() && origin.prefix.is_none() && origin.regex.is_none() {
+        let forms = [&origin.exact, &origin.prefix, &origin.regex];
+        if forms.iter().all(|form| form.as_deref().is_none_or(str::is_empty)) {
             findings.error("compares with nothing", "add exact, prefix or regex");
         }
         values::string_match(origin, findings);
@@ -44,9 +45,10 @@ pub(crate) fn check(policy: &CorsPolicy, findings: &mut Findings) {
         });
     }
     findings.given("maxAge", max_age.as_ref(), |span, findings| {
-        values::duration(*span, findings);
         if span.0.subsec_nanos() != 0 {
             findings.error("is finer than a second", "use whole seconds");
+        } else {
+            values::duration(*span, findings);
         }
     });
 }

@@ -35,7 +35,7 @@ pub(crate) fn check(meta: &Metadata, spec: &DestinationRule, findings: &mut Find
                 "remove it",
             );
         }
-        values::selector(workload_selector.as_ref(), findings);
+        values::selector_at("workloadSelector", workload_selector.as_ref(), findings);
     }
     findings.not_honoured("workloadSelector", workload_selector.is_some());
 }

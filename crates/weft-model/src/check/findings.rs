@@ -73,11 +73,11 @@ impl Findings {
     }
 
     /// Looks at each item of a list.
-    pub(crate) fn each<T>(
+    pub(crate) fn each<'a, T>(
         &mut self,
         field: &str,
-        items: &[T],
-        mut check: impl FnMut(&T, &mut Self),
+        items: &'a [T],
+        mut check: impl FnMut(&'a T, &mut Self),
     ) {
         self.within(field, |findings| {
             for (index, item) in items.iter().enumerate() {

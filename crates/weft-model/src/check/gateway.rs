@@ -9,13 +9,17 @@ use super::{Findings, values};
 const PROTOCOLS: &[&str] =
     &["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "MONGO", "REDIS", "MYSQL", "TCP", "HTTPS", "TLS"];
 
-pub(crate) fn check(_: &Metadata, spec: &Gateway, findings: &mut Findings) {
+/// Set by the mesh on what it makes of the Gateway API, where names follow other rules.
+const SEMANTICS: &str = "internal.istio.io/gateway-semantics";
+
+pub(crate) fn check(meta: &Metadata, spec: &Gateway, findings: &mut Findings) {
     let Gateway { servers, selector: _ } = spec;
     if servers.is_empty() {
         findings.error_in("servers", "is missing", "add a server: a port and its hosts");
     }
+    let made = meta.annotations.get(SEMANTICS).is_some_and(|value| value == "gateway");
     findings.each("servers", servers, |server, findings| {
-        self::server(server, findings);
+        self::server(server, made, findings);
         let name = |server: &Server| server.port.as_ref().and_then(|port| port.name.clone());
         let same = servers.iter().filter(|other| name(other) == name(server)).count();
         if same > 1 && name(server).is_some_and(|name| !name.is_empty()) {
@@ -26,12 +30,12 @@ pub(crate) fn check(_: &Metadata, spec: &Gateway, findings: &mut Findings) {
     });
 }
 
-fn server(server: &Server, findings: &mut Findings) {
+fn server(server: &Server, made: bool, findings: &mut Findings) {
     let Server { port, bind, hosts, tls, default_endpoint, name: _ } = server;
     if hosts.is_empty() {
         findings.error_in("hosts", "is missing", "name the hosts; \"*\" means all");
     }
-    findings.each("hosts", hosts, |name, findings| host(name, findings));
+    findings.each("hosts", hosts, |name, findings| host(name, made, findings));
     let socket = bind.starts_with("unix://");
     match port {
         None => findings.error_in("port", "is missing", "add number, name and protocol"),
@@ -56,7 +60,14 @@ fn server(server: &Server, findings: &mut Findings) {
         _ => {}
     }
     // A server that only sends people to HTTPS needs no certificate.
-    findings.given("tls", tls.as_ref(), self::tls);
+    findings.given("tls", tls.as_ref(), |settings, findings| {
+        if settings.https_redirect && secure {
+            let what = format!("has no effect on {protocol}, which is encrypted already");
+            let fix = "set it on the server of plain HTTP";
+            findings.warning_in("httpsRedirect", code::SUSPICIOUS, what, fix);
+        }
+        self::tls(settings, findings);
+    });
     findings.not_honoured("bind", !bind.is_empty());
     findings.not_honoured("defaultEndpoint", !default_endpoint.is_empty());
     if secure
@@ -81,10 +92,10 @@ fn plain(tls: &Tls) -> bool {
     rest == Tls::default()
 }
 
-fn host(name: &str, findings: &mut Findings) {
+fn host(name: &str, made: bool, findings: &mut Findings) {
     let (namespace, host) = name.split_once('/').map_or((None, name), |(n, h)| (Some(n), h));
     if let Some(namespace) = namespace {
-        let known = matches!(namespace, "*" | ".");
+        let known = matches!(namespace, "*" | ".") || made && namespace == "~";
         if !known && !values::is_label(namespace) {
             findings.error(format!("{namespace:?} is no namespace"), "write `./`, `*/` or NAME/");
         }
@@ -124,7 +135,7 @@ fn port(port: &Port, socket: bool, findings: &mut Findings) {
     findings.not_honoured("targetPort", *target_port != 0);
 }
 
-fn tls(tls: &Tls, findings: &mut Findings) {
+pub(crate) fn tls(tls: &Tls, findings: &mut Findings) {
     // A redirect alone has no mode of its own.
     if plain(tls) && tls.https_redirect {
         return;
@@ -146,7 +157,8 @@ fn tls(tls: &Tls, findings: &mut Findings) {
             return;
         }
         TlsMode::Passthrough | TlsMode::AutoPassthrough => {
-            let any = files || !tls.ca_certificates.is_empty() || !tls.credential_name.is_empty();
+            let texts = [&tls.ca_certificates, &tls.ca_crl, &tls.credential_name];
+            let any = files || texts.iter().any(|text| !text.is_empty());
             if any {
                 findings.warning_in(
                     "mode",
@@ -241,7 +253,11 @@ const CIPHERS: &[&str] = &[
 fn ciphers(tls: &Tls, findings: &mut Findings) {
     for (index, cipher) in tls.cipher_suites.iter().enumerate() {
         let twice = tls.cipher_suites.iter().take(index).any(|other| other == cipher);
-        if twice || !CIPHERS.contains(&cipher.as_str()) {
+        // Texts that begin with an operator of OpenSSL's list are taken as they are.
+        let known = cipher == "ALL"
+            || !cipher.starts_with(|c: char| c.is_alphanumeric())
+            || CIPHERS.contains(&cipher.as_str());
+        if twice || !known {
             let what = if twice { "stands here twice" } else { "is no cipher suite that is known" };
             findings.within("cipherSuites", |findings| {
                 findings.warning_in(&index.to_string(), code::SUSPICIOUS, what, "remove it");

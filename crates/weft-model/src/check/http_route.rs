@@ -10,6 +10,7 @@ use weft_api::virtual_service::{
 
 use super::findings::code;
 use super::{Findings, cors, retry, values, virtual_service};
+use crate::Severity;
 
 /// What the route belongs to.
 pub(crate) struct Scope {
@@ -177,11 +178,7 @@ fn matches(found: &HttpMatch, scope: &Scope, findings: &mut Findings) {
     });
     findings.given("port", Some(port).filter(|port| **port != 0), |p, f| values::port(*p, f));
     values::labels("sourceLabels", source_labels, findings);
-    findings.each("gateways", gateways, |name, findings| {
-        if name.is_empty() {
-            findings.error("is empty", "name a gateway, or remove it");
-        }
-    });
+    findings.each("gateways", gateways, |name, f| virtual_service::gateway(name, f));
     findings.not_honoured("statPrefix", !stat_prefix.is_empty());
 }
 
@@ -196,7 +193,7 @@ fn conditions(headers: &BTreeMap<String, StringMatch>, scope: &Scope, findings: 
                     );
                 }
                 findings.add(
-                    crate::Severity::Warning,
+                    Severity::Warning,
                     code::NOT_HONOURED,
                     "this version of Weft does not check user tokens yet; the route never matches",
                     "remove the condition",
@@ -304,8 +301,8 @@ fn redirect(redirect: &Redirect, matches: &[HttpMatch], findings: &mut Findings)
     for (field, text) in texts {
         findings.within(field, |findings| values::one_line(text, findings));
     }
-    if port.is_some() && derive_port.is_some() {
-        findings.error_in("derivePort", "does not go with port", "keep one of them");
+    if let Some(number) = port.filter(|number| *number != 0) {
+        findings.within("port", |findings| values::port(number, findings));
     }
     let known = matches!(redirect_code, 0 | 301 | 302 | 303 | 307 | 308);
     if !known {
@@ -326,6 +323,8 @@ fn status(field: &str, status: i64, findings: &mut Findings) {
 }
 
 const MAX_BODY: usize = 1024 * 1024;
+/// Larger ones are told of.
+const LARGE_BODY: usize = 100 * 1024;
 
 fn respond(response: &DirectResponse, findings: &mut Findings) {
     status("status", i64::from(response.status), findings);
@@ -338,6 +337,9 @@ fn respond(response: &DirectResponse, findings: &mut Findings) {
                 .map_or(0, |text| if field == "bytes" { text.len() / 4 * 3 } else { text.len() });
             if length > MAX_BODY {
                 findings.error_in(field, "is larger than 1 MiB", "serve it from a service");
+            } else if length > LARGE_BODY {
+                let what = "is larger than 100 KiB, and every proxy keeps it in memory";
+                findings.warning_in(field, code::SUSPICIOUS, what, "serve it from a service");
             }
         }
         if body.bytes.as_ref().is_some_and(|text| weft_base64(text).is_none()) {
@@ -385,9 +387,19 @@ fn fault(fault: &Fault, findings: &mut Findings) {
 fn delay(delay: &Delay, findings: &mut Findings) {
     let Delay { fixed_delay, exponential_delay, percentage, percent } = delay;
     match (fixed_delay, exponential_delay) {
-        (None, None) => findings.error_in("fixedDelay", "is missing", "say how long: 500ms"),
+        // Istio takes it so.
+        (None, None) => {
+            let what = "is missing, so that nothing is delayed";
+            findings.warning_in("fixedDelay", code::SUSPICIOUS, what, "say how long: 500ms");
+        }
         (Some(span), _) => findings.within("fixedDelay", |f| values::duration(*span, f)),
-        (None, Some(span)) => findings.within("exponentialDelay", |f| values::duration(*span, f)),
+        (None, Some(_)) => {
+            findings.error_in(
+                "exponentialDelay",
+                "is not supported, as in Istio",
+                "use fixedDelay",
+            );
+        }
     }
     findings.given("percentage", percentage.as_ref(), |p, f| values::percent(p.value, f));
     if *percent != 0 {
@@ -399,7 +411,6 @@ fn delay(delay: &Delay, findings: &mut Findings) {
         findings.warning_in("percent", code::DEPRECATED, "is deprecated", "use percentage.value");
     }
     shared(*percent != 0 || percentage.is_some(), "delayed", findings);
-    findings.not_honoured("exponentialDelay", exponential_delay.is_some());
 }
 
 /// As in Istio, no share means none.
@@ -441,7 +452,11 @@ fn abort(abort: &Abort, findings: &mut Findings) {
     let Abort { http_status, grpc_status, http2_error, percentage } = abort;
     let kinds = [http_status.is_some(), grpc_status.is_some(), http2_error.is_some()];
     match kinds.iter().filter(|set| **set).count() {
-        0 => findings.error("says no status", "add httpStatus or grpcStatus"),
+        // Istio takes it so.
+        0 => {
+            let what = "says no status, and aborts nothing";
+            findings.add(Severity::Warning, code::SUSPICIOUS, what, "add httpStatus or grpcStatus");
+        }
         1 => {}
         _ => findings.error("says more than one status", "keep one of them"),
     }
@@ -461,5 +476,8 @@ fn abort(abort: &Abort, findings: &mut Findings) {
     });
     findings.given("percentage", percentage.as_ref(), |p, f| values::percent(p.value, f));
     shared(percentage.is_some(), "aborted", findings);
-    findings.not_honoured("http2Error", http2_error.is_some());
+    if http2_error.is_some() {
+        let fix = "use httpStatus or grpcStatus";
+        findings.error_in("http2Error", "is not supported, as in Istio", fix);
+    }
 }

@@ -1,7 +1,7 @@
 //! Rules of a traffic policy.
 
 mod balancer;
-mod pool;
+pub(crate) mod pool;
 
 use weft_api::traffic_policy::{
     ClientTls, ClientTlsMode, OutlierDetection, PortTrafficPolicy, RetryBudget, TrafficPolicy,
@@ -45,6 +45,9 @@ pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
         self::settings(&settings, findings);
     });
     findings.given("tunnel", tunnel.as_ref(), self::tunnel);
+    if tunnel.is_some() && proxy_protocol.is_some() {
+        findings.error_in("proxyProtocol", "does not go with tunnel", "keep one of them");
+    }
     findings.given("retryBudget", retry_budget.as_ref(), budget);
     findings.not_honoured("tunnel", tunnel.is_some());
     findings.not_honoured("proxyProtocol", proxy_protocol.is_some());
@@ -71,6 +74,14 @@ fn settings(settings: &Settings<'_>, findings: &mut Findings) {
     findings.given("loadBalancer", settings.load_balancer.as_ref(), balancer::check);
     findings.given("connectionPool", settings.connection_pool.as_ref(), pool::check);
     findings.given("outlierDetection", settings.outlier_detection.as_ref(), outlier);
+    if settings.outlier_detection.is_none()
+        && let Some(field) = settings.load_balancer.as_ref().and_then(fails_over)
+    {
+        findings.within("loadBalancer", |findings| {
+            let what = "fails over never, since nothing tells failing endpoints";
+            findings.warning_in(field, code::SUSPICIOUS, what, "add outlierDetection");
+        });
+    }
     findings.given("tls", settings.tls.as_ref(), tls);
 }
 
@@ -212,4 +223,15 @@ fn budget(budget: &RetryBudget, findings: &mut Findings) {
     if percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
         findings.error_in("percent", "is no share", "use 0 to 100");
     }
+}
+
+/// The setting that sends traffic elsewhere when endpoints fail, if there is one.
+fn fails_over(balancer: &weft_api::traffic_policy::LoadBalancer) -> Option<&'static str> {
+    let by_place = balancer.locality_lb_setting.as_ref();
+    let by_zone = balancer.zone_aware_lb_setting.as_ref();
+    if by_place.is_some_and(|s| !s.failover.is_empty() || !s.failover_priority.is_empty()) {
+        return Some("localityLbSetting");
+    }
+    let zones = by_zone.is_some_and(|s| !s.failover.is_empty() || !s.failover_priority.is_empty());
+    zones.then_some("zoneAwareLbSetting")
 }

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use weft_api::Span;
-use weft_api::reference::{StringMatch, WorkloadSelector};
+use weft_api::reference::{LabelSelector, StringMatch, WorkloadSelector};
 
 use super::Findings;
+use super::findings::code;
+use crate::Severity;
 
 /// A label of a DNS name.
 pub(crate) fn is_label(text: &str) -> bool {
@@ -72,6 +74,9 @@ pub(crate) fn duration(span: Span, findings: &mut Findings) {
 
 /// What our engine knows and RE2 does not, so that Envoy would refuse it.
 fn unknown_to_re2(pattern: &str) -> Option<String> {
+    if let Some(twice) = repeated_twice(pattern) {
+        return Some(format!("it does not repeat a repetition ({twice})"));
+    }
     let mut rest = pattern;
     while let Some(at) = rest.find(['\\', '(']) {
         let (symbol, after) = rest.get(at..).unwrap_or_default().split_at(1);
@@ -90,6 +95,48 @@ fn unknown_to_re2(pattern: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// A repetition that directly follows another one, such as `a**`; a `?` after one only makes it lazy.
+fn repeated_twice(pattern: &str) -> Option<&str> {
+    let (mut at, mut before, mut class) = (0, None, false);
+    while let Some(rest) = pattern.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = match rest.chars().next()? {
+            '\\' => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            first => first.len_utf8(),
+        };
+        let operator = if class { 0 } else { operator(rest) };
+        match (operator, before) {
+            (0, _) => {
+                class = match rest.chars().next()? {
+                    '[' => true,
+                    ']' => false,
+                    _ => class,
+                };
+                before = None;
+                at += length;
+            }
+            (_, Some(start)) => return pattern.get(start..at + operator),
+            (operator, None) => {
+                before = Some(at);
+                at += operator;
+                at += usize::from(pattern.get(at..).is_some_and(|rest| rest.starts_with('?')));
+            }
+        }
+    }
+    None
+}
+
+/// The length of the repetition that begins here; 0 when none does.
+fn operator(rest: &str) -> usize {
+    let Some(counted) = rest.strip_prefix('{') else {
+        return usize::from(rest.starts_with(['*', '+', '?']));
+    };
+    let Some(end) = counted.find('}') else { return 0 };
+    let inner = counted.get(..end).unwrap_or_default();
+    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if least.is_empty() || !digits(least) || !digits(most) { 0 } else { end + 2 }
 }
 
 /// Compiles a pattern as proxies will.
@@ -118,6 +165,9 @@ pub(crate) fn one_line(text: &str, findings: &mut Findings) {
     }
 }
 
+/// Longest pattern of a string match, so that proxies need not spend long on one.
+const LONGEST_PATTERN: usize = 1024;
+
 /// A string match whose set form must not be empty.
 pub(crate) fn string_match(matcher: &StringMatch, findings: &mut Findings) {
     let StringMatch { exact, prefix, regex: pattern } = matcher;
@@ -132,16 +182,46 @@ pub(crate) fn string_match(matcher: &StringMatch, findings: &mut Findings) {
         if pattern.is_empty() {
             findings.error_in("regex", "is empty", "write a pattern, or remove the condition");
         } else {
-            findings.within("regex", |findings| regex(pattern, findings));
+            findings.within("regex", |findings| {
+                regex(pattern, findings);
+                if pattern.len() > LONGEST_PATTERN {
+                    let fix = format!("use at most {LONGEST_PATTERN} characters");
+                    findings.error("is too long for a pattern", fix);
+                }
+            });
         }
     }
 }
 
 /// A selector of workloads: plain labels, no wildcards.
 pub(crate) fn selector(selector: Option<&WorkloadSelector>, findings: &mut Findings) {
-    findings.given("selector", selector, |selector, findings| {
-        findings.within("matchLabels", |findings| {
-            for (key, value) in &selector.match_labels {
+    selector_at("selector", selector, findings);
+}
+
+/// The same in a field of another name.
+pub(crate) fn selector_at(
+    field: &str,
+    selector: Option<&WorkloadSelector>,
+    findings: &mut Findings,
+) {
+    selects(field, "matchLabels", selector.map(|found| &found.match_labels), findings);
+}
+
+/// The older form of a selector.
+pub(crate) fn label_selector(field: &str, found: Option<&LabelSelector>, findings: &mut Findings) {
+    selects(field, "labels", found.map(|found| &found.labels), findings);
+}
+
+type Labels = BTreeMap<String, String>;
+
+fn selects(field: &str, inner: &str, labels: Option<&Labels>, findings: &mut Findings) {
+    findings.given(field, labels, |labels, findings| {
+        if labels.is_empty() {
+            let what = "names no labels, and therefore selects every workload of the namespace";
+            findings.add(Severity::Warning, code::SUSPICIOUS, what, "add labels, or remove it");
+        }
+        findings.within(inner, |findings| {
+            for (key, value) in labels {
                 if key.is_empty() {
                     findings.error("has a label without a key", "name the label");
                 }
@@ -152,6 +232,27 @@ pub(crate) fn selector(selector: Option<&WorkloadSelector>, findings: &mut Findi
             }
         });
     });
+}
+
+/// A URL with one of some schemes.
+pub(crate) fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
+    if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+        return Err(format!("{text:?} is no URL: it has characters that must be escaped"));
+    }
+    let Some((scheme, _)) = text.split_once("://") else {
+        return Err(format!("{text:?} has no scheme, such as {}://", schemes.join(":// or ")));
+    };
+    if !schemes.contains(&scheme) {
+        return Err(format!("{text:?} has the scheme {scheme:?}, which is not supported"));
+    }
+    let plain = text.split_once('?').map_or(text, |(before, _)| before);
+    if plain.split('%').skip(1).any(|rest| !rest.bytes().take(2).all(|b| b.is_ascii_hexdigit())) {
+        return Err(format!("{text:?} is no URL: after `%` two hexadecimal digits must follow"));
+    }
+    match url::Url::parse(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{text:?} is no URL: {error}")),
+    }
 }
 
 /// Labels as Kubernetes allows them.
@@ -218,12 +319,24 @@ mod tests {
 
     #[test]
     fn patterns_that_envoy_would_refuse_are_refused_here() {
-        for pattern in ["(?x) a", "(?i-x:a)", "a\\<b", "\\u0041", "\\b{start}a", "((?ux)a)"] {
+        for pattern in [
+            "a**",
+            "a{2}{3}",
+            "(a)+*",
+            "a*??",
+            "(?x) a",
+            "(?i-x:a)",
+            "a\\<b",
+            "\\u0041",
+            "\\b{start}a",
+            "((?ux)a)",
+        ] {
             assert!(unknown_to_re2(pattern).is_some(), "{pattern}");
         }
-        for pattern in
-            ["(?i)a", "(?P<x>a)", "(?<x>a)", "(?:x)", "\\(?x", "a\\\\<", "\\bx", "(x|u)R"]
-        {
+        for pattern in [
+            "a*?b*", "[*+]+", "\\**", "(?i)a", "(?P<x>a)", "(?<x>a)", "(?:x)", "\\(?x", "a\\\\<",
+            "\\bx", "(x|u)R",
+        ] {
             assert!(unknown_to_re2(pattern).is_none(), "{pattern}");
         }
     }

@@ -7,7 +7,7 @@ use weft_api::virtual_service::{
 };
 
 use super::findings::code;
-use super::{Findings, http_route, values};
+use super::{Findings, http_route, reach, values};
 use crate::host::HostPattern;
 
 pub(crate) fn check(meta: &Metadata, spec: &VirtualService, findings: &mut Findings) {
@@ -28,7 +28,7 @@ pub(crate) fn check(meta: &Metadata, spec: &VirtualService, findings: &mut Findi
     findings.each("http", http, |route, findings| http_route::check(route, &scope, findings));
     findings.each("tls", tls, |route, findings| tls_route(route, hosts, findings));
     findings.each("tcp", tcp, tcp_route);
-    unreachable(spec, findings);
+    reach::check(spec, findings);
     findings.not_honoured("tls", !tls.is_empty());
     values::export_to(export_to, &meta.namespace, findings);
 }
@@ -87,7 +87,7 @@ fn overlapping(hosts: &[String], findings: &mut Findings) {
     }
 }
 
-fn gateway(name: &str, findings: &mut Findings) {
+pub(crate) fn gateway(name: &str, findings: &mut Findings) {
     let part = |text: &str, what: &str, findings: &mut Findings| {
         if text.is_empty() || text.contains('*') {
             findings.error(format!("{text:?} is no {what}"), "write NAME, NAMESPACE/NAME or mesh");
@@ -96,7 +96,15 @@ fn gateway(name: &str, findings: &mut Findings) {
         }
     };
     match name.split_once('/') {
-        None => part(name, "gateway name", findings),
+        None => {
+            part(name, "gateway name", findings);
+            if let Some((short, namespace)) = name.split_once('.') {
+                let namespace = namespace.split('.').next().unwrap_or_default();
+                let what = format!("{name:?} is the old form of a gateway's name");
+                let fix = format!("write {namespace}/{short}");
+                findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, fix);
+            }
+        }
         Some((namespace, name)) => {
             part(namespace, "namespace", findings);
             part(name, "gateway name", findings);
@@ -226,9 +234,14 @@ fn sni(name: &str, hosts: &[String], findings: &mut Findings) {
         findings.error(why, "write a server name");
         return;
     }
+    if values::is_ip(name) {
+        let what = "is an address, and clients ask for names only";
+        findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, "write a server name");
+        return;
+    }
     let pattern = HostPattern::new(name);
     let listed = hosts.iter().any(|host| HostPattern::new(host).covers(&pattern));
-    if !listed && !values::is_ip(name) {
+    if !listed {
         findings.error(
             format!("{name} is not among the hosts of this VirtualService"),
             "add it to hosts, or remove it here",
@@ -240,18 +253,4 @@ fn subnet(text: &String, findings: &mut Findings) {
     if !values::is_ip_block(text) {
         findings.error(format!("{text:?} is no address range"), "write 10.0.0.0/8");
     }
-}
-
-/// A route without conditions takes everything, so that none after it is reached.
-fn unreachable(spec: &VirtualService, findings: &mut Findings) {
-    let all = spec.http.iter().position(|route| route.matches.is_empty());
-    let Some(first) = all.filter(|first| first + 1 < spec.http.len()) else { return };
-    findings.within("http", |findings| {
-        findings.warning_in(
-            &(first + 1).to_string(),
-            code::UNREACHABLE,
-            format!("is never reached: route {first} before it has no conditions"),
-            "move the route without conditions to the end",
-        );
-    });
 }

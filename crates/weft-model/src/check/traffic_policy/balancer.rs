@@ -103,18 +103,17 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
     }
     findings.given("maglev", maglev.as_ref(), |maglev, findings| {
         let size = maglev.table_size;
-        if size != 0 && !is_prime(size) {
+        if size == 0 {
+            findings.error_in("tableSize", "is missing", "use a prime, such as 65537");
+        } else if !is_prime(size) {
             findings.error_in("tableSize", format!("{size} is no prime"), "use one, such as 65537");
-        } else if size > LARGEST_TABLE {
-            let fix = format!("use a prime of at most {LARGEST_TABLE}");
+        } else if size >= LARGEST_TABLE {
+            let fix = format!("use a prime below {LARGEST_TABLE}");
             findings.error_in("tableSize", format!("{size} is more than proxies take"), fix);
         }
     });
     let sizes =
         [minimum_ring_size.unwrap_or(0), ring_hash.as_ref().map_or(0, |r| r.minimum_ring_size)];
-    if sizes.iter().any(|size| *size < 0) {
-        findings.error_in("minimumRingSize", "is below zero", "use 1 or more");
-    }
     if sizes.iter().any(|size| *size > LARGEST_RING) {
         let fix = format!("use at most {LARGEST_RING}");
         findings.error_in("minimumRingSize", "is more than proxies take", fix);
@@ -223,7 +222,7 @@ fn warmup(warmup: &Warmup, findings: &mut Findings) {
     if minimum_percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
         findings.error_in("minimumPercent", "is no share", "use 0 to 100");
     }
-    if aggression.is_some_and(|aggression| aggression < 0.0) {
-        findings.error_in("aggression", "is below zero", "use 1.0 or more");
+    if aggression.is_some_and(|aggression| aggression < 1.0) {
+        findings.error_in("aggression", "is below 1", "use 1.0 or more");
     }
 }

@@ -1,0 +1,105 @@
+//! The ConfigMap `istio`, in which a control plane finds its mesh's settings.
+//!
+//! In: the ConfigMap, or the IstioOperator that one is made of. Out: settings and problems; or the ConfigMap.
+//! Holds: a ConfigMap that is made of a document means the same as the document.
+
+use serde_json::{Value, json};
+use weft_api::mesh_config::{MeshConfig, MeshNetworks};
+use weft_api::yaml;
+use weft_model::{ObjectRef, Problem, Severity};
+
+use crate::report::Report;
+use crate::{mesh, networks, normal, operator};
+
+/// Namespace of the ConfigMap.
+pub const NAMESPACE: &str = "istio-system";
+/// Its name.
+pub const NAME: &str = "istio";
+
+/// Whether an object is the ConfigMap with the settings of the mesh.
+#[must_use]
+pub fn is_mesh_config_map(object: &Value) -> bool {
+    let meta = &object["metadata"];
+    object["kind"] == "ConfigMap" && meta["name"] == NAME && meta["namespace"] == NAMESPACE
+}
+
+/// Whether an object is an IstioOperator, of any version.
+#[must_use]
+pub fn is_istio_operator(object: &Value) -> bool {
+    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+    object["kind"] == "IstioOperator" && group.is_some_and(|(group, _)| group == operator::GROUP)
+}
+
+/// Judges an object that holds the settings of the mesh; `None` for any other object.
+#[must_use]
+pub fn judge(object: &Value) -> Option<Vec<Problem>> {
+    if is_istio_operator(object) {
+        return Some(operator::validate_istio_operator(object).2);
+    }
+    is_mesh_config_map(object).then(|| validate_config_map(object).2)
+}
+
+/// Reads and checks the ConfigMap; its settings are valid when no problem is an error.
+#[must_use]
+pub fn validate_config_map(object: &Value) -> (MeshConfig, MeshNetworks, Vec<Problem>) {
+    let mut report = Report::new(ObjectRef::of(object), "/data");
+    let data = &object["data"];
+    let mesh = report.within("mesh", |report| {
+        let written = text(&data["mesh"], report);
+        mesh::effective(&mesh::judge(&written, report))
+    });
+    let networks = report.within("meshNetworks", |report| {
+        let written = text(&data["meshNetworks"], report);
+        networks::read(&written, report)
+    });
+    (mesh, networks, report.into_problems())
+}
+
+/// The map that a YAML text says; nothing when there is no text, or it cannot be read.
+fn text(value: &Value, report: &mut Report) -> Value {
+    let nothing = || json!({});
+    match value {
+        Value::Null => nothing(),
+        Value::String(text) => match yaml::read(text, "text").as_deref() {
+            Ok([]) => nothing(),
+            Ok([document]) => document.value.clone(),
+            Ok(_) => {
+                report.error("has several documents", "write one");
+                nothing()
+            }
+            Err(error) => {
+                let (line, column) = (error.position.line, error.position.column);
+                let what = format!("line {line}, column {column}: {}", error.what);
+                report.error(what, "write YAML");
+                nothing()
+            }
+        },
+        _ => {
+            report.error("is no text", "write YAML after `|`");
+            nothing()
+        }
+    }
+}
+
+/// The ConfigMap that an IstioOperator asks for.
+#[must_use]
+pub fn config_map_of(operator: &Value) -> Value {
+    let mut unheard = Report::new(ObjectRef::default(), "");
+    let (read, _) = normal::read(operator, Severity::Error, &mut unheard);
+    let mut data = json!({ "mesh": yaml_of(&operator::written(&read)) });
+    let values = read.spec.values.as_ref().and_then(|values| values.global.as_ref());
+    if let Some(networks) = values.and_then(|global| global.mesh_networks.as_ref()) {
+        data["meshNetworks"] = json!(yaml_of(&json!({ "networks": networks })));
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": NAME, "namespace": NAMESPACE },
+        "data": data,
+    })
+}
+
+/// JSON is YAML too, should the writer ever refuse a value.
+fn yaml_of(value: &Value) -> String {
+    serde_yaml_ng::to_string(value).unwrap_or_else(|_| value.to_string())
+}

@@ -1,0 +1,88 @@
+//! Reads and checks a `MeshConfig`.
+
+use serde_json::Value;
+use weft_api::mesh_config::{MeshConfig, OutboundMode, OutboundTrafficPolicy};
+use weft_api::{Read as _, Reader};
+use weft_model::{ObjectRef, Problem, Severity};
+
+use crate::report::{Report, code};
+use crate::scalar::{self, trust_domain, wildcard_domain};
+use crate::{defaults, effects, locality, normal, provider, proxy, shared_rules, tls};
+
+/// Reads and checks a `MeshConfig`; it is valid when no problem is an error. What comes back has every default filled in,
+/// and a default in the place of what cannot be read.
+#[must_use]
+pub fn validate_mesh_config(value: &Value) -> (MeshConfig, Vec<Problem>) {
+    let object = ObjectRef {
+        kind: "MeshConfig".into(),
+        namespace: "istio-system".into(),
+        name: "istio".into(),
+    };
+    let mut report = Report::new(object, "");
+    let mesh = read(value, &mut report);
+    (mesh, report.into_problems())
+}
+
+/// Reads and checks the mesh config that the report looks at, and fills in the defaults.
+fn read(value: &Value, report: &mut Report) -> MeshConfig {
+    effective(&judge(value, report))
+}
+
+/// Checks what is written where the report looks; gives it back in the usual spelling, without what cannot be read.
+pub(crate) fn judge(value: &Value, report: &mut Report) -> Value {
+    let (written, plain) = normal::read::<MeshConfig>(value, Severity::Warning, report);
+    check(&effective(&plain), &plain, report);
+    // Merging by name moves providers; their places are those of the text.
+    provider::check(&written.extension_providers, report);
+    report.each("trustDomainAliases", &written.trust_domain_aliases, |alias, report| {
+        if let Err(fault) = trust_domain(alias) {
+            report.error(fault.what, fault.fix);
+        }
+    });
+    effects::tell::<MeshConfig>("MeshConfig", &plain, report);
+    plain
+}
+
+/// The settings that count, for what is written in the usual spelling.
+pub(crate) fn effective(plain: &Value) -> MeshConfig {
+    MeshConfig::read(&defaults::under(plain), &mut Reader::default())
+}
+
+fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
+    report.expect("proxyListenPort", scalar::port(i64::from(mesh.proxy_listen_port)));
+    let connect = mesh.connect_timeout.unwrap_or_default();
+    report.expect("connectTimeout", scalar::connect_timeout(connect));
+    let detection = mesh.protocol_detection_timeout.unwrap_or_default();
+    report.expect("protocolDetectionTimeout", scalar::protocol_detection_timeout(detection));
+    report.given("defaultConfig", mesh.default_config.as_ref(), proxy::check);
+    report.given("localityLbSetting", mesh.locality_lb_setting.as_ref(), locality::check);
+    report.each("serviceSettings", &mesh.service_settings, |settings, report| {
+        report.each("hosts", &settings.hosts, |host, report| {
+            if let Err(fault) = wildcard_domain(host) {
+                report.error(fault.what, fault.fix);
+            }
+        });
+    });
+    report.expect("trustDomain", trust_domain(&mesh.trust_domain));
+    tls::mesh(mesh, report);
+    report.given("outboundTrafficPolicy", mesh.outbound_traffic_policy.as_ref(), outbound);
+    report.given(
+        "defaultTrafficPolicy",
+        plain.get("defaultTrafficPolicy"),
+        shared_rules::traffic_policy,
+    );
+    for field in ["defaultHttpRetryPolicy", "defaultInboundHttpRetryPolicy"] {
+        report.given(field, plain.get(field), shared_rules::retries);
+    }
+}
+
+/// Names are not looked up by proxies yet.
+fn outbound(policy: &OutboundTrafficPolicy, report: &mut Report) {
+    if policy.mode == OutboundMode::AllowAnyDynamicDns {
+        report.within("mode", |report| {
+            let what =
+                "accepted, no effect yet: unknown destinations are called as under ALLOW_ANY";
+            report.warning(code::NO_EFFECT, what, "use ALLOW_ANY, or do not rely on it");
+        });
+    }
+}

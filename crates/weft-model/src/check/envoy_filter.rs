@@ -1,0 +1,169 @@
+//! Rules of `EnvoyFilter`.
+
+use serde_json::{Map, Value};
+use weft_api::envoy_filter::{
+    ApplyTo, Change, EnvoyFilter, FilterMatch, Match, Operation, Patch, PatchContext,
+};
+use weft_api::meta::Metadata;
+
+use super::findings::code;
+use super::{Findings, values};
+
+/// The filter that HTTP filters live in, by its new and its old name.
+const HTTP_MANAGER: [&str; 2] =
+    ["envoy.filters.network.http_connection_manager", "envoy.http_connection_manager"];
+
+pub(crate) fn check(_: &Metadata, spec: &EnvoyFilter, findings: &mut Findings) {
+    let EnvoyFilter { workload_selector, target_refs, config_patches, priority: _ } = spec;
+    if workload_selector.is_some() && !target_refs.is_empty() {
+        findings.error("is bound in more than one way", "keep workloadSelector or targetRefs");
+    }
+    values::label_selector("workloadSelector", workload_selector.as_ref(), findings);
+    super::target::check(None, None, target_refs, findings);
+    findings.add(
+        crate::Severity::Warning,
+        code::SUSPICIOUS,
+        "changes what the mesh makes for proxies, which may be made differently in the next version",
+        "use another kind where one can say it",
+    );
+    findings.each("configPatches", config_patches, patch);
+}
+
+fn patch(patch: &Patch, findings: &mut Findings) {
+    let Patch { apply_to, matches, patch } = patch;
+    if *apply_to == ApplyTo::Invalid {
+        findings.error_in("applyTo", "is missing", "say what is changed, such as HTTP_FILTER");
+    }
+    match patch {
+        None => findings.error_in("patch", "is missing", "say how it is changed"),
+        Some(change) => findings.within("patch", |f| self::change(change, *apply_to, f)),
+    }
+    findings.given("match", matches.as_ref(), |m, f| self::matches(m, *apply_to, f));
+}
+
+fn change(change: &Change, apply_to: ApplyTo, findings: &mut Findings) {
+    let Change { operation, value, filter_class: _ } = change;
+    if *operation == Operation::Invalid {
+        findings.error_in("operation", "is missing", "use MERGE, ADD, REMOVE, INSERT_BEFORE ...");
+        return;
+    }
+    let Some(value) = value else {
+        if *operation != Operation::Remove {
+            let what = format!("is missing for {}", operation.as_str());
+            findings.error_in("value", what, "write what is merged or added");
+        }
+        return;
+    };
+    findings.within("value", |findings| {
+        let named = value.get("name").is_none_or(Value::is_string);
+        if !named && apply_to != ApplyTo::Bootstrap {
+            findings.error_in("name", "is no text", "write the name in quotes");
+        }
+        fields(value, findings);
+    });
+}
+
+/// Messages of Envoy's second API are gone from every proxy.
+fn fields(fields: &Map<String, Value>, findings: &mut Findings) {
+    for (name, inner) in fields {
+        let old = inner.as_str().filter(|url| is_second(url));
+        match old.filter(|_| name == "@type") {
+            Some(url) => {
+                let what = format!("{url} is of the second version of Envoy's API");
+                findings.error_in(name, what, "use the message of v3");
+            }
+            None => findings.within(name, |findings| typed(inner, findings)),
+        }
+    }
+}
+
+fn typed(value: &Value, findings: &mut Findings) {
+    match value {
+        Value::Object(inner) => fields(inner, findings),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                findings.within(&index.to_string(), |findings| typed(item, findings));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_second(url: &str) -> bool {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    let envoys = name.starts_with("envoy.");
+    envoys && name.split('.').any(|part| matches!(part, "v2" | "v2alpha" | "v1alpha"))
+        || name.starts_with("envoy.api.v2.")
+}
+
+fn matches(matches: &Match, apply_to: ApplyTo, findings: &mut Findings) {
+    let Match { context, proxy, listener, route_configuration, cluster, waypoint } = matches;
+    if (*context == PatchContext::Waypoint) != waypoint.is_some() {
+        let what = "context WAYPOINT and a match of waypoint go together";
+        findings.error(what, "set both, or none of them");
+    }
+    findings.given("proxy", proxy.as_ref(), |proxy, findings| {
+        if !proxy.proxy_version.is_empty() {
+            findings.within("proxyVersion", |f| values::regex(&proxy.proxy_version, f));
+        }
+    });
+    findings.given("waypoint", waypoint.as_ref(), |waypoint, findings| {
+        if waypoint.port_number != 0 {
+            findings.within("portNumber", |f| values::port(waypoint.port_number, f));
+        }
+    });
+    let given = [
+        ("listener", listener.is_some()),
+        ("routeConfiguration", route_configuration.is_some()),
+        ("cluster", cluster.is_some()),
+    ];
+    let wanted = match apply_to {
+        ApplyTo::Listener | ApplyTo::FilterChain | ApplyTo::NetworkFilter | ApplyTo::HttpFilter => {
+            "listener"
+        }
+        ApplyTo::RouteConfiguration | ApplyTo::VirtualHost | ApplyTo::HttpRoute => {
+            "routeConfiguration"
+        }
+        ApplyTo::Cluster => "cluster",
+        ApplyTo::Invalid
+        | ApplyTo::ExtensionConfig
+        | ApplyTo::Bootstrap
+        | ApplyTo::ListenerFilter => return,
+    };
+    if let Some((field, _)) = given.iter().find(|(field, set)| *set && *field != wanted) {
+        let what = format!("does not go with applyTo {}", apply_to.as_str());
+        findings.error_in(field, what, format!("use {wanted}"));
+        return;
+    }
+    let filter = listener.as_ref().and_then(|l| l.filter_chain.as_ref());
+    let filter = filter.and_then(|chain| chain.filter.as_ref());
+    findings.within("listener", |findings| {
+        findings.within("filterChain", |findings| {
+            findings.given("filter", filter, |f, findings| self::filter(f, apply_to, findings));
+        });
+    });
+}
+
+fn filter(filter: &FilterMatch, apply_to: ApplyTo, findings: &mut Findings) {
+    let FilterMatch { name, sub_filter } = filter;
+    if matches!(apply_to, ApplyTo::Listener | ApplyTo::FilterChain) {
+        let what = format!("has no effect with applyTo {}", apply_to.as_str());
+        findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, "remove it");
+    }
+    if name.is_empty() {
+        findings.error_in("name", "is missing", "name the filter");
+        return;
+    }
+    findings.given("subFilter", sub_filter.as_ref(), |sub, findings| {
+        if apply_to != ApplyTo::HttpFilter {
+            findings.error("goes with applyTo HTTP_FILTER only", "remove it");
+        } else if !HTTP_MANAGER.contains(&name.as_str()) {
+            findings.error(
+                format!("{name} has no filters inside"),
+                "match the HTTP connection manager",
+            );
+        } else if sub.name.is_empty() {
+            findings.error_in("name", "is missing", "name the filter");
+        }
+    });
+}

@@ -1,0 +1,99 @@
+//! All objects of a running mesh or cluster that say something about the mesh.
+//! In: a kubeconfig. Out: objects. Holds: a kind that the cluster does not have is no error.
+
+use std::path::PathBuf;
+
+use ctl_source::{ResourceType, Source as _, SourceError, kinds};
+use ctl_source_kube::KubeSource;
+use serde_json::Value;
+use weft_model::api::crd;
+
+use crate::analyze::skipped;
+use crate::failure::Failure;
+use crate::state::Place;
+use crate::target;
+
+/// Kinds that are neither ours nor in the embedded server: group, version, kind, plural, namespaced.
+const OTHERS: &[(&str, &str, &str, &str, bool)] = &[
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        false,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        false,
+    ),
+    ("networking.k8s.io", "v1", "Ingress", "ingresses", true),
+    ("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses", false),
+    ("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true),
+    ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true),
+    ("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes", true),
+];
+
+/// Of the mesh that runs in a place.
+pub(crate) async fn of_mesh(place: &Place) -> Result<Vec<Value>, Failure> {
+    all(&target::connect(place).await?).await
+}
+
+/// Of the cluster of the kubeconfig that kubectl would use.
+pub(crate) async fn of_cluster() -> Result<Vec<Value>, Failure> {
+    let path = kubeconfig().ok_or_else(|| {
+        Failure::new("no kubeconfig").hint("set KUBECONFIG, or look at files instead")
+    })?;
+    all(&KubeSource::from_kubeconfig(&path).await?).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment is read in this binary only")]
+fn kubeconfig() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named = set("KUBECONFIG").and_then(|list| list.split(':').next().map(PathBuf::from));
+    named.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".kube/config")))
+}
+
+async fn all(source: &KubeSource) -> Result<Vec<Value>, Failure> {
+    let mut found = Vec::new();
+    for resource in resources() {
+        match source.list(&resource, None).await {
+            Ok(objects) => found.extend(objects.iter().map(|object| object.as_ref().clone())),
+            Err(SourceError::NotFound(_)) => {}
+            Err(SourceError::Unavailable(why)) if found.is_empty() => {
+                return Err(Failure::new(why));
+            }
+            Err(error) => skipped(&resource.plural, &error.to_string()),
+        }
+    }
+    Ok(found)
+}
+
+fn resources() -> Vec<ResourceType> {
+    let core = kinds::ALL.iter().filter(|info| !info.custom).map(kinds::KindInfo::resource);
+    let ours = crd::KINDS
+        .iter()
+        .map(|kind| resource(kind.group, kind.versions[0], kind.kind, kind.plural, true));
+    let others = OTHERS.iter().map(|(group, version, kind, plural, namespaced)| {
+        resource(group, version, kind, plural, *namespaced)
+    });
+    core.chain(ours).chain(others).collect()
+}
+
+fn resource(
+    group: &str,
+    version: &str,
+    kind: &str,
+    plural: &str,
+    namespaced: bool,
+) -> ResourceType {
+    ResourceType {
+        group: group.into(),
+        version: version.into(),
+        kind: kind.into(),
+        plural: plural.into(),
+        namespaced,
+    }
+}
