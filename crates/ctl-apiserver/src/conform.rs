@@ -18,20 +18,21 @@ pub(crate) fn shape(
     level: FieldValidation,
     admission: &dyn Admission,
 ) -> Result<Vec<Warning>, Fault> {
-    let told = known(kind, version, object, level, admission)?;
+    let findings = admission.findings(kind, object);
+    let told = known(kind, version, object, level, findings)?;
     if let Some(schema) = &version.schema {
         schema.apply_defaults(object);
     }
     Ok(told)
 }
 
-/// Prunes unknown fields.
+/// Prunes unknown fields; `findings` are the words of the mesh on the object, where it has any.
 pub(crate) fn known(
     kind: &Kind,
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
-    admission: &dyn Admission,
+    findings: Option<Vec<Finding>>,
 ) -> Result<Vec<Warning>, Fault> {
     if !kind.custom {
         return Ok(Vec::new());
@@ -41,16 +42,16 @@ pub(crate) fn known(
     let Some(schema) = &version.schema else {
         return strict::met(kind, &version.name, told, level);
     };
-    if let Some(findings) = admission.findings(kind, object) {
+    if let Some(findings) = findings {
         let unknown: Vec<&Finding> = findings.iter().filter(|finding| finding.unknown).collect();
         if level == FieldValidation::Strict && !unknown.is_empty() {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
             return Err(Fault::invalid_for(kind, name, &causes(&findings)));
         }
         schema.prune(object);
-        told.extend(unknown.iter().map(|found| format!("{}: {}", found.field, found.why)));
+        told.extend(unknown.iter().map(|finding| format!("{}: {}", finding.field, finding.why)));
         return strict::met(kind, &version.name, told, level);
-    };
+    }
     if level != FieldValidation::Ignore {
         let faults = schema.check(object).into_iter().filter(|fault| fault.unknown);
         told.extend(

@@ -49,10 +49,10 @@ pub(crate) fn root(group: &str, version: &str, kind: &str) -> Option<(String, Va
 /// The field that was probably meant by the last step of `path`, as `spec.containers[0].imagge`.
 pub(crate) fn meant(root: &Value, path: &str) -> Option<String> {
     let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let steps = parent.split('.').filter(|step| !step.is_empty());
-    let place = steps.fold(Some(root), |place, step| {
+    let mut steps = parent.split('.').filter(|step| !step.is_empty());
+    let place = steps.try_fold(root, |place, step| {
         let field = step.split('[').next().unwrap_or_default();
-        let found = resolved(place?)?.get("properties")?.get(field)?;
+        let found = resolved(place)?.get("properties")?.get(field)?;
         let listed = resolved(found)?.get("items").filter(|_| step.contains('['));
         Some(listed.unwrap_or(found))
     });

@@ -141,7 +141,10 @@ fn checked(
     metadata::stamp_kind(kind, &mut config)?;
     let mut warnings = strict::check(kind, &mut config, options.field_validation)?;
     let level = options.field_validation;
-    warnings.extend(crate::conform::known(kind, version, &mut config, level, admission)?);
+    // It is a part of an object: that something is missing in it says nothing.
+    let findings = admission.findings(kind, &config);
+    let findings = findings.map(|all| all.into_iter().filter(|f| f.unknown).collect());
+    warnings.extend(crate::conform::known(kind, version, &mut config, level, findings)?);
     config["apiVersion"] = json!(written);
     Ok((config, warnings))
 }

@@ -5,10 +5,11 @@
 //! Holds: a request sees one list from start to end; what did not change is not read again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use ctl_source::{Object, kinds};
 use ctl_store::{Collection, Key, Store};
+use tokio::sync::watch;
 
 use crate::definition;
 use crate::kind::Kind;
@@ -53,13 +54,17 @@ impl Kinds {
     }
 }
 
-/// The newest list, shared.
+/// The newest list, shared; whoever waits is told of the next one.
 #[derive(Debug, Default)]
-pub(super) struct Current(RwLock<Arc<Kinds>>);
+pub(super) struct Current(watch::Sender<Arc<Kinds>>);
 
 impl Current {
     pub(super) fn get(&self) -> Arc<Kinds> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.borrow())
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Kinds>> {
+        self.0.subscribe()
     }
 
     /// Reads the definitions of the store again.
@@ -68,16 +73,17 @@ impl Current {
             group: "apiextensions.k8s.io".to_owned(),
             plural: "customresourcedefinitions".to_owned(),
         };
-        // Held throughout, so that an older reading never replaces a newer one.
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let found = store.list(&definitions, None).objects;
-        let mut all: Vec<Arc<Kind>> = match current.all.is_empty() {
-            true => core().map(Arc::new).collect(),
-            false => current.all.iter().filter(|kind| !kind.custom).cloned().collect(),
-        };
-        let established = found.iter().filter(|d| definition::is_established(d));
-        all.extend(established.map(|definition| kept_or_read(&current, definition)));
-        *current = Arc::new(Kinds::new(all));
+        // The list is read while it is replaced, so that an older reading never replaces a newer one.
+        self.0.send_modify(|current| {
+            let found = store.list(&definitions, None).objects;
+            let mut all: Vec<Arc<Kind>> = match current.all.is_empty() {
+                true => core().map(Arc::new).collect(),
+                false => current.all.iter().filter(|kind| !kind.custom).cloned().collect(),
+            };
+            let established = found.iter().filter(|d| definition::is_established(d));
+            all.extend(established.map(|definition| kept_or_read(current, definition)));
+            *current = Arc::new(Kinds::new(all));
+        });
     }
 }
 

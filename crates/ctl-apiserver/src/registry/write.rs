@@ -261,8 +261,7 @@ fn read<'a>(
     let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
     metadata::stamp_kind(kind, object)?;
     let mut warnings = strict::check(kind, object, options.field_validation)?;
-    let level = options.field_validation;
-    warnings.extend(conform::shape(kind, version, object, level, admission)?);
+    warnings.extend(conform::shape(kind, version, object, options.field_validation, admission)?);
     metadata::tidy(object);
     Ok((version, warnings))
 }
