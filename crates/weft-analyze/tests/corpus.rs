@@ -11,7 +11,7 @@ use weft_analyze::{Options, analyze};
 use weft_api::yaml;
 
 /// Changes of each input.
-const ROUNDS: u64 = 150;
+const ROUNDS: u64 = 2_000;
 
 /// Numbers from a seed (xorshift); small, and the same everywhere.
 struct Numbers(u64);
@@ -65,8 +65,10 @@ fn changed(input: &[u8], others: &[Vec<u8>], seed: u64) -> Vec<u8> {
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(data.len() + 1);
         match numbers.below(5) {
-            0 if !data.is_empty() => {
-                data[at.min(input.len().min(data.len()) - 1)] ^= 1 << numbers.below(7)
+            0 => {
+                if let Some(byte) = data.get_mut(at) {
+                    *byte ^= 1 << numbers.below(7);
+                }
             }
             1 => data.truncate(at),
             2 => {
