@@ -125,6 +125,6 @@ fn any_objects_are_judged_and_analyzed() {
             object => vec![object],
         };
         weft_model::validate(&objects);
-        analyze(&objects, &Options::at(UNIX_EPOCH));
+        drop(analyze(&objects, &Options::at(UNIX_EPOCH)));
     });
 }
