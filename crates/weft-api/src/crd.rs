@@ -3,6 +3,7 @@
 //! In: nothing. Out: one definition per kind, as a Kubernetes API server takes it.
 //! Holds: every served version has the same schema, so that conversion only changes `apiVersion`.
 
+mod argo;
 mod gateway_api;
 mod ingress;
 mod istio;
@@ -92,8 +93,8 @@ pub const KINDS: &[Kind] = &joined();
 /// Kinds of Kubernetes itself that users write for the mesh; they need no definition.
 pub const CORE: &[Kind] = ingress::KINDS;
 
-const TABLES: &[&[Kind]] = &[istio::KINDS, gateway_api::KINDS];
-const COUNT: usize = istio::KINDS.len() + gateway_api::KINDS.len();
+const TABLES: &[&[Kind]] = &[istio::KINDS, gateway_api::KINDS, argo::KINDS];
+const COUNT: usize = istio::KINDS.len() + gateway_api::KINDS.len() + argo::KINDS.len();
 
 const fn joined() -> [Kind; COUNT] {
     let (mut found, mut at, mut table) = ([Kind::NONE; COUNT], 0, 0);

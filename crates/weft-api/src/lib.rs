@@ -5,6 +5,7 @@
 //! Never: rules that span fields or objects; those are `weft-model`'s.
 //! Why not a derive: it would stop at the first fault and could not say where that is.
 
+pub mod argo;
 pub mod authorization_policy;
 pub mod core;
 pub mod crd;

@@ -5,6 +5,7 @@
 //! not honour yet is a warning.
 //! Why a broken security policy still gives an object: leaving it out would open what it was to close.
 
+mod argo;
 mod authorization_policy;
 mod cel;
 mod cors;
@@ -113,6 +114,7 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
         ("gateway.networking.k8s.io" | "gateway.networking.x-k8s.io", _) => {
             gateway_api::validate(object, kind)
         }
+        ("argoproj.io", _) => argo::validate(object, kind),
         ("networking.k8s.io", "Ingress") => idle(object, ingress::check),
         ("networking.k8s.io", "IngressClass") => idle(object, ingress::class),
         _ => (None, Vec::new()),
