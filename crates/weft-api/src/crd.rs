@@ -3,12 +3,13 @@
 //! In: nothing. Out: one definition per kind, as a Kubernetes API server takes it.
 //! Holds: every served version has the same schema, so that conversion only changes `apiVersion`.
 
-use serde_json::{Value, json};
+mod argo;
+mod gateway_api;
+mod ingress;
+mod istio;
+mod status;
 
-use crate::Describe;
-use crate::{authorization_policy, destination_rule, envoy_filter, extension, gateway};
-use crate::{peer_authentication, proxy_config, request_authentication, service_entry, sidecar};
-use crate::{telemetry, virtual_service, workload};
+use serde_json::{Value, json};
 
 /// A kind that users write.
 #[derive(Debug, Clone, Copy)]
@@ -23,168 +24,95 @@ pub struct Kind {
     pub plural: &'static str,
     /// Short names for kubectl.
     pub short: &'static [&'static str],
-    /// Columns of `kubectl get`: title, JSON path, description. The age comes last by itself.
-    pub columns: &'static [(&'static str, &'static str, &'static str)],
+    /// Whether objects belong to the cluster and not to a namespace.
+    pub cluster: bool,
+    /// Groups of kinds that kubectl lists together.
+    pub categories: &'static [&'static str],
+    /// Annotations of the definition.
+    pub annotations: &'static [(&'static str, &'static str)],
+    /// Columns of `kubectl get`. The age comes last by itself.
+    pub columns: &'static [Column],
+    /// Where the numbers for `kubectl scale` and autoscalers stand.
+    pub scale: Option<Scale>,
     /// Schema of `spec`.
     pub spec: fn() -> Value,
 }
 
-const NETWORKING: &str = "networking.istio.io";
-const SECURITY: &str = "security.istio.io";
-const EXTENSIONS: &str = "extensions.istio.io";
-const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
-const SECURITY_VERSIONS: &[&str] = &["v1", "v1beta1"];
+/// A column of `kubectl get`.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Title.
+    pub title: &'static str,
+    /// JSON path of the value.
+    pub path: &'static str,
+    /// What it tells.
+    pub about: &'static str,
+    /// Type of the value.
+    pub value: &'static str,
+    /// Whether it is shown with `-o wide` only.
+    pub wide: bool,
+}
 
-/// Every kind of Istio's API, by group and name.
-pub const KINDS: &[Kind] = &[
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "VirtualService",
-        plural: "virtualservices",
-        short: &["vs"],
-        columns: &[
-            ("Gateways", ".spec.gateways", "Where the routes hold."),
-            ("Hosts", ".spec.hosts", "Hosts that the routes hold for."),
-        ],
-        spec: virtual_service::VirtualService::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "DestinationRule",
-        plural: "destinationrules",
-        short: &["dr"],
-        columns: &[("Host", ".spec.host", "The service that is called.")],
-        spec: destination_rule::DestinationRule::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "Gateway",
-        plural: "gateways",
-        short: &["gw"],
-        columns: &[],
-        spec: gateway::Gateway::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "ServiceEntry",
-        plural: "serviceentries",
-        short: &["se"],
-        columns: &[
-            ("Hosts", ".spec.hosts", "Names of the service."),
-            ("Location", ".spec.location", "Inside or outside of the mesh."),
-            ("Resolution", ".spec.resolution", "How addresses are found."),
-        ],
-        spec: service_entry::ServiceEntry::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "Sidecar",
-        plural: "sidecars",
-        short: &[],
-        columns: &[],
-        spec: sidecar::Sidecar::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "WorkloadEntry",
-        plural: "workloadentries",
-        short: &["we"],
-        columns: &[("Address", ".spec.address", "Address of the endpoint.")],
-        spec: workload::WorkloadEntry::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: NETWORKING_VERSIONS,
-        kind: "WorkloadGroup",
-        plural: "workloadgroups",
-        short: &["wg"],
-        columns: &[],
-        spec: workload::WorkloadGroup::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: &["v1alpha3"],
-        kind: "EnvoyFilter",
-        plural: "envoyfilters",
-        short: &[],
-        columns: &[],
-        spec: envoy_filter::EnvoyFilter::describe,
-    },
-    Kind {
-        group: NETWORKING,
-        versions: &["v1beta1"],
-        kind: "ProxyConfig",
-        plural: "proxyconfigs",
-        short: &[],
-        columns: &[],
-        spec: proxy_config::ProxyConfig::describe,
-    },
-    Kind {
-        group: SECURITY,
-        versions: SECURITY_VERSIONS,
-        kind: "PeerAuthentication",
-        plural: "peerauthentications",
-        short: &["pa"],
-        columns: &[("Mode", ".spec.mtls.mode", "What workloads accept.")],
-        spec: peer_authentication::PeerAuthentication::describe,
-    },
-    Kind {
-        group: SECURITY,
-        versions: SECURITY_VERSIONS,
-        kind: "RequestAuthentication",
-        plural: "requestauthentications",
-        short: &["ra"],
-        columns: &[],
-        spec: request_authentication::RequestAuthentication::describe,
-    },
-    Kind {
-        group: SECURITY,
-        versions: SECURITY_VERSIONS,
-        kind: "AuthorizationPolicy",
-        plural: "authorizationpolicies",
-        short: &["ap"],
-        columns: &[("Action", ".spec.action", "What happens to requests that match.")],
-        spec: authorization_policy::AuthorizationPolicy::describe,
-    },
-    Kind {
-        group: "telemetry.istio.io",
-        versions: &["v1", "v1alpha1"],
-        kind: "Telemetry",
-        plural: "telemetries",
-        short: &["telemetry"],
-        columns: &[],
-        spec: telemetry::Telemetry::describe,
-    },
-    Kind {
-        group: EXTENSIONS,
-        versions: &["v1alpha1"],
-        kind: "WasmPlugin",
-        plural: "wasmplugins",
-        short: &[],
-        columns: &[],
-        spec: extension::WasmPlugin::describe,
-    },
-    Kind {
-        group: EXTENSIONS,
-        versions: &["v1alpha1"],
-        kind: "TrafficExtension",
-        plural: "trafficextensions",
-        short: &[],
-        columns: &[],
-        spec: extension::TrafficExtension::describe,
-    },
-];
+/// Where the numbers of the scale subresource stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Wanted count.
+    pub wanted: &'static str,
+    /// Present count.
+    pub present: &'static str,
+    /// Labels of what is counted.
+    pub selector: &'static str,
+}
+
+const fn column(title: &'static str, path: &'static str, about: &'static str) -> Column {
+    Column { title, path, about, value: "string", wide: false }
+}
+
+impl Column {
+    const fn of(self, value: &'static str) -> Self {
+        Self { value, ..self }
+    }
+
+    const fn wide(self) -> Self {
+        Self { wide: true, ..self }
+    }
+
+    fn json(&self) -> Value {
+        let Self { title, path, about, value, wide } = *self;
+        let mut column =
+            json!({"name": title, "type": value, "jsonPath": path, "description": about});
+        if wide {
+            column["priority"] = json!(1);
+        }
+        column
+    }
+}
+
+/// Every kind that has a definition, by group and name.
+pub const KINDS: &[Kind] = &joined();
+/// Kinds of Kubernetes itself that users write for the mesh; they need no definition.
+pub const CORE: &[Kind] = ingress::KINDS;
+
+const TABLES: &[&[Kind]] = &[istio::KINDS, gateway_api::KINDS, argo::KINDS];
+const COUNT: usize = istio::KINDS.len() + gateway_api::KINDS.len() + argo::KINDS.len();
+
+const fn joined() -> [Kind; COUNT] {
+    let (mut found, mut at, mut table) = ([Kind::NONE; COUNT], 0, 0);
+    while table < TABLES.len() {
+        let mut row = 0;
+        while row < TABLES[table].len() {
+            found[at] = TABLES[table][row];
+            (at, row) = (at + 1, row + 1);
+        }
+        table += 1;
+    }
+    found
+}
 
 /// The kind with this group and name.
 #[must_use]
 pub fn find(group: &str, kind: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|known| known.group == group && known.kind == kind)
+    KINDS.iter().chain(CORE).find(|known| known.group == group && known.kind == kind)
 }
 
 /// Every definition.
@@ -194,39 +122,62 @@ pub fn crds() -> Vec<Value> {
 }
 
 impl Kind {
+    /// What rows of the tables are made from.
+    const NONE: Self = Self {
+        group: "",
+        versions: &[],
+        kind: "",
+        plural: "",
+        short: &[],
+        cluster: false,
+        categories: &[],
+        annotations: &[],
+        columns: &[],
+        scale: None,
+        spec: || Value::Null,
+    };
+
     /// The definition of this kind.
     #[must_use]
     pub fn crd(&self) -> Value {
-        let Self { group, versions, kind, plural, short, columns, spec } = *self;
-        let schema = root(spec());
-        let columns: Vec<Value> = columns
+        let versions: Vec<Value> = self
+            .versions
             .iter()
-            .map(|(name, path, description)| {
-                json!({"name": name, "type": "string", "jsonPath": path, "description": description})
-            })
-            .chain([json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp",
-                "description": "Time since the object was made."})])
+            .enumerate()
+            .map(|(at, name)| self.version(name, at == 0))
             .collect();
-        let version = |(index, name): (usize, &&str)| {
-            json!({"name": name, "served": true, "storage": index == 0,
-                "subresources": {"status": {}}, "additionalPrinterColumns": columns,
-                "schema": {"openAPIV3Schema": schema}})
-        };
-        let versions: Vec<Value> = versions.iter().enumerate().map(version).collect();
+        let mut metadata = json!({"name": format!("{}.{}", self.plural, self.group),
+            "labels": {"app.kubernetes.io/part-of": "weft"}});
+        for (name, value) in self.annotations {
+            metadata["annotations"][*name] = json!(value);
+        }
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{plural}.{group}"),
-                "labels": {"app.kubernetes.io/part-of": "weft"}},
+            "metadata": metadata,
             "spec": {
-                "group": group,
-                "scope": "Namespaced",
-                "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural,
-                    "singular": kind.to_lowercase(), "shortNames": short,
-                    "categories": ["istio-io", group.replace('.', "-")]},
+                "group": self.group,
+                "scope": if self.cluster { "Cluster" } else { "Namespaced" },
+                "names": {"kind": self.kind, "listKind": format!("{}List", self.kind),
+                    "plural": self.plural, "singular": self.kind.to_lowercase(),
+                    "shortNames": self.short, "categories": self.categories},
                 "versions": versions,
             },
         })
+    }
+
+    fn version(&self, name: &str, storage: bool) -> Value {
+        let age = column("Age", ".metadata.creationTimestamp", "Time since the object was made.");
+        let columns: Vec<Value> =
+            self.columns.iter().chain([&age.of("date")]).map(Column::json).collect();
+        let mut subresources = json!({"status": {}});
+        if let Some(Scale { wanted, present, selector }) = self.scale {
+            subresources["scale"] = json!({"specReplicasPath": wanted,
+                "statusReplicasPath": present, "labelSelectorPath": selector});
+        }
+        json!({"name": name, "served": true, "storage": storage, "subresources": subresources,
+            "additionalPrinterColumns": columns,
+            "schema": {"openAPIV3Schema": root((self.spec)())}})
     }
 }
 
@@ -246,41 +197,7 @@ fn root(mut spec: Value) -> Value {
             "kind": {"type": "string", "description": "Name of the kind."},
             "metadata": {"type": "object"},
             "spec": spec,
-            "status": status(),
-        },
-    })
-}
-
-fn status() -> Value {
-    let text = |about: &str| json!({"type": "string", "description": about});
-    json!({
-        "type": "object",
-        "description": "What became of the object; written by the mesh.",
-        "x-kubernetes-preserve-unknown-fields": true,
-        "properties": {
-            "observedGeneration": {"type": "integer", "format": "int64",
-                "description": "The generation of the object that the conditions are about."},
-            "conditions": {
-                "type": "array",
-                "description": "Accepted, Programmed and Effective, each with its reason.",
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-                "items": {
-                    "type": "object",
-                    "required": ["type", "status"],
-                    "x-kubernetes-preserve-unknown-fields": true,
-                    "properties": {
-                        "type": text("Name of the condition."),
-                        "status": text("True, False or Unknown."),
-                        "reason": text("Why, in one word."),
-                        "message": text("Why, in a sentence, and what to do."),
-                        "lastTransitionTime": {"type": "string", "format": "date-time",
-                            "description": "When the status changed last."},
-                        "observedGeneration": {"type": "integer", "format": "int64",
-                            "description": "The generation of the object that the condition is about."},
-                    },
-                },
-            },
+            "status": status::schema(),
         },
     })
 }

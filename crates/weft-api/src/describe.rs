@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::Span;
+pub use crate::form::Form;
 
 /// A type that knows its schema.
 pub trait Describe {
@@ -39,80 +40,20 @@ pub enum Rule {
     ItemMaxLength(usize),
     /// Most entries of a map.
     MaxEntries(usize),
+    /// Entries of a list differ in these fields; servers merge them by it.
+    Keyed(&'static [&'static str]),
+    /// Entries of a list differ; servers merge them as a set.
+    Distinct,
     /// The form of a text.
     Form(Form),
+    /// The form of each entry of a list.
+    ItemForm(Form),
+    /// What an API server fills in when the field is absent, as JSON. Readers take an absent field to mean the same.
+    Default(&'static str),
     /// A duration that may be shorter than a millisecond: zero means something here.
     ZeroAllowed,
     /// A CEL rule, and what it says; API servers check it, and `weft-model` has the same rule as code.
     Cel(&'static str, &'static str),
-}
-
-/// The form of a text: a pattern for API servers, and the same as code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// The name of a header field.
-    HeaderName,
-    /// An API group, or nothing for the core group.
-    ApiGroup,
-    /// The kind of an object.
-    KindName,
-    /// A SHA-256 in hexadecimal, or nothing.
-    Sha256,
-}
-
-impl Form {
-    /// As a regular expression.
-    #[must_use]
-    pub const fn pattern(self) -> &'static str {
-        match self {
-            Self::HeaderName => "^[-_A-Za-z0-9]+$",
-            Self::ApiGroup => {
-                r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-            }
-            Self::KindName => "^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
-            Self::Sha256 => "^$|^[a-f0-9]{64}$",
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::HeaderName => "letters, digits, - and _",
-            Self::ApiGroup => "an API group such as gateway.networking.k8s.io",
-            Self::KindName => "a kind such as Gateway",
-            Self::Sha256 => "64 hexadecimal digits in lower case",
-        }
-    }
-
-    /// Whether a text has this form.
-    #[must_use]
-    pub fn fits(self, text: &str) -> bool {
-        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let label = |label: &str| framed(label, |b| lower(b) || b == b'-', lower);
-        match self {
-            Self::HeaderName => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-                !text.is_empty() && text.bytes().all(plain)
-            }
-            Self::ApiGroup => text.is_empty() || text.split('.').all(label),
-            Self::KindName => {
-                let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-                text.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && framed(text, inner, |b| b.is_ascii_alphanumeric())
-            }
-            Self::Sha256 => {
-                let hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
-                text.is_empty() || text.len() == 64 && text.bytes().all(hex)
-            }
-        }
-    }
-}
-
-fn framed(text: &str, inner: impl Fn(u8) -> bool, edge: impl Fn(u8) -> bool) -> bool {
-    let bytes = text.as_bytes();
-    let ends = [bytes.first(), bytes.last()];
-    bytes.iter().all(|b| inner(*b)) && ends.iter().all(|end| end.is_some_and(|b| edge(*b)))
 }
 
 /// How fields of one record exclude each other.
@@ -196,10 +137,21 @@ fn apply(schema: &mut Value, rule: Rule) {
         Rule::ItemMinLength(length) => schema["items"]["minLength"] = json!(length),
         Rule::ItemMaxLength(length) => schema["items"]["maxLength"] = json!(length),
         Rule::MaxEntries(count) => schema["maxProperties"] = json!(count),
+        Rule::Keyed(names) => {
+            schema["x-kubernetes-list-type"] = json!("map");
+            schema["x-kubernetes-list-map-keys"] = json!(names);
+        }
+        Rule::Distinct => schema["x-kubernetes-list-type"] = json!("set"),
         Rule::Form(form) => schema["pattern"] = json!(form.pattern()),
+        Rule::ItemForm(form) => schema["items"]["pattern"] = json!(form.pattern()),
         Rule::ZeroAllowed => {
             if let Some(fields) = schema.as_object_mut() {
                 fields.remove(CEL);
+            }
+        }
+        Rule::Default(text) => {
+            if let Ok(value) = serde_json::from_str::<Value>(text) {
+                schema["default"] = value;
             }
         }
         Rule::Cel(rule, message) => cel(schema, rule, message),
@@ -321,18 +273,6 @@ mod tests {
     fn a_doc_comment_becomes_running_text() {
         assert_eq!(text(&[" One", " line.", "", " Another."]), "One line.\n\nAnother.");
         assert_eq!(text(&[]), "");
-    }
-
-    #[test]
-    fn a_form_and_its_pattern_say_the_same() {
-        let texts = ["", "a", "A", "a.b", "a..b", "-a", "a-", "a-b.c", "Gateway", "1a", "x_y", "é"];
-        let digest = "0123456789abcdef".repeat(4);
-        for form in [Form::HeaderName, Form::ApiGroup, Form::KindName, Form::Sha256] {
-            let pattern = regex::Regex::new(form.pattern()).unwrap();
-            for text in texts.into_iter().chain([digest.as_str()]) {
-                assert_eq!(form.fits(text), pattern.is_match(text), "{form:?} {text:?}");
-            }
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Never: rules that span fields or objects; those are `weft-model`'s.
 //! Why not a derive: it would stop at the first fault and could not say where that is.
 
+pub mod argo;
 pub mod authorization_policy;
 pub mod core;
 pub mod crd;
@@ -12,8 +13,12 @@ pub mod describe;
 pub mod destination_rule;
 pub mod envoy_filter;
 pub mod extension;
+mod form;
 pub mod gateway;
+pub mod gateway_api;
+pub mod ingress;
 pub mod install;
+mod int_or_string;
 mod leaf;
 pub mod mesh_config;
 pub mod meta;
@@ -23,6 +28,7 @@ mod read;
 pub mod reference;
 pub mod request_authentication;
 mod rules;
+pub mod selector;
 pub mod service_entry;
 pub mod sidecar;
 pub mod telemetry;
@@ -33,5 +39,6 @@ pub mod yaml;
 
 pub use crd::crds;
 pub use describe::Describe;
+pub use int_or_string::IntOrString;
 pub use leaf::Span;
 pub use read::{Issue, Read, Reader, similar};

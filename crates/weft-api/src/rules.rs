@@ -2,10 +2,12 @@
 //!
 //! In: JSON of the right type. Out: issues. Never: CEL; those rules are code in `weft-model`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::Reader;
-use crate::describe::{Rule, Shape};
+use crate::describe::{Form, Rule, Shape};
 
 pub(crate) fn keeps(value: &Value, rule: Rule, reader: &mut Reader) {
     match rule {
@@ -22,13 +24,20 @@ pub(crate) fn keeps(value: &Value, rule: Rule, reader: &mut Reader) {
         }
         Rule::MaxItems(most) => few("entries", value.as_array().map(Vec::len), most, reader),
         Rule::MaxEntries(most) => few("entries", value.as_object().map(Map::len), most, reader),
+        Rule::Keyed(names) => differ(value, |item| key(item, names), reader),
+        Rule::Distinct => differ(value, Value::to_string, reader),
+        Rule::ItemForm(form) => each(value, reader, |item, r| of_form(item, form, r)),
+        Rule::Form(form) => of_form(value, form, reader),
         Rule::ItemMinLength(least) => each(value, reader, |item, r| at_least(item, least, r)),
         Rule::ItemMaxLength(most) => each(value, reader, |item, r| at_most(item, most, r)),
-        Rule::Form(form) if !value.as_str().is_none_or(|text| form.fits(text)) => {
-            reader.fault(format!("{value} is not allowed here"), format!("use {}", form.words()));
-        }
         Rule::Required | Rule::Min(_) | Rule::Max(_) | Rule::MinItems(_) => {}
-        Rule::Form(_) | Rule::ZeroAllowed | Rule::Cel(..) => {}
+        Rule::ZeroAllowed | Rule::Default(_) | Rule::Cel(..) => {}
+    }
+}
+
+fn of_form(value: &Value, form: Form, reader: &mut Reader) {
+    if !value.as_str().is_none_or(|text| form.fits(text)) {
+        reader.fault(format!("{value} is not allowed here"), format!("use {}", form.words()));
     }
 }
 
@@ -40,6 +49,24 @@ fn whole(number: i64) -> f64 {
 fn each(value: &Value, reader: &mut Reader, check: impl Fn(&Value, &mut Reader)) {
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
         reader.within(&index.to_string(), |reader| check(item, reader));
+    }
+}
+
+/// What an entry of a list is told apart by.
+fn key(item: &Value, names: &[&str]) -> String {
+    let text = |name: &&str| item.get(*name).map_or_else(String::new, Value::to_string);
+    names.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
+fn differ(list: &Value, key: impl Fn(&Value) -> String, reader: &mut Reader) {
+    let mut seen = BTreeSet::new();
+    for (index, item) in list.as_array().into_iter().flatten().enumerate() {
+        let key = key(item);
+        if seen.contains(&key) {
+            let what = format!("{key} stands here twice");
+            reader.within(&index.to_string(), |reader| reader.fault(what, "keep one of them"));
+        }
+        seen.insert(key);
     }
 }
 

@@ -5,6 +5,7 @@
 //! not honour yet is a warning.
 //! Why a broken security policy still gives an object: leaving it out would open what it was to close.
 
+mod argo;
 mod authorization_policy;
 mod cel;
 mod cors;
@@ -12,19 +13,25 @@ mod destination_rule;
 mod envoy_filter;
 mod extension;
 mod findings;
+#[cfg(test)]
+mod fixture;
 mod gateway;
+mod gateway_api;
 mod http_route;
+mod ingress;
 mod names;
 mod peer_authentication;
 mod proxy_config;
 mod reach;
 mod request_authentication;
 mod retry;
+mod selector;
 mod service_entry;
 mod sidecar;
 mod target;
 mod telemetry;
 mod traffic_policy;
+mod union;
 mod values;
 mod virtual_service;
 mod workload;
@@ -104,6 +111,12 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
         ("telemetry.istio.io", "Telemetry") => idle(object, telemetry::check),
         ("extensions.istio.io", "WasmPlugin") => idle(object, extension::wasm_plugin),
         ("extensions.istio.io", "TrafficExtension") => idle(object, extension::traffic_extension),
+        ("gateway.networking.k8s.io" | "gateway.networking.x-k8s.io", _) => {
+            gateway_api::validate(object, kind)
+        }
+        ("argoproj.io", _) => argo::validate(object, kind),
+        ("networking.k8s.io", "Ingress") => idle(object, ingress::check),
+        ("networking.k8s.io", "IngressClass") => idle(object, ingress::class),
         _ => (None, Vec::new()),
     }
 }
@@ -169,10 +182,9 @@ fn examine<T: Read>(object: &Value, check: Check<T>) -> (Object<T>, Vec<Problem>
     let meta = Metadata::of(object);
     let mut findings = Findings::new(ObjectRef::of(object));
     let mut reader = Reader::at("/spec");
-    let spec = match object.get("spec") {
-        None | Some(Value::Null) => T::default(),
-        Some(spec) => T::read(spec, &mut reader),
-    };
+    let nothing = Value::Object(serde_json::Map::new());
+    let spec = object.get("spec").filter(|spec| !spec.is_null()).unwrap_or(&nothing);
+    let spec = T::read(spec, &mut reader);
     let issues = reader.into_issues();
     let unreadable = !issues.is_empty();
     let read: Vec<String> = issues.iter().map(|issue| issue.pointer.clone()).collect();

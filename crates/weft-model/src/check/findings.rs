@@ -79,11 +79,18 @@ impl Findings {
         items: &'a [T],
         mut check: impl FnMut(&'a T, &mut Self),
     ) {
-        self.within(field, |findings| {
-            for (index, item) in items.iter().enumerate() {
-                findings.within(&index.to_string(), |findings| check(item, findings));
-            }
-        });
+        self.within(field, |findings| findings.within_each(items, |item, f| check(item, f)));
+    }
+
+    /// Looks at each item of the list that is looked at.
+    pub(crate) fn within_each<'a, T>(
+        &mut self,
+        items: &'a [T],
+        mut check: impl FnMut(&'a T, &mut Self),
+    ) {
+        for (index, item) in items.iter().enumerate() {
+            self.within(&index.to_string(), |findings| check(item, findings));
+        }
     }
 
     /// Looks at a field that may be absent.

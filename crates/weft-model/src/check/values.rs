@@ -255,25 +255,50 @@ pub(crate) fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
     }
 }
 
+/// What a label's value, and the last part of its key, may be made of.
+fn is_label_text(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let edge = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|b| inner(*b))
+        && edge(bytes.first())
+        && edge(bytes.last())
+}
+
+/// The key of a label or an annotation.
+fn is_qualified(key: &str) -> bool {
+    let (prefix, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let prefixed = !key.contains('/') || fqdn(prefix).is_ok();
+    !name.is_empty() && is_label_text(name) && prefixed
+}
+
+/// The key of a label.
+pub(crate) fn label_key(field: &str, key: &str, findings: &mut Findings) {
+    if !is_qualified(key) {
+        let what = format!("{key:?} is no label key");
+        findings.error_in(field, what, "use letters, digits, - _ .");
+    }
+}
+
+/// Keys of annotations, options and the like.
+pub(crate) fn keys(field: &str, map: &BTreeMap<String, String>, findings: &mut Findings) {
+    findings.within(field, |findings| {
+        for key in map.keys().filter(|key| !is_qualified(key)) {
+            let what = format!("{key:?} is no key");
+            findings.error(what, "use letters, digits, - _ . and perhaps a domain and / in front");
+        }
+    });
+}
+
 /// Labels as Kubernetes allows them.
 pub(crate) fn labels(field: &str, labels: &BTreeMap<String, String>, findings: &mut Findings) {
-    let plain = |text: &str| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        let edge = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphanumeric);
-        let bytes = text.as_bytes();
-        bytes.len() <= 63
-            && bytes.iter().all(|b| inner(*b))
-            && edge(bytes.first())
-            && edge(bytes.last())
-    };
     findings.within(field, |findings| {
         for (key, value) in labels {
-            let (prefix, name) = key.rsplit_once('/').unwrap_or(("", key));
-            let prefixed = prefix.is_empty() || fqdn(prefix).is_ok();
-            if name.is_empty() || !plain(name) || !prefixed {
+            if !is_qualified(key) {
                 findings.error(format!("{key:?} is no label key"), "use letters, digits, - _ .");
             }
-            if !plain(value) {
+            if !is_label_text(value) {
                 findings.error_in(
                     key,
                     format!("{value:?} is no label value"),
