@@ -5,10 +5,11 @@
 //! Holds: a request sees one list from start to end; what did not change is not read again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ctl_source::{Object, kinds};
 use ctl_store::{Collection, Key, Store};
+use tokio::sync::watch;
 
 use crate::definition;
 use crate::kind::Kind;
@@ -55,11 +56,19 @@ impl Kinds {
 
 /// The newest list, shared.
 #[derive(Debug, Default)]
-pub(super) struct Current(RwLock<Arc<Kinds>>);
+pub(super) struct Current {
+    newest: watch::Sender<Arc<Kinds>>,
+    /// Held while the definitions are read, so that an older reading never replaces a newer one.
+    reading: Mutex<()>,
+}
 
 impl Current {
     pub(super) fn get(&self) -> Arc<Kinds> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.newest.borrow())
+    }
+
+    pub(super) fn follow(&self) -> watch::Receiver<Arc<Kinds>> {
+        self.newest.subscribe()
     }
 
     /// Reads the definitions of the store again.
@@ -68,8 +77,8 @@ impl Current {
             group: "apiextensions.k8s.io".to_owned(),
             plural: "customresourcedefinitions".to_owned(),
         };
-        // Held throughout, so that an older reading never replaces a newer one.
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.get();
         let found = store.list(&definitions, None).objects;
         let mut all: Vec<Arc<Kind>> = match current.all.is_empty() {
             true => core().map(Arc::new).collect(),
@@ -77,7 +86,7 @@ impl Current {
         };
         let established = found.iter().filter(|d| definition::is_established(d));
         all.extend(established.map(|definition| kept_or_read(&current, definition)));
-        *current = Arc::new(Kinds::new(all));
+        self.newest.send_replace(Arc::new(Kinds::new(all)));
     }
 }
 
