@@ -53,7 +53,7 @@ pub(crate) fn known(
         return strict::met(kind, &version.name, told, level);
     }
     if level != FieldValidation::Ignore {
-        let faults = schema.check(object).into_iter().filter(|fault| fault.unknown);
+        let faults = schema.unknown(object).into_iter();
         told.extend(
             faults.map(|fault| {
                 format!("unknown field \"{}\": {}", dotted(&fault.pointer), fault.fix)

@@ -99,6 +99,11 @@ impl Registry {
         self.inner.kinds.get()
     }
 
+    /// The kinds that are served, and when they change.
+    pub(crate) fn follow_kinds(&self) -> tokio::sync::watch::Receiver<Arc<Kinds>> {
+        self.inner.kinds.follow()
+    }
+
     /// The kind that is served now under this name.
     #[must_use]
     pub fn kind(&self, group: &str, kind: &str) -> Option<Arc<Kind>> {

@@ -20,13 +20,23 @@ pub(crate) fn value(root: &Node, value: &Value, old: Option<&Value>) -> Vec<Faul
     let mut found = Found::default();
     found.node(root, value, "");
     let mut faults = found.faults;
+    // Rules count on the types, also where an old fault is tolerated.
+    let shaped = faults.iter().all(|fault| fault.reason != Reason::Type);
     if let Some(old) = old {
         faults.retain(|fault| fault.unknown || !unchanged(&fault.pointer, value, old));
     }
-    if root.ruled && faults.iter().all(|fault| fault.unknown) {
+    if root.ruled && shaped && faults.iter().all(|fault| fault.unknown) {
         faults.extend(rules::run(root, value, old));
     }
     faults
+}
+
+/// Only what the schema does not have.
+pub(crate) fn unknown(root: &Node, value: &Value) -> Vec<Fault> {
+    let mut found = Found::default();
+    found.node(root, value, "");
+    found.faults.retain(|fault| fault.unknown);
+    found.faults
 }
 
 /// The place is there in both, with the same value; of a missing field the parent counts.

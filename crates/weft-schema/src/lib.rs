@@ -108,6 +108,12 @@ impl Schema {
         parse::part(schema).map(|root| Self { root })
     }
 
+    /// The fields that the schema does not have, and nothing else.
+    #[must_use]
+    pub fn unknown(&self, value: &Value) -> Vec<Fault> {
+        check::unknown(&self.root, value)
+    }
+
     /// Holds a new value against the schema and its rules.
     #[must_use]
     pub fn check(&self, value: &Value) -> Vec<Fault> {

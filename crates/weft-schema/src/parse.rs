@@ -142,35 +142,15 @@ fn unknown_words(words: &Map<String, Value>, reader: &mut Reader) {
 fn kind(words: &Map<String, Value>, preserve: bool, reader: &mut Reader) -> Kind {
     let either = reader.flag(words, "x-kubernetes-int-or-string");
     let word = words.get("type").and_then(Value::as_str).unwrap_or_default();
-    let kind = match (word, either) {
-        ("", true) => Kind::IntOrText,
+    let kind = match (kind_named(word), either) {
+        (None, true) if word.is_empty() => Kind::IntOrText,
         (_, true) => {
             reader.fault("type must be empty beside x-kubernetes-int-or-string: remove it");
             Kind::IntOrText
         }
-        ("object", false) => Kind::Object,
-        ("array", false) => Kind::Array,
-        ("string", false) => Kind::Text,
-        ("integer", false) => Kind::Integer,
-        ("number", false) => Kind::Number,
-        ("boolean", false) => Kind::Bool,
-        ("", false) => {
-            if !preserve {
-                reader.within("type", |reader| {
-                    reader.fault(
-                        "is required: write object, array, string, integer, number or boolean",
-                    );
-                });
-            }
-            Kind::Any
-        }
-        (other, false) => {
-            let other = other.to_owned();
-            reader.within("type", |reader| {
-                reader.fault(format!(
-                    "{other:?} is not a type: write object, array, string, integer, number or boolean"
-                ));
-            });
+        (Some(kind), false) => kind,
+        (None, false) => {
+            untyped(word, preserve, reader);
             Kind::Any
         }
     };
@@ -178,6 +158,28 @@ fn kind(words: &Map<String, Value>, preserve: bool, reader: &mut Reader) -> Kind
         reader.fault("x-kubernetes-preserve-unknown-fields needs type object");
     }
     kind
+}
+
+fn kind_named(word: &str) -> Option<Kind> {
+    Some(match word {
+        "object" => Kind::Object,
+        "array" => Kind::Array,
+        "string" => Kind::Text,
+        "integer" => Kind::Integer,
+        "number" => Kind::Number,
+        "boolean" => Kind::Bool,
+        _ => return None,
+    })
+}
+
+/// Only what keeps everything may do without a type.
+fn untyped(word: &str, preserve: bool, reader: &mut Reader) {
+    let all = "write object, array, string, integer, number or boolean";
+    reader.within("type", |reader| match word {
+        "" if preserve => {}
+        "" => reader.fault(format!("is required: {all}")),
+        other => reader.fault(format!("{other:?} is not a type: {all}")),
+    });
 }
 
 fn fields(words: &Map<String, Value>, node: &mut Node, reader: &mut Reader) {

@@ -36,55 +36,46 @@ pub(crate) fn problems(object: &Value, old: Option<&Value>) -> Problems {
 
 fn names(object: &Value, found: &mut Problems) {
     let spec = &object["spec"];
-    let (group, names) = (spec["group"].as_str().unwrap_or_default(), &spec["names"]);
-    let label = |text: &str| {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !text.is_empty()
-            && text.len() <= 63
-            && text.chars().all(fits)
-            && !text.starts_with('-')
-            && !text.ends_with('-')
-    };
-    if !group.contains('.') || !group.split('.').all(label) {
-        found.push((
-            "spec.group".into(),
-            format!("{group:?} is not a group: write a DNS name with a dot, like example.com"),
-        ));
+    let group = spec["group"].as_str().unwrap_or_default();
+    if !group.contains('.') || !group.split('.').all(is_label) {
+        let why =
+            format!("{group:?} is not a group: write a DNS name with a dot, like example.com");
+        found.push(("spec.group".into(), why));
     }
-    let plural = names["plural"].as_str().unwrap_or_default();
-    for (field, name) in
-        [("plural", plural), ("singular", names["singular"].as_str().unwrap_or_default())]
-    {
-        if !label(name) {
-            found.push((
-                format!("spec.names.{field}"),
-                format!("{name:?} is not a name: use a-z, 0-9 and '-'"),
-            ));
-        }
-    }
-    for (at, name) in
-        words(&names["shortNames"]).iter().enumerate().filter(|(_, name)| !label(name))
-    {
-        found.push((
-            format!("spec.names.shortNames[{at}]"),
-            format!("{name:?} is not a name: use a-z, 0-9 and '-'"),
-        ));
-    }
+    resource_names(&spec["names"], found);
     for field in ["kind", "listKind"] {
-        let name = names[field].as_str().unwrap_or_default();
-        if !label(&name.to_lowercase()) {
-            found.push((
-                format!("spec.names.{field}"),
-                format!("{name:?} is not a kind: write it like Widget"),
-            ));
+        let name = spec["names"][field].as_str().unwrap_or_default();
+        if !is_label(&name.to_lowercase()) {
+            let why = format!("{name:?} is not a kind: write it like Widget");
+            found.push((format!("spec.names.{field}"), why));
         }
     }
-    let wanted = format!("{plural}.{group}");
+    let wanted = format!("{}.{group}", spec["names"]["plural"].as_str().unwrap_or_default());
     if object["metadata"]["name"] != wanted {
-        found.push((
-            "metadata.name".into(),
-            format!("must be spec.names.plural and spec.group: {wanted}"),
-        ));
+        let why = format!("must be spec.names.plural and spec.group: {wanted}");
+        found.push(("metadata.name".into(), why));
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&text.len())
+        && text.chars().all(fits)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn resource_names(names: &Value, found: &mut Problems) {
+    let one =
+        |field: &str| (field.to_owned(), names[field].as_str().unwrap_or_default().to_owned());
+    let short = words(&names["shortNames"]).into_iter().enumerate();
+    let all = ["plural", "singular"]
+        .into_iter()
+        .map(one)
+        .chain(short.map(|(at, name)| (format!("shortNames[{at}]"), name)));
+    for (field, name) in all.filter(|(_, name)| !is_label(name)) {
+        let why = format!("{name:?} is not a name: use a-z, 0-9 and '-'");
+        found.push((format!("spec.names.{field}"), why));
     }
 }
 

@@ -5,7 +5,7 @@
 //! Holds: a request sees one list from start to end; what did not change is not read again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ctl_source::{Object, kinds};
 use ctl_store::{Collection, Key, Store};
@@ -54,17 +54,21 @@ impl Kinds {
     }
 }
 
-/// The newest list, shared; whoever waits is told of the next one.
+/// The newest list, shared.
 #[derive(Debug, Default)]
-pub(super) struct Current(watch::Sender<Arc<Kinds>>);
+pub(super) struct Current {
+    newest: watch::Sender<Arc<Kinds>>,
+    /// Held while the definitions are read, so that an older reading never replaces a newer one.
+    reading: Mutex<()>,
+}
 
 impl Current {
     pub(super) fn get(&self) -> Arc<Kinds> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.newest.borrow())
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<Arc<Kinds>> {
-        self.0.subscribe()
+    pub(super) fn follow(&self) -> watch::Receiver<Arc<Kinds>> {
+        self.newest.subscribe()
     }
 
     /// Reads the definitions of the store again.
@@ -73,17 +77,16 @@ impl Current {
             group: "apiextensions.k8s.io".to_owned(),
             plural: "customresourcedefinitions".to_owned(),
         };
-        // The list is read while it is replaced, so that an older reading never replaces a newer one.
-        self.0.send_modify(|current| {
-            let found = store.list(&definitions, None).objects;
-            let mut all: Vec<Arc<Kind>> = match current.all.is_empty() {
-                true => core().map(Arc::new).collect(),
-                false => current.all.iter().filter(|kind| !kind.custom).cloned().collect(),
-            };
-            let established = found.iter().filter(|d| definition::is_established(d));
-            all.extend(established.map(|definition| kept_or_read(current, definition)));
-            *current = Arc::new(Kinds::new(all));
-        });
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.get();
+        let found = store.list(&definitions, None).objects;
+        let mut all: Vec<Arc<Kind>> = match current.all.is_empty() {
+            true => core().map(Arc::new).collect(),
+            false => current.all.iter().filter(|kind| !kind.custom).cloned().collect(),
+        };
+        let established = found.iter().filter(|d| definition::is_established(d));
+        all.extend(established.map(|definition| kept_or_read(&current, definition)));
+        self.newest.send_replace(Arc::new(Kinds::new(all)));
     }
 }
 

@@ -167,26 +167,11 @@ impl Registry {
     ) -> Result<Written, Fault> {
         let name = text(now, "/metadata/name").unwrap_or_default().to_owned();
         let given = metadata::take_owners(&mut next);
-        let (version, mut warnings) = match part {
-            Part::Main => read(kind, &mut next, options, &*self.inner.admission)?,
-            Part::Status => with_status(kind, &mut next, now, options)?,
-        };
-        if part == Part::Main {
-            metadata::keep_stable(kind, &mut next, now)?;
-            keep_status(kind, &mut next, now);
-            defaults::apply(kind, &mut next);
-            bump(kind, &mut next, now);
-        }
-        metadata::no_new_finalizers(kind, &next, now)?;
+        let (version, mut warnings) = self.read_next(kind, &mut next, now, part, options)?;
         let _alone = self.alone(kind).await;
-        let living = text(now, "/metadata/deletionTimestamp").is_none();
-        if part == Part::Main && living {
-            let labels = self.labels_of(namespace);
-            let context =
-                self.context(Operation::Update, kind, namespace, &labels, options.field_validation);
-            warnings.extend(self.admit(&context, version, &mut next, Some(now), &name)?);
-        } else if living {
-            conform::judge(kind, version, &next, Some(now), &name, &AdmitAll)?;
+        if text(now, "/metadata/deletionTimestamp").is_none() {
+            let place = (namespace, name.as_str());
+            warnings.extend(self.judge((kind, version), place, &mut next, now, part, options)?);
         }
         if kind.is_definition() && part == Part::Main {
             self.settle_definition(&mut next);
@@ -205,6 +190,47 @@ impl Registry {
         };
         let object = self.put_next(kind, namespace, now, next, options.dry_run).await?;
         Ok(Written { object, warnings })
+    }
+
+    /// Reads the next state; what its writer cannot change is as it was.
+    fn read_next<'a>(
+        &self,
+        kind: &'a Kind,
+        next: &mut Value,
+        now: &Object,
+        part: Part,
+        options: &WriteOptions,
+    ) -> Result<(&'a Version, Vec<Warning>), Fault> {
+        let found = match part {
+            Part::Main => read(kind, next, options, &*self.inner.admission)?,
+            Part::Status => return with_status(kind, next, now, options),
+        };
+        metadata::keep_stable(kind, next, now)?;
+        keep_status(kind, next, now);
+        defaults::apply(kind, next);
+        bump(kind, next, now);
+        metadata::no_new_finalizers(kind, next, now)?;
+        Ok(found)
+    }
+
+    /// Holds the next state against all rules; a status only against its schema.
+    fn judge(
+        &self,
+        (kind, version): (&Kind, &Version),
+        (namespace, name): (&str, &str),
+        next: &mut Value,
+        now: &Object,
+        part: Part,
+        options: &WriteOptions,
+    ) -> Result<Vec<Warning>, Fault> {
+        if part == Part::Status {
+            conform::judge(kind, version, next, Some(now), name, &AdmitAll)?;
+            return Ok(Vec::new());
+        }
+        let labels = self.labels_of(namespace);
+        let level = options.field_validation;
+        let context = self.context(Operation::Update, kind, namespace, &labels, level);
+        self.admit(&context, version, next, Some(now), name)
     }
 
     /// Writes the next state; what is marked for deletion and held by nothing goes.

@@ -72,7 +72,7 @@ impl Watcher {
     async fn feed(&self, from: Option<u64>, initial: bool) -> Option<()> {
         let store = self.ask.shared.registry.store();
         let mut revisions = store.revisions();
-        let mut kinds = self.ask.shared.registry.kinds_changes();
+        let mut kinds = self.ask.shared.registry.follow_kinds();
         let mut at = match from.filter(|_| !initial) {
             Some(from) => from,
             None => self.begin(initial).await?,
@@ -94,7 +94,6 @@ impl Watcher {
             }
             tokio::select! {
                 changed = revisions.changed() => changed.ok()?,
-                // A definition goes from the store before its kind goes from the list.
                 changed = kinds.changed() => changed.ok()?,
                 () = self.lines.closed() => return None,
                 () = self.ask.shared.registry.clock().sleep(BOOKMARK_EVERY) => self.bookmark(at, false).await?,

@@ -54,43 +54,31 @@ fn numbers(found: &mut Found, limits: &Limits, number: &Number, pointer: &str) {
         && (below(number, least) || (*excluded && same(number, least)))
     {
         let fix = if *excluded { "write a number above" } else { "write at least" };
-        found.add(
-            pointer,
-            Reason::Invalid,
-            format!("is {number}, too small"),
-            &format!("{fix} {least}"),
-        );
+        let (what, fix) = (format!("is {number}, too small"), format!("{fix} {least}"));
+        found.add(pointer, Reason::Invalid, what, &fix);
     }
     if let Some((most, excluded)) = &limits.most
         && (below(most, number) || (*excluded && same(number, most)))
     {
         let fix = if *excluded { "write a number below" } else { "write at most" };
-        found.add(
-            pointer,
-            Reason::Invalid,
-            format!("is {number}, too large"),
-            &format!("{fix} {most}"),
-        );
+        let (what, fix) = (format!("is {number}, too large"), format!("{fix} {most}"));
+        found.add(pointer, Reason::Invalid, what, &fix);
     }
-    if let Some(multiple) = &limits.multiple
-        && !divides(multiple, number)
-    {
+    kinds_of_numbers(found, limits, number, pointer);
+}
+
+/// Multiples and ranges of formats.
+fn kinds_of_numbers(found: &mut Found, limits: &Limits, number: &Number, pointer: &str) {
+    if let Some(multiple) = limits.multiple.as_ref().filter(|step| !divides(step, number)) {
         let what = format!("is {number}, not a multiple of {multiple}");
         found.add(pointer, Reason::Invalid, what, &format!("write a multiple of {multiple}"));
     }
-    if let Some(format) = &limits.format
-        && let Some(range) = format::range(format).filter(|(least, most)| {
-            let number = number.as_f64().unwrap_or(f64::NAN);
-            !(*least..=*most).contains(&number)
-        })
-    {
+    let Some(format) = limits.format.as_deref() else { return };
+    let Some((least, most)) = format::range(format) else { return };
+    if !(least..=most).contains(&number.as_f64().unwrap_or(f64::NAN)) {
         let what = format!("is {number}, outside of {format}");
-        found.add(
-            pointer,
-            Reason::Invalid,
-            what,
-            &format!("write a number from {} to {}", range.0, range.1),
-        );
+        let fix = format!("write a number from {least} to {most}");
+        found.add(pointer, Reason::Invalid, what, &fix);
     }
 }
 

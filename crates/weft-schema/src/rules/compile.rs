@@ -3,7 +3,7 @@
 //! Holds: what is selected of `self` is in the schema; each comprehension pays for the elements that it visits.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, EntryExpr, Expr};
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr};
 
 use super::ENV;
 use crate::node::{Kind, Node, Step};
@@ -132,54 +132,62 @@ impl<'a> Scope<'a> {
     /// Checks names; the place of the schema that the expression stands for, where that is known.
     fn expression(&mut self, expression: &IdedExpr) -> Result<Option<&'a Node>, String> {
         match &expression.expr {
-            Expr::Ident(name) if matches!(name.as_str(), "self" | "oldSelf") => Ok(Some(self.node)),
-            Expr::Ident(name) => {
-                if self.names.contains(name) || is_word(name) {
-                    return Ok(None);
-                }
-                Err(format!("names {name}, which is not known here: use self and oldSelf"))
-            }
-            Expr::Select(select) => {
-                let operand = match &select.operand.expr {
-                    // A dotted name of the library, e.g. `sets.contains`.
-                    Expr::Ident(name) if is_library(name) => None,
-                    _ => self.expression(&select.operand)?,
-                };
-                operand.map_or(Ok(None), |node| selected(node, &select.field))
-            }
-            Expr::Comprehension(loops) => {
-                self.expression(&loops.iter_range)?;
-                let known = self.names.len();
-                self.names.extend([loops.iter_var.clone(), loops.accu_var.clone()]);
-                self.names.extend(loops.iter_var2.clone());
-                for part in [&loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result] {
-                    self.expression(part)?;
-                }
-                self.names.truncate(known);
-                Ok(None)
-            }
+            Expr::Ident(name) => self.name(name),
+            Expr::Select(select) => match self.unless_library(&select.operand)? {
+                Some(node) => selected(node, &select.field),
+                None => Ok(None),
+            },
+            Expr::Comprehension(loops) => self.comprehension(loops),
             Expr::Call(call) => {
-                let library = call
-                    .target
-                    .as_deref()
-                    .is_some_and(|t| matches!(&t.expr, Expr::Ident(name) if is_library(name)));
-                let skip = usize::from(library);
-                for child in children(&expression.expr).into_iter().skip(skip) {
-                    self.expression(child)?;
+                if let Some(target) = &call.target {
+                    self.unless_library(target)?;
                 }
-                Ok(None)
+                self.all(call.args.iter())
             }
             Expr::Unspecified
             | Expr::Literal(_)
             | Expr::List(_)
             | Expr::Map(_)
-            | Expr::Struct(_) => {
-                for child in children(&expression.expr) {
-                    self.expression(child)?;
-                }
-                Ok(None)
-            }
+            | Expr::Struct(_) => self.all(children(&expression.expr).into_iter()),
         }
+    }
+
+    fn all<'e>(
+        &mut self,
+        parts: impl Iterator<Item = &'e IdedExpr>,
+    ) -> Result<Option<&'a Node>, String> {
+        for part in parts {
+            self.expression(part)?;
+        }
+        Ok(None)
+    }
+
+    fn name(&self, name: &String) -> Result<Option<&'a Node>, String> {
+        match name.as_str() {
+            "self" | "oldSelf" => Ok(Some(self.node)),
+            known if self.names.contains(name) || is_word(known) => Ok(None),
+            _ => Err(format!("names {name}, which is not known here: use self and oldSelf")),
+        }
+    }
+
+    /// What stands before a dot may be a name of the library, e.g. `sets.contains`.
+    fn unless_library(&mut self, operand: &IdedExpr) -> Result<Option<&'a Node>, String> {
+        match &operand.expr {
+            Expr::Ident(name) if is_library(name) => Ok(None),
+            _ => self.expression(operand),
+        }
+    }
+
+    fn comprehension(&mut self, loops: &ComprehensionExpr) -> Result<Option<&'a Node>, String> {
+        self.expression(&loops.iter_range)?;
+        let known = self.names.len();
+        self.names.extend([loops.iter_var.clone(), loops.accu_var.clone()]);
+        self.names.extend(loops.iter_var2.clone());
+        self.all(
+            [&loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result].into_iter(),
+        )?;
+        self.names.truncate(known);
+        Ok(None)
     }
 }
 

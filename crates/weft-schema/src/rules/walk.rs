@@ -6,7 +6,7 @@
 use cel::Context;
 use serde_json::{Map, Value};
 
-use super::{Budget, ENV, Look, convert, library};
+use super::{Budget, ENV, Look, Rule, convert, library};
 use crate::name::step;
 use crate::node::{ListKind, Node, Step};
 use crate::{Fault, Reason, deep};
@@ -76,19 +76,23 @@ impl Walk<'_> {
     }
 
     fn look(&mut self, node: &Node, value: &Value, old: Option<&Value>, pointer: &str) {
+        // What was wrong before and stayed as it is is tolerated; only rules about changes still have a say.
+        let stayed = old == Some(value);
+        let rules: Vec<&Rule> =
+            node.rules.iter().filter(|rule| !stayed || rule.is_transition()).collect();
+        if rules.is_empty() {
+            return;
+        }
         let look = Look {
             context: self.context,
             me: convert::value(Some(node), value),
             old: old.map(|old| convert::value(Some(node), old)),
         };
-        for rule in &node.rules {
+        for rule in rules {
             if self.budget.is_spent() && !self.faults.is_empty() {
                 return;
             }
-            // What was wrong before and stayed as it is is tolerated.
-            let tolerated = !rule.is_transition() && old == Some(value);
-            let fault = look.fault(rule, pointer, self.budget).filter(|_| !tolerated);
-            self.faults.extend(fault);
+            self.faults.extend(look.fault(rule, pointer, self.budget));
         }
     }
 }
