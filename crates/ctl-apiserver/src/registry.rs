@@ -87,12 +87,6 @@ impl Registry {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Tells whenever the kinds that are served change.
-    #[must_use]
-    pub fn kinds_changes(&self) -> tokio::sync::watch::Receiver<Arc<Kinds>> {
-        self.inner.kinds.changes()
-    }
-
     /// The kinds that are served now.
     #[must_use]
     pub fn kinds(&self) -> Arc<Kinds> {
