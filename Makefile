@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export WEFT_PEERS := $(CURDIR)/.peers/bin
 BIN := $(CARGO_TARGET_DIR)/release
 
-.PHONY: help run build test peers check unit e2e
+.PHONY: help run build test peers check unit e2e fuzz
 
 help: ## lists the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,12 @@ check:
 
 unit: ## unit and integration tests
 	cargo test --workspace
+
+FUZZ_SECONDS ?= 600
+fuzz: ## runs each fuzz target (nightly toolchain and cargo-fuzz)
+	for target in yaml_to_objects objects_to_model; do \
+	  cargo +nightly fuzz run $$target --fuzz-dir fuzz -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10; \
+	done
 
 e2e: build peers ## the whole mesh with real kubectl, curl and Envoy, on both data planes
 	rm -f conformance/figures.txt

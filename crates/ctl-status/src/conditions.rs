@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The condition types that are ours.
-const OURS: [&str; 2] = ["Accepted", "Programmed"];
+const OURS: [&str; 3] = ["Accepted", "Programmed", "Effective"];
 
 /// One condition without its time.
 #[derive(Debug, Clone, PartialEq, Eq)]

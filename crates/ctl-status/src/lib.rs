@@ -1,4 +1,4 @@
-//! Tells users in their objects' status what became of them: `Accepted` and `Programmed`.
+//! Tells users in their objects' status what became of them: `Accepted`, `Programmed` and `Effective`.
 //!
 //! In: what the newest revision was made of ([`Observed`]), the ledger's report. Out: status patches through a Source.
 //! Holds: `Programmed` is true for a generation only once every proxy that the object concerns has answered a revision that
@@ -14,4 +14,4 @@ mod tracker;
 
 pub use audience::{Audience, Expected};
 pub use shell::{StatusWriter, run};
-pub use tracker::{Finding, ObjectFacts, Observed, Patch, Severity, Tracker};
+pub use tracker::{Finding, ObjectFacts, Observed, Obstacle, Patch, Severity, Tracker};

@@ -27,6 +27,15 @@ pub struct Finding {
     pub message: String,
 }
 
+/// What keeps an object, or a part of it, from taking effect although it is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// In one word: `ShadowedBy` when something else wins, `NoEffectBecause` otherwise.
+    pub reason: &'static str,
+    /// Field, reason, and what to do.
+    pub message: String,
+}
+
 /// One object of the revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectFacts {
@@ -42,6 +51,10 @@ pub struct ObjectFacts {
     pub findings: Vec<Finding>,
     /// Whose configuration it is part of.
     pub audience: Audience,
+    /// Whether this version acts on the kind at all.
+    pub acted_on: bool,
+    /// What the analysis of the whole mesh found; `None` until it has looked.
+    pub obstacles: Option<Vec<Obstacle>>,
 }
 
 /// What a published revision was made of.
@@ -78,6 +91,8 @@ struct Track {
     seen: Value,
     findings: Vec<Finding>,
     audience: Audience,
+    acted_on: bool,
+    obstacles: Option<Vec<Obstacle>>,
 }
 
 /// Remembers, per object, since which revision what it says is in force.
@@ -105,7 +120,8 @@ impl Tracker {
         let mut patches = Vec::new();
         for (key, track) in &mut self.tracks {
             let programmed = track.programmed(&answers, refused.get(key));
-            let conditions = [track.accepted(), programmed];
+            let mut conditions = vec![track.accepted(), programmed];
+            conditions.extend(track.effective());
             let status = conditions::merge(&track.status, &conditions, track.generation, now);
             if !conditions::says(&track.status, &status) {
                 patches.push(Patch { key: key.clone(), patch: json!({ "status": status }) });
@@ -128,13 +144,25 @@ impl Tracker {
     }
 }
 
+const NOT_ACTED_ON: &str = "this version of Weft does not act on this kind yet";
+
 impl Track {
     fn of(facts: &ObjectFacts, revision: u64, before: Option<Self>) -> Self {
-        let ObjectFacts { key: _, generation, content, status, findings, audience } = facts.clone();
+        let ObjectFacts {
+            key: _,
+            generation,
+            content,
+            status,
+            findings,
+            audience,
+            acted_on,
+            obstacles,
+        } = facts.clone();
         match before {
             Some(old) if old.generation == generation && old.content == content => {
                 let known = if status == old.seen { old.status } else { status.clone() };
-                Self { status: known, seen: status, findings, audience, ..old }
+                let seen = status;
+                Self { status: known, seen, findings, audience, acted_on, obstacles, ..old }
             }
             old => {
                 // After a restart an object that says so already stays programmed; it did not change unseen, because its
@@ -149,6 +177,8 @@ impl Track {
                     status,
                     findings,
                     audience,
+                    acted_on,
+                    obstacles,
                 }
             }
         }
@@ -168,6 +198,22 @@ impl Track {
         Condition { kind: "Accepted", status, reason, message, generation: self.generation }
     }
 
+    /// Nothing until the mesh was analyzed with this object in it.
+    fn effective(&self) -> Option<Condition> {
+        let obstacles = self.obstacles.as_ref()?;
+        let invalid = self.findings.iter().any(|finding| finding.severity == Severity::Error);
+        let (status, reason, message) = match obstacles.first() {
+            _ if invalid => ("False", "Invalid", "see Accepted".to_owned()),
+            _ if !self.acted_on => ("False", "NotSupported", NOT_ACTED_ON.to_owned()),
+            None => ("True", "Effective", "nothing is known that keeps it from acting".to_owned()),
+            Some(first) => {
+                let all: Vec<&str> = obstacles.iter().map(|o| o.message.as_str()).collect();
+                ("False", first.reason, all.join("; "))
+            }
+        };
+        Some(Condition { kind: "Effective", status, reason, message, generation: self.generation })
+    }
+
     fn programmed(&mut self, answers: &Answers<'_>, refused: Option<&String>) -> Condition {
         let (status, reason, message) = self.programmed_words(answers, refused);
         Condition { kind: "Programmed", status, reason, message, generation: self.generation }
@@ -181,6 +227,9 @@ impl Track {
         if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
             self.programmed = None;
             return ("False", "Invalid", "not in force as written; see Accepted".into());
+        }
+        if !self.acted_on {
+            return ("False", "NotSupported", NOT_ACTED_ON.into());
         }
         if let Some(why) = refused {
             self.programmed = None;

@@ -72,6 +72,8 @@ fn facts(name: &str) -> ObjectFacts {
         status: Value::Null,
         findings: Vec::new(),
         audience: Audience::everyone(),
+        acted_on: true,
+        obstacles: None,
     }
 }
 

@@ -14,7 +14,7 @@ mod serve;
 mod tokens;
 mod world;
 
-pub use preflight::{judge, kind_problems, system_objects};
+pub use preflight::{judge, kind_problems, resource_of, system_objects};
 
 /// Which program runs as sidecar and gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

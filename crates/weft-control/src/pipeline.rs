@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ctl_push::{Debounce, PushServer};
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
-use ctl_source::{Batch, Change, Object, ResourceType, Source, Watch, kinds};
+use ctl_source::{Batch, Change, Object, ResourceType, Source, Watch};
 use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -18,8 +18,10 @@ use weft_admin_api::sync::{Built, SyncReport};
 use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
 
+use crate::preflight::resource_of;
 use crate::world::MeshWorld;
 
+mod advice;
 mod facts;
 mod settings;
 
@@ -36,6 +38,19 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("networking.istio.io", "Gateway", true),
     ("security.istio.io", "PeerAuthentication", true),
     ("security.istio.io", "AuthorizationPolicy", true),
+    // Nobody acts on these yet; their conditions say so, and the analysis looks at them.
+    ("", "Secret", false),
+    ("apps", "Deployment", false),
+    ("networking.istio.io", "ServiceEntry", true),
+    ("networking.istio.io", "Sidecar", true),
+    ("networking.istio.io", "WorkloadEntry", true),
+    ("networking.istio.io", "WorkloadGroup", true),
+    ("networking.istio.io", "EnvoyFilter", true),
+    ("networking.istio.io", "ProxyConfig", true),
+    ("security.istio.io", "RequestAuthentication", true),
+    ("telemetry.istio.io", "Telemetry", true),
+    ("extensions.istio.io", "WasmPlugin", true),
+    ("extensions.istio.io", "TrafficExtension", true),
 ];
 
 /// The walk, from outside.
@@ -63,13 +78,10 @@ pub(crate) async fn start(
     clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<Running> {
-    let types: Vec<ResourceType> = KINDS
-        .iter()
-        .filter_map(|(group, kind, _)| kinds::find(group, kind))
-        .map(kinds::KindInfo::resource)
-        .collect();
+    let types: Vec<ResourceType> =
+        KINDS.iter().filter_map(|(group, kind, _)| resource_of(group, kind)).collect();
     let batches = source.watch(&types).await?;
-    let (push, settling) = PushServer::new(Debounce::default(), clock);
+    let (push, settling) = PushServer::new(Debounce::default(), clock.clone());
     let (told, observed) = watch::channel(Arc::new(Observed::default()));
     let ledger = push.ledger().clone();
     let writer = StatusWriter {
@@ -80,7 +92,13 @@ pub(crate) async fn start(
         wall,
     };
     let (building, built) = watch::channel(Built::default());
+    let (looked_at, objects) = watch::channel(advice::Objects::default());
+    let (advising, advice) = watch::channel(None);
+    tokio::spawn(until(stop.clone(), advice::run(objects, advising, clock)));
     let walk = Walk {
+        looked_at,
+        advice,
+        problems: Vec::new(),
         building,
         raw: Raw::default(),
         inventory: Inventory::default(),
@@ -116,6 +134,11 @@ struct Raw {
 }
 
 struct Walk {
+    /// What is to be analyzed, and what the analysis said last.
+    looked_at: watch::Sender<advice::Objects>,
+    advice: watch::Receiver<advice::Advice>,
+    /// Of the objects as they were published last.
+    problems: Vec<Problem>,
     building: watch::Sender<Built>,
     raw: Raw,
     inventory: Inventory,
@@ -131,7 +154,17 @@ impl Walk {
     async fn run(mut self, mut batches: Watch) {
         // The first world is made of every kind; until then everything counts as changed.
         let mut touched = Touched::Config;
-        while let Some(batch) = batches.recv().await {
+        let mut advised = true;
+        loop {
+            let batch = tokio::select! {
+                batch = batches.recv() => batch,
+                news = self.advice.changed(), if advised => {
+                    advised = news.is_ok();
+                    self.tell();
+                    continue;
+                }
+            };
+            let Some(batch) = batch else { return };
             touched = touched.max(self.take(batch));
             while let Ok(more) = batches.try_recv() {
                 touched = touched.max(self.take(more));
@@ -210,20 +243,33 @@ impl Walk {
             }
         };
         self.building.send_replace(Built { revision, resource_version: self.raw.newest });
-        let (objects, proxies) = (self.facts(&problems), self.proxies());
+        self.problems = problems;
+        self.tell();
+        let all = self.raw.kinds.values().flat_map(BTreeMap::values).cloned().collect();
+        self.looked_at.send_replace(Arc::new(all));
+    }
+
+    /// Tells the status writer what is known of the objects that were published last.
+    fn tell(&self) {
+        let Some((_, revision)) = self.published else { return };
+        let (objects, proxies) = (self.facts(), self.proxies());
         self.told.send_replace(Arc::new(Observed { revision, objects, proxies }));
     }
 
-    fn facts(&self, problems: &[Problem]) -> Vec<ObjectFacts> {
-        let problems = facts::by_object(problems);
+    fn facts(&self) -> Vec<ObjectFacts> {
+        let problems = facts::by_object(&self.problems);
+        let advice = self.advice.borrow().clone();
+        let advice = advice.as_ref().map(|problems| facts::by_object(problems));
         let ours = KINDS.iter().filter(|(_, _, conditions)| *conditions);
-        let infos = ours.filter_map(|(group, kind, _)| kinds::find(group, kind));
-        let objects = infos.flat_map(|info| {
-            let known = self.raw.kinds.get(info.kind).into_iter().flatten();
-            known.map(move |(name, object)| (info, name, object))
-        });
-        let root = &self.settings.root_namespace;
-        objects.map(|(info, name, object)| facts::of(info, name, object, &problems, root)).collect()
+        let mut found = Vec::new();
+        for resource in ours.filter_map(|(group, kind, _)| resource_of(group, kind)) {
+            let known = self.raw.kinds.get(&resource.kind).into_iter().flatten();
+            let root = &self.settings.root_namespace;
+            found.extend(known.map(|(name, object)| {
+                facts::of(&resource, name, object, &problems, advice.as_ref(), root)
+            }));
+        }
+        found
     }
 
     fn proxies(&self) -> Vec<Expected> {

@@ -2,6 +2,7 @@
 //! In: an object as the user wrote it. Out: what the API server would refuse. Never: I/O.
 
 use ctl_apiserver::{SchemaFault, schema_faults};
+use ctl_source::ResourceType;
 use ctl_source::kinds::{self, KindInfo};
 use serde_json::Value;
 use weft_model::api::crd;
@@ -42,9 +43,7 @@ fn problem(
 /// Why the kind is none that the mesh knows. Kinds of groups that nobody here has are the business of others.
 fn kind_of(object: &Value) -> Option<Problem> {
     let (group, version, kind) = names(object);
-    let versions = crd::find(group, kind).map(|known| known.versions);
-    let versions = versions.or_else(|| kinds::find(group, kind).map(|info| info.versions));
-    match versions {
+    match versions_of(group, kind) {
         Some(versions) if versions.contains(&version) => None,
         Some(versions) => {
             let what = other_version(group, kind, version, versions);
@@ -85,6 +84,27 @@ fn schema(object: &Value) -> Vec<(String, String)> {
     schema_faults(info, object).into_iter().map(fault).collect()
 }
 
+/// The collection of a kind that the mesh's API server serves by itself, in its storage version.
+#[must_use]
+pub fn resource_of(group: &str, kind: &str) -> Option<ResourceType> {
+    let Some(known) = crd::find(group, kind) else {
+        return kinds::find(group, kind).map(KindInfo::resource);
+    };
+    Some(ResourceType {
+        group: known.group.into(),
+        version: known.versions.first().copied().unwrap_or_default().into(),
+        kind: known.kind.into(),
+        plural: known.plural.into(),
+        namespaced: !known.cluster,
+    })
+}
+
+/// The versions in which it is served.
+fn versions_of(group: &str, kind: &str) -> Option<&'static [&'static str]> {
+    let custom = crd::find(group, kind).map(|known| known.versions);
+    custom.or_else(|| kinds::find(group, kind).map(|info| info.versions))
+}
+
 /// The objects that every mesh has; files may point at them.
 #[must_use]
 pub fn system_objects() -> Vec<Value> {
@@ -99,11 +119,11 @@ pub fn kind_problems(object: &Value) -> Vec<(String, String)> {
     if weft_meshconfig::is_istio_operator(object) {
         return Vec::new();
     }
-    let Some(info) = kinds::find(group, kind) else {
+    let Some(versions) = versions_of(group, kind) else {
         return vec![unknown_kind(group, kind)];
     };
-    if !info.versions.contains(&version) {
-        let what = other_version(group, kind, version, info.versions);
+    if !versions.contains(&version) {
+        let what = other_version(group, kind, version, versions);
         return vec![("/apiVersion".to_owned(), what)];
     }
     schema(object)

@@ -133,7 +133,8 @@ fn settings(options: &Options) -> Result<weft_analyze::Options, Failure> {
         suppressions: options.suppress.clone(),
         namespaces: options.namespace.iter().cloned().collect::<BTreeSet<String>>(),
         analyzers,
-        assume_ingress: !options.use_kube,
+        // A mesh that runs shows its gateways itself.
+        assume_ingress: !(options.use_kube || options.live || options.paths.is_empty()),
         ..weft_analyze::Options::at(weft_rt::Clock::real().wall())
     })
 }

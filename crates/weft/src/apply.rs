@@ -4,7 +4,7 @@
 //! says is removed; the order is that in which things need each other. An IstioOperator is written as the ConfigMap that a
 //! control plane reads its settings from.
 
-use ctl_source::{ObjectKey, Source, SourceError, kinds};
+use ctl_source::{ObjectKey, Source, SourceError};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -52,13 +52,13 @@ pub(crate) async fn delete(source: &dyn Source, object: &Value) -> Result<(), Fa
     let version = object["apiVersion"].as_str().unwrap_or_default();
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let kind = object["kind"].as_str().unwrap_or_default();
-    let Some(info) = kinds::find(group, kind) else { return Ok(()) };
+    let Some(resource) = weft_control::resource_of(group, kind) else { return Ok(()) };
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let namespace = text(&object["metadata"]["namespace"]).unwrap_or_else(|| "default".to_owned());
     let key = ObjectKey {
-        namespace: info.namespaced.then_some(namespace),
+        namespace: resource.namespaced.then_some(namespace),
         name: text(&object["metadata"]["name"]).unwrap_or_default(),
-        resource: info.resource(),
+        resource,
     };
     match source.delete(&key, None).await {
         Ok(()) | Err(SourceError::NotFound(_)) => Ok(()),
@@ -71,21 +71,19 @@ async fn one(source: &dyn Source, object: Value) -> Result<(), SourceError> {
     let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
     let (group, version) = version.split_once('/').unwrap_or(("", &version));
     let kind = object["kind"].as_str().unwrap_or_default();
-    let info = kinds::find(group, kind).filter(|info| info.versions.contains(&version));
-    let Some(info) = info else {
+    let Some(mut resource) = weft_control::resource_of(group, kind) else {
         return Err(SourceError::Invalid(format!(
             "kind {kind} of {group}/{version} is not known here"
         )));
     };
-    let mut resource = info.resource();
     version.clone_into(&mut resource.version);
-    if info.namespaced && object["metadata"]["namespace"].is_null() {
+    if resource.namespaced && object["metadata"]["namespace"].is_null() {
         object["metadata"]["namespace"] = json!("default");
     }
     let said = object.to_string();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let key = ObjectKey {
-        namespace: text(&object["metadata"]["namespace"]).filter(|_| info.namespaced),
+        namespace: text(&object["metadata"]["namespace"]).filter(|_| resource.namespaced),
         name: text(&object["metadata"]["name"]).unwrap_or_default(),
         resource: resource.clone(),
     };

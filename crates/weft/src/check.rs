@@ -123,8 +123,11 @@ pub(crate) fn missing_namespaces(written: &[Written]) -> Vec<(Value, String)> {
 pub(crate) fn with_namespace(object: &Value) -> Value {
     let mut object = object.clone();
     let group = object["apiVersion"].as_str().and_then(|v| v.split_once('/')).map_or("", |v| v.0);
-    let info = ctl_source::kinds::find(group, object["kind"].as_str().unwrap_or_default());
-    if info.is_none_or(|info| info.namespaced) && object["metadata"]["namespace"].is_null() {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let resource = weft_control::resource_of(group, kind);
+    if resource.is_none_or(|resource| resource.namespaced)
+        && object["metadata"]["namespace"].is_null()
+    {
         object["metadata"]["namespace"] = json!("default");
     }
     object

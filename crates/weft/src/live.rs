@@ -30,10 +30,6 @@ const OTHERS: &[(&str, &str, &str, &str, bool)] = &[
         false,
     ),
     ("networking.k8s.io", "v1", "Ingress", "ingresses", true),
-    ("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses", false),
-    ("gateway.networking.k8s.io", "v1", "Gateway", "gateways", true),
-    ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", true),
-    ("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes", true),
 ];
 
 /// Of the mesh that runs in a place.
@@ -73,9 +69,8 @@ async fn all(source: &KubeSource) -> Result<Vec<Value>, Failure> {
 
 fn resources() -> Vec<ResourceType> {
     let core = kinds::ALL.iter().filter(|info| !info.custom).map(kinds::KindInfo::resource);
-    let ours = crd::KINDS
-        .iter()
-        .map(|kind| resource(kind.group, kind.versions[0], kind.kind, kind.plural, true));
+    let ours =
+        crd::KINDS.iter().filter_map(|kind| weft_control::resource_of(kind.group, kind.kind));
     let others = OTHERS.iter().map(|(group, version, kind, plural, namespaced)| {
         resource(group, version, kind, plural, *namespaced)
     });

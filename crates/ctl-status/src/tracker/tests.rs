@@ -16,6 +16,8 @@ fn facts(name: &str, generation: i64) -> ObjectFacts {
         status: Value::Null,
         findings: Vec::new(),
         audience: Audience::everyone(),
+        acted_on: true,
+        obstacles: None,
     }
 }
 
@@ -241,4 +243,23 @@ fn foreign_conditions_and_a_programmed_past_survive_a_restart() {
     tracker.observe(&first);
     let patch = tracker.patches(&report(&[1]), "t1").pop().unwrap();
     assert_eq!(patch.patch["status"]["conditions"][0]["type"], "Theirs");
+}
+
+#[test]
+fn what_the_analysis_found_is_told_once_it_has_looked() {
+    let told = |obstacles: Option<Vec<Obstacle>>, acted_on: bool| {
+        let object = ObjectFacts { obstacles, acted_on, ..facts("pay", 1) };
+        let mut tracker = Tracker::default();
+        tracker.observe(&Observed { revision: 1, objects: vec![object], proxies: Vec::new() });
+        let patch = tracker.patches(&report(&[]), "now").remove(0).patch;
+        let conditions = patch["status"]["conditions"].as_array().unwrap().clone();
+        let found = conditions.into_iter().find(|c| c["type"] == "Effective");
+        found
+            .map(|c| format!("{} {}", c["status"].as_str().unwrap(), c["reason"].as_str().unwrap()))
+    };
+    let obstacle = Obstacle { reason: "ShadowedBy", message: "an older one wins".into() };
+    assert_eq!(told(None, true), None);
+    assert_eq!(told(Some(Vec::new()), true).as_deref(), Some("True Effective"));
+    assert_eq!(told(Some(vec![obstacle]), true).as_deref(), Some("False ShadowedBy"));
+    assert_eq!(told(Some(Vec::new()), false).as_deref(), Some("False NotSupported"));
 }

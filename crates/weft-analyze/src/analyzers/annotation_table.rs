@@ -55,6 +55,8 @@ static ALL: &[Annotation] = &[
     Annotation::stable("gateway.istio.io/controller-version", &[]),
     Annotation::alpha("gateway.istio.io/name-override", GATEWAY),
     Annotation::alpha("gateway.istio.io/service-account", GATEWAY),
+    // Ours: the mark of a pod that is a gateway.
+    Annotation::stable("gateway.istio.io/status", POD),
     Annotation::alpha("inject.istio.io/templates", POD),
     Annotation::alpha("istio.io/autoRegistrationGroup", WORKLOAD_ENTRY),
     Annotation::alpha("istio.io/connectedAt", WORKLOAD_ENTRY),

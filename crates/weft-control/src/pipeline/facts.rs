@@ -5,8 +5,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
-use ctl_source::{ObjectKey, kinds};
-use ctl_status::{Audience, Expected, Finding, ObjectFacts, Severity};
+use ctl_source::{ObjectKey, ResourceType};
+use ctl_status::{Audience, Expected, Finding, ObjectFacts, Obstacle, Severity};
 use serde_json::Value;
 use weft_model::Problem;
 
@@ -25,16 +25,25 @@ pub(super) fn by_object(problems: &[Problem]) -> Problems<'_> {
 
 /// Everything about one object.
 pub(super) fn of(
-    info: &kinds::KindInfo,
+    resource: &ResourceType,
     (namespace, name): &(String, String),
     object: &Value,
     problems: &Problems<'_>,
+    advice: Option<&Problems<'_>>,
     root: &str,
 ) -> ObjectFacts {
-    let own = problems.get(&(info.kind, namespace.as_str(), name.as_str()));
+    let kind = resource.kind.as_str();
+    let own = problems.get(&(kind, namespace.as_str(), name.as_str()));
+    let idle = |problem: &&Problem| problem.code == NOT_HONOURED && problem.field.0.is_empty();
+    let advised = |advice: &Problems<'_>| {
+        let found = advice.get(&(kind, namespace.as_str(), name.as_str()));
+        found.into_iter().flatten().filter_map(|problem| obstacle(problem)).collect()
+    };
     ObjectFacts {
+        acted_on: !own.into_iter().flatten().copied().any(|problem| idle(&problem)),
+        obstacles: advice.map(advised),
         key: ObjectKey {
-            resource: info.resource(),
+            resource: resource.clone(),
             namespace: Some(namespace.clone()),
             name: name.clone(),
         },
@@ -42,8 +51,32 @@ pub(super) fn of(
         content: content(object),
         status: object["status"].clone(),
         findings: own.into_iter().flatten().map(|problem| finding(problem)).collect(),
-        audience: audience(info.kind, namespace, object, root),
+        audience: audience(kind, namespace, object, root),
     }
+}
+
+/// Valid, and without effect in this version.
+const NOT_HONOURED: &str = "WEFT0002";
+/// Something else wins.
+const SHADOWED: &[&str] = &[
+    "IST0109", "IST0110", "IST0111", "IST0130", "IST0131", "IST0145", "IST0159", "IST0160",
+    "WEFT0101", "WEFT0102", "WEFT0106",
+];
+/// What it needs, selects or is bound to is not there.
+const WITHOUT_EFFECT: &[&str] = &[
+    "IST0101", "IST0127", "IST0132", "IST0149", "IST0161", "IST0162", "IST0166", "IST0167",
+    "IST0173", "IST0174", "WEFT0100", "WEFT0103", "WEFT0104", "WEFT0105", "WEFT0107", "WEFT0108",
+    "WEFT0112", "WEFT0113", "WEFT0116", "WEFT0118", "WEFT0119",
+];
+
+/// What of the analysis says that an object does not do what it says.
+fn obstacle(problem: &Problem) -> Option<Obstacle> {
+    let reason = match problem.code {
+        code if SHADOWED.contains(&code) => "ShadowedBy",
+        code if WITHOUT_EFFECT.contains(&code) => "NoEffectBecause",
+        _ => return None,
+    };
+    Some(Obstacle { reason, message: problem.to_string() })
 }
 
 fn finding(problem: &Problem) -> Finding {

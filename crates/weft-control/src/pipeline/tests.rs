@@ -6,6 +6,9 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
     let (push, _settling) = PushServer::new(Debounce::default(), Clock::real());
     let (told, observed) = watch::channel(Arc::new(Observed::default()));
     let walk = Walk {
+        looked_at: watch::Sender::new(advice::Objects::default()),
+        advice: watch::channel(None).1,
+        problems: Vec::new(),
         building: watch::Sender::new(Built::default()),
         raw: Raw::default(),
         inventory: Inventory::default(),
@@ -20,7 +23,7 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
 
 fn resource(kind: &str) -> ResourceType {
     let found = KINDS.iter().find(|(_, known, _)| *known == kind).unwrap();
-    kinds::find(found.0, found.1).unwrap().resource()
+    resource_of(found.0, found.1).unwrap()
 }
 
 fn object(kind: &str, name: &str, more: &Value) -> Object {
@@ -143,4 +146,20 @@ fn the_config_map_istio_changes_the_mesh_and_a_wrong_one_does_not() {
     let touched = walk.take(Batch::Changes(resource("ConfigMap"), gone));
     walk.publish(touched);
     assert_eq!(log(&walk), None);
+}
+
+#[tokio::test]
+async fn an_object_that_another_one_shadows_says_so() {
+    let (mut walk, observed) = walk();
+    let (told, advice) = watch::channel(None);
+    walk.advice = advice;
+    tokio::spawn(advice::run(walk.looked_at.subscribe(), told, Clock::real()));
+    walk.applied(&service());
+    walk.applied(&object("VirtualService", "one", &route(100)));
+    walk.applied(&object("VirtualService", "two", &route(100)));
+    walk.advice.changed().await.unwrap();
+    walk.tell();
+    let facts = &observed.borrow().objects;
+    let obstacles: Vec<_> = facts.iter().flat_map(|f| f.obstacles.clone().unwrap()).collect();
+    assert!(obstacles.iter().any(|o| o.reason == "ShadowedBy"), "{obstacles:?}");
 }
