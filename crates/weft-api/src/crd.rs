@@ -4,6 +4,7 @@
 //! Holds: every served version has the same schema, so that conversion only changes `apiVersion`.
 
 mod argo;
+mod flagger;
 mod gateway_api;
 mod ingress;
 mod istio;
@@ -93,8 +94,9 @@ pub const KINDS: &[Kind] = &joined();
 /// Kinds of Kubernetes itself that users write for the mesh; they need no definition.
 pub const CORE: &[Kind] = ingress::KINDS;
 
-const TABLES: &[&[Kind]] = &[istio::KINDS, gateway_api::KINDS, argo::KINDS];
-const COUNT: usize = istio::KINDS.len() + gateway_api::KINDS.len() + argo::KINDS.len();
+const TABLES: &[&[Kind]] = &[istio::KINDS, gateway_api::KINDS, argo::KINDS, flagger::KINDS];
+const COUNT: usize =
+    istio::KINDS.len() + gateway_api::KINDS.len() + argo::KINDS.len() + flagger::KINDS.len();
 
 const fn joined() -> [Kind; COUNT] {
     let (mut found, mut at, mut table) = ([Kind::NONE; COUNT], 0, 0);
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn every_field_says_what_it_means() {
         let mut mute = Vec::new();
-        for kind in KINDS {
+        for kind in KINDS.iter().chain(CORE) {
             let spec = (kind.spec)();
             walk(&spec, kind.kind, &mut |schema, path| {
                 let of_field =

@@ -26,6 +26,8 @@ pub enum Form {
     DomainPath,
     /// Up to four numbers of at most five digits with `h`, `m`, `s` or `ms`.
     ShortDuration,
+    /// A number of minutes or seconds, perhaps with more behind it.
+    Interval,
     /// What kind of address a gateway has.
     AddressType,
     /// What a listener speaks.
@@ -59,6 +61,7 @@ impl Form {
                 r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$"
             }
             Self::ShortDuration => "^([0-9]{1,5}(h|m|s|ms)){1,4}$",
+            Self::Interval => "^[0-9]+(m|s)",
             Self::AddressType => {
                 r"^(Hostname|IPAddress|NamedAddress|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/[A-Za-z0-9/\-._~%!$&'()*+,;=:]+)$"
             }
@@ -87,6 +90,7 @@ impl Form {
             Self::Label => "a name of a-z, 0-9 and -",
             Self::DomainPath => "DOMAIN/PATH such as istio.io/gateway-controller",
             Self::ShortDuration => "a duration such as 10s, 1m30s or 250ms, without fractions",
+            Self::Interval => "a number of minutes or seconds, such as 1m or 30s",
             Self::AddressType => "IPAddress, Hostname, or DOMAIN/PATH",
             Self::Protocol => "HTTP, HTTPS, TLS, TCP or UDP",
             Self::Origin => "SCHEME://HOST or SCHEME://HOST:PORT with http or https, or *",
@@ -111,6 +115,10 @@ impl Form {
             Self::Label => label(text),
             Self::DomainPath => domain_path(text),
             Self::ShortDuration => short_duration(text),
+            Self::Interval => {
+                let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+                unit.len() < text.len() && unit.starts_with(['m', 's'])
+            }
             Self::AddressType => {
                 matches!(text, "Hostname" | "IPAddress" | "NamedAddress") || domain_path(text)
             }
@@ -204,7 +212,7 @@ fn path_text(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const FORMS: [Form; 15] = [
+    const FORMS: [Form; 16] = [
         Form::HeaderName,
         Form::FieldName,
         Form::ApiGroup,
@@ -215,6 +223,7 @@ mod tests {
         Form::Label,
         Form::DomainPath,
         Form::ShortDuration,
+        Form::Interval,
         Form::AddressType,
         Form::Protocol,
         Form::Origin,

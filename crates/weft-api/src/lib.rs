@@ -13,6 +13,7 @@ pub mod describe;
 pub mod destination_rule;
 pub mod envoy_filter;
 pub mod extension;
+pub mod flagger;
 mod form;
 pub mod gateway;
 pub mod gateway_api;

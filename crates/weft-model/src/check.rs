@@ -15,6 +15,7 @@ mod extension;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod flagger;
 mod gateway;
 mod gateway_api;
 mod http_route;
@@ -114,6 +115,7 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
         ("gateway.networking.k8s.io" | "gateway.networking.x-k8s.io", _) => {
             gateway_api::validate(object, kind)
         }
+        ("flagger.app", _) => flagger::validate(object, kind),
         ("argoproj.io", _) => argo::validate(object, kind),
         ("networking.k8s.io", "Ingress") => idle(object, ingress::check),
         ("networking.k8s.io", "IngressClass") => idle(object, ingress::class),

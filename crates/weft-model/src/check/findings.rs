@@ -167,7 +167,9 @@ impl Findings {
         for problem in self.problems {
             let told = kept.iter().any(|other| {
                 let (inner, outer) = (&problem.field.0, &other.field.0);
-                other.is_error() && (inner == outer || unreadable && related(inner, outer))
+                // Without its type nothing can be said of the fields beside it.
+                let whole = outer.strip_suffix("/type").filter(|_| unreadable).unwrap_or(outer);
+                other.is_error() && (inner == outer || unreadable && related(inner, whole))
             });
             if !(kept.contains(&problem) || unreadable && told) {
                 kept.push(problem);

@@ -144,7 +144,7 @@ fn action(route: &HttpRoute, scope: &Scope, findings: &mut Findings) {
     }
 }
 
-fn matches(found: &HttpMatch, scope: &Scope, findings: &mut Findings) {
+pub(crate) fn matches(found: &HttpMatch, scope: &Scope, findings: &mut Findings) {
     let HttpMatch {
         name: _,
         uri,
@@ -219,7 +219,7 @@ pub(crate) fn header_name(name: &str, findings: &mut Findings) {
     }
 }
 
-fn headers(headers: &Headers, findings: &mut Findings) {
+pub(crate) fn headers(headers: &Headers, findings: &mut Findings) {
     for (field, operations) in [("request", &headers.request), ("response", &headers.response)] {
         findings.given(field, operations.as_ref(), self::operations);
     }
