@@ -13,6 +13,7 @@ use weft_proto::envoy::config::core::v3::{
 };
 use weft_proto::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener};
 
+use crate::domains::Domains;
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::rbac::Access;
@@ -213,8 +214,9 @@ impl Builder<'_> {
             filters.push(listener::tcp_proxy(&[(cluster.to_owned(), 1)], self.log));
             filters
         };
-        let domain = &self.snapshot.settings().trust_domain;
-        let socket: Option<TransportSocket> = kind.mtls.then(|| tls::downstream(domain, kind.http));
+        let domains = Domains::of(self.snapshot.settings());
+        let socket: Option<TransportSocket> =
+            kind.mtls.then(|| tls::downstream(domains, kind.http));
         listener::chain(name, Some(matches), filters, socket)
     }
 }

@@ -9,6 +9,7 @@
 
 mod access_log;
 mod cluster;
+mod domains;
 mod endpoints;
 mod gateway;
 mod http;

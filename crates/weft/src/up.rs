@@ -97,6 +97,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     };
     let [api, http, https] = bind(&options, &folder, &clock).await?;
     down::clear(&folder)?;
+    state::keep_settings(&folder, apply::settings(&objects).as_ref())?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
     let boot_id = boot_id(&clock);
     let mut node = start(&options, &folder, theirs, &boot_id)?;

@@ -210,3 +210,25 @@ fn the_first_bytes_are_waited_for_as_long_as_the_mesh_says() {
     assert_eq!(listener["listener_filters_timeout"], "1.500s");
     both_data_planes_take("detection", &mesh);
 }
+
+#[test]
+fn further_names_of_the_trust_domain_are_the_same_to_peers_and_policies() {
+    let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                  metadata: {name: p, namespace: east}\n\
+                  spec: {rules: [{from: [{source: {principals: [old.example/ns/west/sa/caller]}}]}]}\n";
+    let mesh = mesh(|settings| {
+        settings.trust_domain = "new.example".into();
+        settings.trust_domain_aliases = vec!["old.example".into()];
+    })
+    .and(policy);
+    let inbound = mesh.served("web-v1.east").listener("virtualInbound").to_string();
+    for name in ["new.example", "old.example"] {
+        assert!(inbound.contains(&format!(r#""prefix":"spiffe://{name}/""#)), "{name}");
+        assert!(inbound.contains(&format!("spiffe://{name}/ns/west/sa/caller")), "{name}");
+    }
+    let client = mesh.served("client.east").cluster(WEB).to_string();
+    for name in ["new.example", "old.example"] {
+        assert!(client.contains(&format!("spiffe://{name}/ns/east/sa/web")), "{name}: {client}");
+    }
+    both_data_planes_take("aliases", &mesh);
+}

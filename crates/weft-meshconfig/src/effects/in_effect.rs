@@ -44,6 +44,7 @@ pub(super) const IN_EFFECT: &[&str] = &[
     "MeshConfig.rootNamespace",
     "MeshConfig.tcpKeepalive",
     "MeshConfig.trustDomain",
+    "MeshConfig.trustDomainAliases",
     // How proxies start; seen in ctl-admission/src/tests.rs.
     "MeshConfig.defaultConfig.concurrency",
     "MeshConfig.defaultConfig.holdApplicationUntilProxyStarts",
