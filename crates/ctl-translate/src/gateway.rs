@@ -56,6 +56,7 @@ pub(crate) fn build(
                 access: access.http_filters(),
                 access_log: log,
                 paths: snapshot.settings().paths,
+                topology: view.topology,
             };
             let mut objects = access.policies.clone();
             objects.extend(servers.iter().map(|(gateway, _)| {

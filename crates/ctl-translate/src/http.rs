@@ -8,6 +8,7 @@ use weft_proto::envoy::extensions::filters::http::{cors, fault, router};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use weft_proto::google::protobuf::Any;
 
+use crate::view::Topology;
 use crate::{access_log, wire};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
@@ -52,6 +53,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) access: Vec<hcm::HttpFilter>,
     pub(crate) access_log: Option<&'a str>,
     pub(crate) paths: PathNormalization,
+    /// What stands before a gateway.
+    pub(crate) topology: Topology,
 }
 
 impl Manager<'_> {
@@ -102,8 +105,10 @@ impl Manager<'_> {
                     parts::ServerHeaderTransformation::PassThrough.into();
             }
             Side::Gateway => {
+                let usual = parts::ForwardClientCertDetails::SanitizeSet;
                 manager.forward_client_cert_details =
-                    parts::ForwardClientCertDetails::SanitizeSet.into();
+                    self.topology.client_cert.unwrap_or(usual).into();
+                manager.xff_num_trusted_hops = self.topology.trusted_proxies;
                 manager.set_current_client_cert_details =
                     Some(parts::SetCurrentClientCertDetails {
                         subject: wire::truth(true),

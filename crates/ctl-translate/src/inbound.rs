@@ -18,7 +18,7 @@ use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::rbac::Access;
 use crate::tls::{MESH_HTTP, MESH_TCP};
-use crate::view::{InboundPort, InboundView};
+use crate::view::{InboundPort, InboundView, Topology};
 use crate::{cluster, names, policy, route, tls, wire};
 
 /// Clusters that lead to the pod. The proxy connects to the address that was called, so that programs that listen on the
@@ -207,6 +207,7 @@ impl Builder<'_> {
                 access: self.access.http_filters(),
                 access_log: self.log,
                 paths: self.snapshot.settings().paths,
+                topology: Topology::default(),
             };
             vec![manager.filter()]
         } else {

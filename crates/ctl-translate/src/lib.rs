@@ -26,7 +26,7 @@ mod view;
 mod wire;
 
 pub use resources::{Resource, Resources};
-pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
+pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, Topology, view_of};
 
 use std::sync::Arc;
 

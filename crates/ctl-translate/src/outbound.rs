@@ -15,7 +15,7 @@ use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Lis
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::route::selection::{Context, Source, VirtualServices};
-use crate::view::OutboundView;
+use crate::view::{OutboundView, Topology};
 use crate::{names, policy, route, wire};
 
 const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
@@ -84,6 +84,7 @@ fn for_port(port: u16, mesh: &MeshSettings) -> Listener {
         access: Vec::new(),
         access_log: mesh.access_log.as_deref(),
         paths: mesh.paths,
+        topology: Topology::default(),
     };
     let chain = listener::chain("", None, vec![manager.filter()], None);
     let mut listener = listener::listener(name.clone(), ANY_ADDRESS, port, DIRECTION);
@@ -139,6 +140,7 @@ fn detected_http(service: &Service, port: &Port, name: &str, mesh: &MeshSettings
         access: Vec::new(),
         access_log: mesh.access_log.as_deref(),
         paths: mesh.paths,
+        topology: Topology::default(),
     };
     let matches = FilterChainMatch {
         transport_protocol: "raw_buffer".to_owned(),

@@ -10,6 +10,8 @@ use ctl_snapshot::{MeshSnapshot, Service};
 use weft_model::Protocol;
 use weft_model::api::core::PortRef;
 use weft_proto::envoy::config::core::v3::Node;
+use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::ForwardClientCertDetails;
+use weft_proto::google::protobuf::Struct;
 use weft_proto::google::protobuf::value::Kind;
 
 /// What a proxy sees.
@@ -65,6 +67,17 @@ pub struct RouterView {
     pub labels: BTreeMap<String, String>,
     /// Port of the service, and port of the pod behind it.
     pub ports: Vec<(u16, u16)>,
+    /// What stands before it.
+    pub topology: Topology,
+}
+
+/// What stands before a gateway, as `gatewayTopology` of its proxy config says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Topology {
+    /// Proxies whose `x-forwarded-for` is believed.
+    pub trusted_proxies: u32,
+    /// What happens to `x-forwarded-client-cert`; `None` for the usual.
+    pub client_cert: Option<ForwardClientCertDetails>,
 }
 
 /// The view of the proxy that names itself so.
@@ -92,6 +105,7 @@ pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
             namespace: proxy.namespace.clone(),
             ports: proxy.router_ports(snapshot),
             labels,
+            topology: topology(node),
         }),
     }
 }
@@ -169,4 +183,33 @@ fn labels(node: &Node) -> BTreeMap<String, String> {
         _ => None,
     });
     texts.collect()
+}
+
+/// What the proxy was started with; values that the checks did not let pass are left out.
+fn topology(node: &Node) -> Topology {
+    let within = |fields: Option<&Struct>, name: &str| {
+        fields.and_then(|fields| fields.fields.get(name)?.kind.clone())
+    };
+    let map = |kind: Option<Kind>| match kind {
+        Some(Kind::StructValue(fields)) => Some(fields),
+        _ => None,
+    };
+    let config = map(within(node.metadata.as_ref(), "PROXY_CONFIG"));
+    let topology = map(within(config.as_ref(), "gatewayTopology"));
+    let trusted_proxies = match within(topology.as_ref(), "numTrustedProxies") {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number in the range of u32"
+        )]
+        Some(Kind::NumberValue(number)) if (0.0..=f64::from(u32::MAX)).contains(&number) => {
+            number as u32
+        }
+        _ => 0,
+    };
+    let client_cert = match within(topology.as_ref(), "forwardClientCertDetails") {
+        Some(Kind::StringValue(word)) => ForwardClientCertDetails::from_str_name(&word),
+        _ => None,
+    };
+    Topology { trusted_proxies, client_cert }
 }

@@ -232,3 +232,48 @@ fn further_names_of_the_trust_domain_are_the_same_to_peers_and_policies() {
     }
     both_data_planes_take("aliases", &mesh);
 }
+
+/// A protobuf value of JSON.
+fn wire(value: &Value) -> weft_proto::google::protobuf::Value {
+    use weft_proto::google::protobuf::{Struct, value::Kind};
+    let kind = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
+            Kind::StructValue(Struct { fields })
+        }
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        other => panic!("{other} is not needed here"),
+    };
+    weft_proto::google::protobuf::Value { kind: Some(kind) }
+}
+
+#[test]
+fn a_gateway_believes_the_proxies_before_it_as_it_was_started() {
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
+                   metadata: {name: g, namespace: east}\n\
+                   spec: {selector: {istio: ingressgateway}, servers: [\
+                   {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
+    let mesh = Mesh::small().and(gateway);
+    let snapshot = mesh.snapshot();
+    let pod = mesh.proxies().into_iter().find(|pod| pod.gateway).unwrap();
+    let opened = |topology: Value| {
+        let mut node = pod.node();
+        let metadata = wire(&json!({"PROXY_CONFIG": {"gatewayTopology": topology}}));
+        if let Some(weft_proto::google::protobuf::value::Kind::StructValue(fields)) = metadata.kind
+        {
+            node.metadata = Some(fields);
+        }
+        let view = ctl_translate::view_of(&snapshot, &node);
+        let served = crate::world::Served(ctl_translate::translate(&snapshot, &view));
+        crate::everything::both_take("topology", &served.0);
+        served.listener("0.0.0.0_8080").to_string()
+    };
+    let told = json!({"numTrustedProxies": 2, "forwardClientCertDetails": "APPEND_FORWARD"});
+    let found = opened(told);
+    assert!(found.contains(r#""xff_num_trusted_hops":2"#), "{found}");
+    assert!(found.contains(r#""forward_client_cert_details":"APPEND_FORWARD""#), "{found}");
+    let usual = opened(json!({}));
+    assert!(!usual.contains("xff_num_trusted_hops"), "{usual}");
+    assert!(usual.contains(r#""forward_client_cert_details":"SANITIZE_SET""#), "{usual}");
+}
