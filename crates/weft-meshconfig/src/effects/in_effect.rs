@@ -50,6 +50,7 @@ pub(super) const IN_EFFECT: &[&str] = &[
     "MeshConfig.trustDomainAliases",
     // How proxies start; seen in ctl-admission/src/tests.rs.
     "MeshConfig.defaultConfig.concurrency",
+    "MeshConfig.defaultConfig.drainDuration",
     "MeshConfig.defaultConfig.gatewayTopology.forwardClientCertDetails",
     "MeshConfig.defaultConfig.gatewayTopology.numTrustedProxies",
     "MeshConfig.defaultConfig.holdApplicationUntilProxyStarts",
