@@ -17,8 +17,9 @@ use crate::domains::Domains;
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::rbac::Access;
+use crate::started::Started;
 use crate::tls::{MESH_HTTP, MESH_TCP};
-use crate::view::{InboundPort, InboundView, Topology};
+use crate::view::{InboundPort, InboundView};
 use crate::{cluster, names, policy, route, tls, wire};
 
 /// Clusters that lead to the pod. The proxy connects to the address that was called, so that programs that listen on the
@@ -52,8 +53,12 @@ fn own_address() -> BindConfig {
 /// The listener of everything that the pod receives.
 pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener {
     let access = Access::of(snapshot, &view.namespace, &view.labels);
-    let builder =
-        Builder { snapshot, access: &access, log: snapshot.settings().access_log.as_deref() };
+    let builder = Builder {
+        snapshot,
+        access: &access,
+        log: snapshot.settings().access_log.as_deref(),
+        started: &view.started,
+    };
     let mode = |port: u16| snapshot.config().mtls(&view.namespace, &view.labels, port);
     let peers = snapshot.config().peer_authentications(&view.namespace, &view.labels);
     let peers =
@@ -91,6 +96,7 @@ struct Builder<'a> {
     snapshot: &'a MeshSnapshot,
     access: &'a Access,
     log: Option<&'a str>,
+    started: &'a Started,
 }
 
 /// What a chain is for: how the connection looks, and what it carries.
@@ -207,7 +213,7 @@ impl Builder<'_> {
                 access: self.access.http_filters(),
                 access_log: self.log,
                 paths: self.snapshot.settings().paths,
-                topology: Topology::default(),
+                started: self.started,
             };
             vec![manager.filter()]
         } else {

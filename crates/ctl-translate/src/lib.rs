@@ -21,12 +21,14 @@ mod policy;
 mod rbac;
 mod resources;
 mod route;
+mod started;
 mod tls;
 mod view;
 mod wire;
 
 pub use resources::{Resource, Resources};
-pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, Topology, view_of};
+pub use started::{Server, Started};
+pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
 
 use std::sync::Arc;
 

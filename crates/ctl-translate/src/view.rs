@@ -10,9 +10,9 @@ use ctl_snapshot::{MeshSnapshot, Service};
 use weft_model::Protocol;
 use weft_model::api::core::PortRef;
 use weft_proto::envoy::config::core::v3::Node;
-use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::ForwardClientCertDetails;
-use weft_proto::google::protobuf::Struct;
 use weft_proto::google::protobuf::value::Kind;
+
+use crate::started::Started;
 
 /// What a proxy sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub struct OutboundView {
     pub namespace: String,
     /// Labels that some VirtualService looks at in clients.
     pub source_labels: Vec<(String, String)>,
+    /// What it was started with.
+    pub started: Started,
 }
 
 /// What inbound resources depend on.
@@ -45,6 +47,8 @@ pub struct InboundView {
     pub labels: BTreeMap<String, String>,
     /// Ports that services name, by number.
     pub ports: Vec<InboundPort>,
+    /// What its proxy was started with.
+    pub started: Started,
 }
 
 /// A port of a pod that a service names.
@@ -67,23 +71,15 @@ pub struct RouterView {
     pub labels: BTreeMap<String, String>,
     /// Port of the service, and port of the pod behind it.
     pub ports: Vec<(u16, u16)>,
-    /// What stands before it.
-    pub topology: Topology,
-}
-
-/// What stands before a gateway, as `gatewayTopology` of its proxy config says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Topology {
-    /// Proxies whose `x-forwarded-for` is believed.
-    pub trusted_proxies: u32,
-    /// What happens to `x-forwarded-client-cert`; `None` for the usual.
-    pub client_cert: Option<ForwardClientCertDetails>,
+    /// What it was started with.
+    pub started: Started,
 }
 
 /// The view of the proxy that names itself so.
 #[must_use]
 pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
     let proxy = Proxy::of(snapshot, node);
+    let started = Started::of(node, proxy.router);
     let config = snapshot.config();
     let known = |keys: &std::collections::BTreeSet<String>| -> BTreeMap<String, String> {
         let labels = proxy.labels.iter().filter(|(key, _)| keys.contains(*key));
@@ -95,17 +91,19 @@ pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
             router: proxy.router,
             namespace: proxy.namespace.clone(),
             source_labels: known(config.source_keys()).into_iter().collect(),
+            started: started.clone(),
         },
         inbound: (!proxy.router).then(|| InboundView {
             namespace: proxy.namespace.clone(),
             labels: labels.clone(),
             ports: proxy.inbound_ports(snapshot),
+            started: started.clone(),
         }),
         router: proxy.router.then(|| RouterView {
             namespace: proxy.namespace.clone(),
             ports: proxy.router_ports(snapshot),
             labels,
-            topology: topology(node),
+            started: started.clone(),
         }),
     }
 }
@@ -183,33 +181,4 @@ fn labels(node: &Node) -> BTreeMap<String, String> {
         _ => None,
     });
     texts.collect()
-}
-
-/// What the proxy was started with; values that the checks did not let pass are left out.
-fn topology(node: &Node) -> Topology {
-    let within = |fields: Option<&Struct>, name: &str| {
-        fields.and_then(|fields| fields.fields.get(name)?.kind.clone())
-    };
-    let map = |kind: Option<Kind>| match kind {
-        Some(Kind::StructValue(fields)) => Some(fields),
-        _ => None,
-    };
-    let config = map(within(node.metadata.as_ref(), "PROXY_CONFIG"));
-    let topology = map(within(config.as_ref(), "gatewayTopology"));
-    let trusted_proxies = match within(topology.as_ref(), "numTrustedProxies") {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a whole number in the range of u32"
-        )]
-        Some(Kind::NumberValue(number)) if (0.0..=f64::from(u32::MAX)).contains(&number) => {
-            number as u32
-        }
-        _ => 0,
-    };
-    let client_cert = match within(topology.as_ref(), "forwardClientCertDetails") {
-        Some(Kind::StringValue(word)) => ForwardClientCertDetails::from_str_name(&word),
-        _ => None,
-    };
-    Topology { trusted_proxies, client_cert }
 }

@@ -10,7 +10,8 @@ use weft_model::api::traffic_policy::{
 use weft_model::api::virtual_service::Retries;
 
 use crate::everything::both_data_planes_take;
-use crate::fixture::Mesh;
+use crate::fixture::{Mesh, Pod};
+use crate::world::Served;
 
 /// A small mesh with other settings.
 fn mesh(set: impl FnOnce(&mut MeshSettings)) -> Mesh {
@@ -158,7 +159,7 @@ fn a_mesh_of_known_destinations_refuses_others() {
     assert!(!served.has_host("80", "allow_any"));
     let route = served.host("80", "block_all")["routes"][0].clone();
     assert_eq!(route["direct_response"]["status"], 502);
-    let bytes = |served: &crate::world::Served| {
+    let bytes = |served: &Served| {
         let listener = served.listener("virtualOutbound");
         let chains = listener["filter_chains"].as_array().unwrap();
         chains.last().unwrap()["filters"][0]["typed_config"]["cluster"].clone()
@@ -241,6 +242,7 @@ fn wire(value: &Value) -> weft_proto::google::protobuf::Value {
             let fields = fields.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
             Kind::StructValue(Struct { fields })
         }
+        Value::Bool(truth) => Kind::BoolValue(*truth),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
         Value::String(text) => Kind::StringValue(text.clone()),
         other => panic!("{other} is not needed here"),
@@ -248,26 +250,34 @@ fn wire(value: &Value) -> weft_proto::google::protobuf::Value {
     weft_proto::google::protobuf::Value { kind: Some(kind) }
 }
 
+/// What a proxy gets that was started with a proxy config.
+fn started(mesh: &Mesh, workload: &str, config: &Value) -> Served {
+    use weft_proto::google::protobuf::value::Kind;
+    let snapshot = mesh.snapshot();
+    let (name, namespace) = workload.split_once('.').unwrap();
+    let named = |pod: &Pod| pod.namespace == namespace && pod.name == format!("{name}-0");
+    let mut node = mesh.proxies().into_iter().find(named).unwrap().node();
+    if let Some(Kind::StructValue(fields)) = wire(&json!({ "PROXY_CONFIG": config })).kind {
+        node.metadata = Some(fields);
+    }
+    let view = ctl_translate::view_of(&snapshot, &node);
+    let served = Served(ctl_translate::translate(&snapshot, &view));
+    crate::everything::both_take("started", &served.0);
+    served
+}
+
+const GATEWAY: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
+    metadata: {name: g, namespace: east}\n\
+    spec: {selector: {istio: ingressgateway}, servers: [\
+    {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
+const INGRESS: &str = "istio-ingressgateway.istio-system";
+
 #[test]
 fn a_gateway_believes_the_proxies_before_it_as_it_was_started() {
-    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
-                   metadata: {name: g, namespace: east}\n\
-                   spec: {selector: {istio: ingressgateway}, servers: [\
-                   {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
-    let mesh = Mesh::small().and(gateway);
-    let snapshot = mesh.snapshot();
-    let pod = mesh.proxies().into_iter().find(|pod| pod.gateway).unwrap();
+    let mesh = Mesh::small().and(GATEWAY);
     let opened = |topology: Value| {
-        let mut node = pod.node();
-        let metadata = wire(&json!({"PROXY_CONFIG": {"gatewayTopology": topology}}));
-        if let Some(weft_proto::google::protobuf::value::Kind::StructValue(fields)) = metadata.kind
-        {
-            node.metadata = Some(fields);
-        }
-        let view = ctl_translate::view_of(&snapshot, &node);
-        let served = crate::world::Served(ctl_translate::translate(&snapshot, &view));
-        crate::everything::both_take("topology", &served.0);
-        served.listener("0.0.0.0_8080").to_string()
+        let config = json!({ "gatewayTopology": topology });
+        started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string()
     };
     let told = json!({"numTrustedProxies": 2, "forwardClientCertDetails": "APPEND_FORWARD"});
     let found = opened(told);
@@ -276,4 +286,54 @@ fn a_gateway_believes_the_proxies_before_it_as_it_was_started() {
     let usual = opened(json!({}));
     assert!(!usual.contains("xff_num_trusted_hops"), "{usual}");
     assert!(usual.contains(r#""forward_client_cert_details":"SANITIZE_SET""#), "{usual}");
+}
+
+#[test]
+fn header_fields_are_added_as_a_proxy_was_started() {
+    let mesh = Mesh::small();
+    let config = json!({"proxyHeaders": {
+        "forwardedClientCert": "SANITIZE", "requestId": {"disabled": true},
+        "attemptCount": {"disabled": true}, "server": {"value": "mine"},
+    }});
+    let served = started(&mesh, "client.east", &config);
+    let listener = served.listener("0.0.0.0_80").to_string();
+    assert!(listener.contains(r#""generate_request_id":false"#), "{listener}");
+    assert!(listener.contains(r#""server_name":"mine""#), "{listener}");
+    assert!(!listener.contains("forward_client_cert_details"), "SANITIZE is the default");
+    let host = served.host("80", "web.east.svc.cluster.local:80");
+    assert!(host["include_request_attempt_count"].is_null());
+    let untouched = json!({"proxyHeaders": {"server": {"disabled": true}}});
+    let listener = started(&mesh, "client.east", &untouched).listener("0.0.0.0_80").to_string();
+    assert!(listener.contains("PASS_THROUGH"), "{listener}");
+    let usual = started(&mesh, "client.east", &json!({}));
+    let host = usual.host("80", "web.east.svc.cluster.local:80");
+    assert_eq!(host["include_request_attempt_count"], true);
+}
+
+#[test]
+fn connections_are_kept_as_a_proxy_was_started_and_a_profile_is_for_gateways() {
+    let mesh = Mesh::small().and(GATEWAY);
+    let config = json!({"connectionSettings": {
+        "profile": "EDGE", "httpIdleTimeout": "60s", "httpDrainTimeout": "2s", "httpMergeSlashes": true,
+    }});
+    let sidecar = started(&mesh, "web-v1.east", &config);
+    for name in ["0.0.0.0_80", "virtualInbound"] {
+        let found = sidecar.listener(name).to_string();
+        for part in
+            [r#""idle_timeout":"60s""#, r#""drain_timeout":"2s""#, r#""merge_slashes":true"#]
+        {
+            assert!(found.contains(part), "{name}: {part}");
+        }
+        assert!(!found.contains("max_concurrent_streams"), "{name}");
+    }
+    let gateway = started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string();
+    for part in [
+        r#""idle_timeout":"60s""#,
+        r#""request_timeout":"300s""#,
+        r#""stream_idle_timeout":"300s""#,
+        r#""max_concurrent_streams":100"#,
+        "UNESCAPE_AND_REDIRECT",
+    ] {
+        assert!(gateway.contains(part), "{part}: {gateway}");
+    }
 }
