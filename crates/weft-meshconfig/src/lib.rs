@@ -30,5 +30,6 @@ pub use effects::{Effect, EffectState, effects};
 pub use mesh::validate_mesh_config;
 pub use networks::validate_mesh_networks;
 pub use operator::validate_istio_operator;
+pub use proxy::validate_proxy_config;
 pub use reference::reference;
 pub use weft_model::Problem;

@@ -1,7 +1,9 @@
 //! Verdicts on mesh-wide settings: input and what is told of it, side by side.
 
 use serde_json::{Value, json};
-use weft_meshconfig::{Problem, validate_mesh_config, validate_mesh_networks};
+use weft_meshconfig::{
+    Problem, validate_mesh_config, validate_mesh_networks, validate_proxy_config,
+};
 use weft_model::Severity;
 
 /// Fields with an error.
@@ -121,4 +123,15 @@ fn networks_are_checked_one_by_one() {
         "networks.n.gateways[1].port",
     ];
     assert_eq!(errors(&problems), expected);
+}
+
+#[test]
+fn the_config_of_a_pod_is_judged_like_that_of_the_mesh() {
+    let config = json!({"drainDuration": "0s", "concurency": 1, "statsdUdpAddress": "x:1", "tracing": {"sampling": "a"}});
+    let (proxy, problems) = validate_proxy_config(&config);
+    assert_eq!(errors(&problems), ["tracing.sampling", "drainDuration"]);
+    let warned: Vec<String> =
+        problems.iter().filter(|p| !p.is_error()).map(|p| p.field.to_string()).collect();
+    assert_eq!(warned, ["concurency", "statsdUdpAddress", "tracing"]);
+    assert_eq!(proxy.status_port, 15020);
 }
