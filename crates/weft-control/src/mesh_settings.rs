@@ -39,6 +39,7 @@ pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
         root_namespace: mesh.root_namespace.clone(),
         trust_domain: mesh.trust_domain.clone(),
         trust_domain_aliases: mesh.trust_domain_aliases.clone(),
+        discovery: mesh.discovery_selectors.clone(),
         access_log: access_log(mesh),
         unknown: unknown(mesh),
         auto_mtls: mesh.enable_auto_mtls.unwrap_or(true),

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use ctl_snapshot::{MeshSettings, PathNormalization, UnknownDestinations};
 use serde_json::{Value, json};
+use weft_model::api::mesh_config::LabelSelector;
 use weft_model::api::traffic_policy::{
     ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
 };
 use weft_model::api::virtual_service::Retries;
+use weft_model::api::{Read as _, Reader};
 
 use crate::everything::both_data_planes_take;
 use crate::fixture::{Mesh, Pod};
@@ -336,4 +338,30 @@ fn connections_are_kept_as_a_proxy_was_started_and_a_profile_is_for_gateways() {
     ] {
         assert!(gateway.contains(part), "{part}: {gateway}");
     }
+}
+
+#[test]
+fn a_mesh_is_made_of_the_namespaces_that_it_selects_and_its_own() {
+    let selecting = |expression: Value| {
+        let selector = json!({ "matchExpressions": [expression] });
+        let selector = LabelSelector::read(&selector, &mut Reader::default());
+        mesh(|settings| settings.discovery = vec![selector])
+            .and("apiVersion: v1\nkind: Namespace\nmetadata: {name: west, labels: {tier: back, istio-injection: enabled}}\n")
+            .and(GATEWAY)
+    };
+    let known = |mesh: &Mesh| {
+        let served = mesh.served("client.east");
+        (served.clusters().contains(&WEB), served.clusters().contains(&STORE))
+    };
+    let back = selecting(json!({"key": "tier", "operator": "In", "values": ["back"]}));
+    assert_eq!(known(&back), (false, true));
+    let front = selecting(json!({"key": "tier", "operator": "DoesNotExist"}));
+    assert_eq!(known(&front), (true, false));
+    assert_eq!(known(&mesh(|_| {})), (true, true));
+    let ingress = front.served(INGRESS);
+    assert!(
+        ingress.names(weft_proto::type_url::LISTENER).contains(&"0.0.0.0_8080"),
+        "its own counts"
+    );
+    both_data_planes_take("discovery", &back);
 }

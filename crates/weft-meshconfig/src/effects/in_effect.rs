@@ -37,6 +37,7 @@ pub(super) const IN_EFFECT: &[&str] = &[
     "MeshConfig.defaultTrafficPolicy.outlierDetection.splitExternalLocalOriginErrors",
     "MeshConfig.defaultVirtualServiceExportTo",
     "MeshConfig.defaultProviders.accessLogging",
+    "MeshConfig.discoverySelectors",
     "MeshConfig.enableAutoMtls",
     "MeshConfig.extensionProviders[].envoyFileAccessLog.path",
     "MeshConfig.extensionProviders[].name",
