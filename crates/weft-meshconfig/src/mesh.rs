@@ -67,6 +67,7 @@ fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
         report.each("matchExpressions", &selector.match_expressions, requirement);
     });
     report.expect("trustDomain", trust_domain(&mesh.trust_domain));
+    surprises(mesh, report);
     tls::mesh(mesh, report);
     report.given("outboundTrafficPolicy", mesh.outbound_traffic_policy.as_ref(), outbound);
     report.given(
@@ -100,4 +101,20 @@ fn requirement(requirement: &Requirement, report: &mut Report) {
         _ => ("has no operator that is known", "use In, NotIn, Exists or DoesNotExist"),
     };
     report.warning(code::SUSPICIOUS, what, fix);
+}
+
+/// What is allowed and is not done to the letter.
+fn surprises(mesh: &MeshConfig, report: &mut Report) {
+    if mesh.trust_domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        report.within("trustDomain", |report| {
+            let what = "has capitals, which identities have not";
+            report.warning(code::SUSPICIOUS, what, "write it in small letters; so it counts");
+        });
+    }
+    if !matches!(mesh.access_log_file.as_str(), "" | "/dev/stdout") {
+        report.within("accessLogFile", |report| {
+            let what = "accepted, no effect yet on where weft-proxy writes: to standard output";
+            report.warning(code::NO_EFFECT, what, "write /dev/stdout, or do not rely on the file");
+        });
+    }
 }

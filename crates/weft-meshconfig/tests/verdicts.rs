@@ -135,3 +135,16 @@ fn the_config_of_a_pod_is_judged_like_that_of_the_mesh() {
     assert_eq!(warned, ["concurency", "statsdUdpAddress", "tracing"]);
     assert_eq!(proxy.status_port, 15020);
 }
+
+#[test]
+fn what_is_not_done_to_the_letter_is_told() {
+    let told = |config: Value| -> Vec<(String, &'static str)> {
+        let (_, problems) = validate_mesh_config(&config);
+        problems.iter().map(|p| (p.field.to_string(), p.code)).collect()
+    };
+    assert_eq!(told(json!({"trustDomain": "Shop.Example"})), [("trustDomain".into(), "IST0133")]);
+    assert_eq!(told(json!({"accessLogFile": "/x"})), [("accessLogFile".into(), "WEFT0002")]);
+    let mode = json!({"outboundTrafficPolicy": {"mode": "ALLOW_ANY_DYNAMIC_DNS"}});
+    assert_eq!(told(mode), [("outboundTrafficPolicy.mode".into(), "WEFT0002")]);
+    assert_eq!(told(json!({"trustDomain": "shop.example", "accessLogFile": "/dev/stdout"})), []);
+}
