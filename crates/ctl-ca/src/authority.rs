@@ -161,7 +161,8 @@ impl Ca {
     }
 }
 
-/// A CSR may be silent about names; if it speaks, it must name the proven identity and nothing else.
+/// A CSR may be silent about names; if it speaks, it must name the proven account and nothing else. The trust domain is the
+/// authority's to say: a proxy that started under its earlier name gets a certificate with the present one.
 fn names_only(csr: &CertificateSigningRequestParams, identity: &SpiffeId) -> Result<(), Refused> {
     let proven = identity.to_string();
     for name in &csr.params.subject_alt_names {
@@ -169,7 +170,7 @@ fn names_only(csr: &CertificateSigningRequestParams, identity: &SpiffeId) -> Res
             SanType::URI(uri) => uri.to_string(),
             other => format!("{other:?}"),
         };
-        if asked != proven {
+        if !SpiffeId::parse(&asked).is_ok_and(|asked| asked.is_account_of(identity)) {
             return Err(Refused::OtherIdentity { asked, proven });
         }
     }

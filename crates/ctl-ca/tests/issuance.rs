@@ -94,6 +94,17 @@ async fn a_proven_caller_gets_its_own_identity_for_as_long_as_it_asks() {
 }
 
 #[tokio::test]
+async fn the_authority_says_what_the_trust_domain_is_called() {
+    let mesh = mesh().await;
+    let earlier = SpiffeId::new("earlier.example".parse().unwrap(), "shop", "web").unwrap();
+    let csr = SigningRequest::new(&earlier).unwrap();
+    let chain = ask(&mesh, "good", &csr, 20).await.unwrap();
+    let credential =
+        Credential::from_pem(&csr.key_pem, &chain.concat(), mesh.ca.root_pem()).unwrap();
+    assert_eq!(credential.spiffe_id(), Some(&id("web")));
+}
+
+#[tokio::test]
 async fn what_is_not_proven_is_refused_and_counted() {
     let mesh = mesh().await;
     let own = SigningRequest::new(&id("web")).unwrap();

@@ -25,12 +25,15 @@ pub fn objects() -> Vec<Value> {
     all
 }
 
-/// Creates what is absent.
+/// Creates what is absent; `settings` after the namespaces and before any pod that they are for.
 ///
 /// # Errors
 /// The first failure that is not "already exists".
-pub async fn ensure(source: &dyn Source) -> Result<(), SourceError> {
-    for object in objects() {
+pub async fn ensure(source: &dyn Source, settings: Option<Value>) -> Result<(), SourceError> {
+    let mut all = objects();
+    let namespaces = all.iter().take_while(|object| object["kind"] == "Namespace").count();
+    all.splice(namespaces..namespaces, settings);
+    for object in all {
         let (group, kind) = group_and_kind(&object);
         let Some(info) = kinds::find(group, kind) else {
             return Err(SourceError::Invalid(format!("no kind {kind} in group {group:?}")));

@@ -6,6 +6,7 @@
 
 mod authn;
 mod config;
+mod discovery;
 mod rules;
 mod service;
 mod settings;
@@ -36,6 +37,7 @@ impl MeshSnapshot {
     /// Indexes a model.
     #[must_use]
     pub fn build(version: u64, settings: Arc<MeshSettings>, model: &MeshModel) -> Self {
+        let model = &*discovery::discovered(model, &settings);
         let config = Arc::new(Config::build(&settings, model));
         let workloads = Arc::new(Workloads::build(&settings, &config, model, None));
         Self { version, settings, config, workloads }
@@ -44,6 +46,7 @@ impl MeshSnapshot {
     /// The same configuration with the endpoints and pods of a newer model; for changes that touch nothing else.
     #[must_use]
     pub fn with_endpoints(&self, version: u64, model: &MeshModel) -> Self {
+        let model = &*discovery::discovered(model, &self.settings);
         let before = Some(&*self.workloads);
         let workloads = Workloads::build(&self.settings, &self.config, model, before);
         let workloads = Arc::new(workloads);

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use weft_model::api::mesh_config::LabelSelector;
 use weft_model::api::traffic_policy::{ConnectionPool, OutlierDetection, TcpKeepalive};
 use weft_model::api::virtual_service::Retries;
 
@@ -16,6 +17,8 @@ pub struct MeshSettings {
     pub trust_domain: String,
     /// Further names of the trust domain, whose identities count as ours.
     pub trust_domain_aliases: Vec<String>,
+    /// Namespaces that the mesh is made of, one of them is enough; empty for all.
+    pub discovery: Vec<LabelSelector>,
     /// Domain of service names.
     pub domain: String,
     /// Where proxies write their access log, such as `/dev/stdout`; `None` for no log.
@@ -87,6 +90,7 @@ impl Default for MeshSettings {
             root_namespace: "istio-system".to_owned(),
             trust_domain: "cluster.local".to_owned(),
             trust_domain_aliases: Vec::new(),
+            discovery: Vec::new(),
             domain: "cluster.local".to_owned(),
             access_log: None,
             unknown: UnknownDestinations::default(),

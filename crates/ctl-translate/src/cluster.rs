@@ -10,6 +10,7 @@ use weft_proto::envoy::config::cluster::v3::cluster as parts;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{ListValue, Struct, Value};
 
+use crate::domains::Domains;
 use crate::view::OutboundView;
 use crate::{endpoints, names, policy, tls, wire};
 
@@ -123,7 +124,7 @@ impl Place<'_> {
             let sni = policy.tls.map(|tls| tls.sni.clone()).filter(|sni| !sni.is_empty());
             tls::upstream(
                 asked.iter().map(String::as_str).chain(known),
-                &self.snapshot.settings().trust_domain,
+                Domains::of(self.snapshot.settings()),
                 sni.unwrap_or_else(|| {
                     names::server_name(self.port.number, name, &self.service.host)
                 }),

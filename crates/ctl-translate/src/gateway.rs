@@ -56,6 +56,7 @@ pub(crate) fn build(
                 access: access.http_filters(),
                 access_log: log,
                 paths: snapshot.settings().paths,
+                started: &view.started,
             };
             let mut objects = access.policies.clone();
             objects.extend(servers.iter().map(|(gateway, _)| {
@@ -111,7 +112,7 @@ fn hosts(
         name: format!("{host}:{port}"),
         domains: vec![host],
         routes: if found.redirects { vec![to_https()] } else { ordered(found.routes) },
-        include_request_attempt_count: true,
+        include_request_attempt_count: !outbound.started.without_attempt_count,
         ..VirtualHost::default()
     };
     by_host.into_iter().map(host).collect()

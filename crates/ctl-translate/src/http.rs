@@ -1,6 +1,7 @@
 //! The HTTP connection manager of a filter chain.
 
 use ctl_snapshot::PathNormalization;
+use weft_model::api::mesh_config::{EscapedSlashes, ForwardClientCert};
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::listener::v3::{Filter, filter::ConfigType};
 use weft_proto::envoy::config::route::v3::RouteConfiguration;
@@ -8,6 +9,7 @@ use weft_proto::envoy::extensions::filters::http::{cors, fault, router};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use weft_proto::google::protobuf::Any;
 
+use crate::started::{Server, Started};
 use crate::{access_log, wire};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
@@ -52,9 +54,27 @@ pub(crate) struct Manager<'a> {
     pub(crate) access: Vec<hcm::HttpFilter>,
     pub(crate) access_log: Option<&'a str>,
     pub(crate) paths: PathNormalization,
+    pub(crate) started: &'a Started,
 }
 
 impl Manager<'_> {
+    fn escaped_slashes(&self) -> hcm::http_connection_manager::PathWithEscapedSlashesAction {
+        use hcm::http_connection_manager::PathWithEscapedSlashesAction as Action;
+        match (self.started.escaped_slashes, self.paths) {
+            (EscapedSlashes::KeepUnchanged, _) => Action::KeepUnchanged,
+            (EscapedSlashes::RejectRequest, _) => Action::RejectRequest,
+            (EscapedSlashes::UnescapeAndRedirect, _) => Action::UnescapeAndRedirect,
+            (EscapedSlashes::UnescapeAndForward, _)
+            | (EscapedSlashes::Unspecified, PathNormalization::DecodeAndMergeSlashes) => {
+                Action::UnescapeAndForward
+            }
+            (
+                EscapedSlashes::Unspecified,
+                PathNormalization::None | PathNormalization::Base | PathNormalization::MergeSlashes,
+            ) => Action::KeepUnchanged,
+        }
+    }
+
     /// The network filter.
     pub(crate) fn filter(self) -> Filter {
         use hcm::http_connection_manager as parts;
@@ -62,15 +82,16 @@ impl Manager<'_> {
             Side::Outbound | Side::Gateway => "outbound",
             Side::Inbound => "inbound",
         };
+        let escaped_slashes = self.escaped_slashes();
         let mut manager = hcm::HttpConnectionManager {
             stat_prefix: format!("{direction}_{};", self.name),
             http_filters: filters(self.access),
             access_log: access_log::loggers(self.access_log),
             server_name: self.side.server_name().to_owned(),
             normalize_path: wire::truth(self.paths != PathNormalization::None),
-            merge_slashes: merges(self.paths),
-            path_with_escaped_slashes_action: escaped_slashes(self.paths).into(),
-            stream_idle_timeout: Some(wire::seconds(0)),
+            merge_slashes: self.started.merge_slashes.unwrap_or_else(|| merges(self.paths)),
+            path_with_escaped_slashes_action: escaped_slashes.into(),
+            stream_idle_timeout: Some(wire::duration(self.started.stream_idle.unwrap_or_default())),
             proxy_100_continue: true,
             use_remote_address: wire::truth(self.side == Side::Gateway),
             upgrade_configs: vec![parts::UpgradeConfig {
@@ -115,6 +136,7 @@ impl Manager<'_> {
                 manager.http_protocol_options = Some(core::Http1ProtocolOptions::default());
             }
         }
+        as_started(&mut manager, self.started);
         Filter {
             name: "envoy.filters.network.http_connection_manager".to_owned(),
             config_type: Some(ConfigType::TypedConfig(wire::any(&manager))),
@@ -129,15 +151,46 @@ fn merges(paths: PathNormalization) -> bool {
     }
 }
 
-fn escaped_slashes(
-    paths: PathNormalization,
-) -> hcm::http_connection_manager::PathWithEscapedSlashesAction {
-    use hcm::http_connection_manager::PathWithEscapedSlashesAction as Action;
-    match paths {
-        PathNormalization::DecodeAndMergeSlashes => Action::UnescapeAndForward,
-        PathNormalization::None | PathNormalization::Base | PathNormalization::MergeSlashes => {
-            Action::KeepUnchanged
+/// What the proxy was started with goes over the usual.
+fn as_started(manager: &mut hcm::HttpConnectionManager, started: &Started) {
+    use hcm::http_connection_manager::{
+        ForwardClientCertDetails as Details, ServerHeaderTransformation,
+    };
+    manager.xff_num_trusted_hops = started.trusted_proxies;
+    let details = match started.client_cert {
+        ForwardClientCert::Undefined => None,
+        ForwardClientCert::Sanitize => Some(Details::Sanitize),
+        ForwardClientCert::ForwardOnly => Some(Details::ForwardOnly),
+        ForwardClientCert::AppendForward => Some(Details::AppendForward),
+        ForwardClientCert::SanitizeSet => Some(Details::SanitizeSet),
+        ForwardClientCert::AlwaysForwardOnly => Some(Details::AlwaysForwardOnly),
+    };
+    if let Some(details) = details {
+        manager.forward_client_cert_details = details.into();
+    }
+    match &started.server {
+        Server::Usual => {}
+        Server::Named(name) => manager.server_name.clone_from(name),
+        Server::Untouched => {
+            manager.server_header_transformation = ServerHeaderTransformation::PassThrough.into();
         }
+    }
+    if started.without_request_id {
+        manager.generate_request_id = wire::truth(false);
+    }
+    if let Some(idle) = started.idle {
+        manager.common_http_protocol_options = Some(core::HttpProtocolOptions {
+            idle_timeout: Some(wire::duration(idle)),
+            ..core::HttpProtocolOptions::default()
+        });
+    }
+    manager.request_timeout = started.request.map(wire::duration);
+    manager.drain_timeout = started.drain.map(wire::duration);
+    if let Some(streams) = started.streams {
+        manager.http2_protocol_options = Some(core::Http2ProtocolOptions {
+            max_concurrent_streams: wire::number(streams),
+            ..core::Http2ProtocolOptions::default()
+        });
     }
 }
 

@@ -13,9 +13,11 @@ use weft_proto::envoy::config::core::v3::{
 };
 use weft_proto::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener};
 
+use crate::domains::Domains;
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::rbac::Access;
+use crate::started::Started;
 use crate::tls::{MESH_HTTP, MESH_TCP};
 use crate::view::{InboundPort, InboundView};
 use crate::{cluster, names, policy, route, tls, wire};
@@ -51,8 +53,12 @@ fn own_address() -> BindConfig {
 /// The listener of everything that the pod receives.
 pub(crate) fn listener(snapshot: &MeshSnapshot, view: &InboundView) -> Listener {
     let access = Access::of(snapshot, &view.namespace, &view.labels);
-    let builder =
-        Builder { snapshot, access: &access, log: snapshot.settings().access_log.as_deref() };
+    let builder = Builder {
+        snapshot,
+        access: &access,
+        log: snapshot.settings().access_log.as_deref(),
+        started: &view.started,
+    };
     let mode = |port: u16| snapshot.config().mtls(&view.namespace, &view.labels, port);
     let peers = snapshot.config().peer_authentications(&view.namespace, &view.labels);
     let peers =
@@ -90,6 +96,7 @@ struct Builder<'a> {
     snapshot: &'a MeshSnapshot,
     access: &'a Access,
     log: Option<&'a str>,
+    started: &'a Started,
 }
 
 /// What a chain is for: how the connection looks, and what it carries.
@@ -206,6 +213,7 @@ impl Builder<'_> {
                 access: self.access.http_filters(),
                 access_log: self.log,
                 paths: self.snapshot.settings().paths,
+                started: self.started,
             };
             vec![manager.filter()]
         } else {
@@ -213,8 +221,9 @@ impl Builder<'_> {
             filters.push(listener::tcp_proxy(&[(cluster.to_owned(), 1)], self.log));
             filters
         };
-        let domain = &self.snapshot.settings().trust_domain;
-        let socket: Option<TransportSocket> = kind.mtls.then(|| tls::downstream(domain, kind.http));
+        let domains = Domains::of(self.snapshot.settings());
+        let socket: Option<TransportSocket> =
+            kind.mtls.then(|| tls::downstream(domains, kind.http));
         listener::chain(name, Some(matches), filters, socket)
     }
 }

@@ -9,6 +9,7 @@
 
 mod access_log;
 mod cluster;
+mod domains;
 mod endpoints;
 mod gateway;
 mod http;
@@ -20,11 +21,13 @@ mod policy;
 mod rbac;
 mod resources;
 mod route;
+mod started;
 mod tls;
 mod view;
 mod wire;
 
 pub use resources::{Resource, Resources};
+pub use started::{Server, Started};
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
 
 use std::sync::Arc;

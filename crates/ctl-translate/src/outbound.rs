@@ -15,14 +15,23 @@ use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Lis
 use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
 use crate::route::selection::{Context, Source, VirtualServices};
+use crate::started::Started;
 use crate::view::OutboundView;
 use crate::{names, policy, route, wire};
 
 const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 
+/// What every listener of a sidecar depends on.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    mesh: &'a MeshSettings,
+    started: &'a Started,
+}
+
 /// All outbound listeners of a sidecar.
 pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Listener> {
     let mesh = snapshot.settings();
+    let own = Own { mesh, started: &view.started };
     let chosen = VirtualServices::of(snapshot, view);
     let mut found = vec![virtual_outbound(mesh)];
     let mut http = BTreeSet::new();
@@ -41,11 +50,11 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Lis
                 };
                 by_address
                     .entry((address.clone(), port.number))
-                    .or_insert_with(|| for_address(service, port, &address, &to, mesh));
+                    .or_insert_with(|| for_address(service, port, &address, &to, own));
             }
         }
     }
-    found.extend(http.into_iter().map(|port| for_port(port, mesh)));
+    found.extend(http.into_iter().map(|port| for_port(port, own)));
     found.extend(by_address.into_values());
     found
 }
@@ -75,15 +84,16 @@ fn virtual_outbound(mesh: &MeshSettings) -> Listener {
     listener
 }
 
-fn for_port(port: u16, mesh: &MeshSettings) -> Listener {
+fn for_port(port: u16, own: Own<'_>) -> Listener {
     let name = format!("{ANY_ADDRESS}_{port}");
     let manager = Manager {
         side: Side::Outbound,
         name: &name,
         routes: Routes::Named(port.to_string()),
         access: Vec::new(),
-        access_log: mesh.access_log.as_deref(),
-        paths: mesh.paths,
+        access_log: own.mesh.access_log.as_deref(),
+        paths: own.mesh.paths,
+        started: own.started,
     };
     let chain = listener::chain("", None, vec![manager.filter()], None);
     let mut listener = listener::listener(name.clone(), ANY_ADDRESS, port, DIRECTION);
@@ -114,10 +124,10 @@ fn for_address(
     port: &Port,
     address: &str,
     to: &Bytes,
-    mesh: &MeshSettings,
+    own: Own<'_>,
 ) -> Listener {
     let name = format!("{address}_{}", port.number);
-    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, mesh.access_log.as_deref());
+    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, own.mesh.access_log.as_deref());
     let bytes = listener::chain("", None, vec![proxy], None);
     let listener = listener::listener(name.clone(), address, port.number, DIRECTION);
     let mut listener = listener::unbound(listener);
@@ -125,20 +135,21 @@ fn for_address(
         listener.filter_chains = vec![bytes];
         return listener;
     }
-    listener.filter_chains = vec![detected_http(service, port, &name, mesh)];
+    listener.filter_chains = vec![detected_http(service, port, &name, own)];
     listener.default_filter_chain = Some(bytes);
     let filters = vec![listener::tls_inspector(&[]), listener::http_inspector(&[])];
-    listener::detecting(listener, filters, mesh)
+    listener::detecting(listener, filters, own.mesh)
 }
 
-fn detected_http(service: &Service, port: &Port, name: &str, mesh: &MeshSettings) -> FilterChain {
+fn detected_http(service: &Service, port: &Port, name: &str, own: Own<'_>) -> FilterChain {
     let manager = Manager {
         side: Side::Outbound,
         name,
         routes: Routes::Named(route::name_of_detected(service, port.number)),
         access: Vec::new(),
-        access_log: mesh.access_log.as_deref(),
-        paths: mesh.paths,
+        access_log: own.mesh.access_log.as_deref(),
+        paths: own.mesh.paths,
+        started: own.started,
     };
     let matches = FilterChainMatch {
         transport_protocol: "raw_buffer".to_owned(),

@@ -15,6 +15,7 @@ use weft_proto::envoy::config::rbac::v3::{Policy, rbac};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
 use weft_proto::google::protobuf::Any;
 
+use crate::domains::Domains;
 use crate::http::http_filter;
 use crate::listener::network_filter;
 use crate::names;
@@ -53,7 +54,7 @@ struct Reading<'a> {
     deny: bool,
     /// Requests can be looked at.
     http: bool,
-    trust_domain: &'a str,
+    domains: Domains<'a>,
     /// Where the policy stands.
     namespace: &'a str,
 }
@@ -74,7 +75,7 @@ impl Access {
     ) -> Self {
         let mut policies = snapshot.config().policies(namespace, labels);
         policies.retain(|policy| !is_dry_run(&policy.meta));
-        let domain = &snapshot.settings().trust_domain;
+        let domains = Domains::of(snapshot.settings());
         let of = |http: bool| {
             let mut filters = Vec::new();
             // Nobody can be asked for a custom decision yet, so it is "no".
@@ -83,7 +84,7 @@ impl Access {
                 let chosen = policies.iter().filter(|policy| policy.spec.action == action);
                 let chosen: Vec<_> = chosen.map(|policy| &***policy).collect();
                 if !chosen.is_empty() {
-                    filters.push(rules(&chosen, deny, http, domain));
+                    filters.push(rules(&chosen, deny, http, domains));
                 }
             }
             filters
@@ -126,13 +127,13 @@ fn rules(
     policies: &[&Object<AuthorizationPolicy>],
     deny: bool,
     http: bool,
-    trust_domain: &str,
+    domains: Domains<'_>,
 ) -> Rules {
     let action = if deny { rbac::Action::Deny } else { rbac::Action::Allow };
     let mut found = BTreeMap::new();
     for policy in policies {
         let (namespace, name) = (&policy.meta.namespace, &policy.meta.name);
-        let reading = Reading { deny, http, trust_domain, namespace };
+        let reading = Reading { deny, http, domains, namespace };
         for (index, rule) in policy.spec.rules.iter().flatten().enumerate() {
             if let Some(policy) = one(rule, reading) {
                 found.insert(format!("ns[{namespace}]-policy[{name}]-rule[{index}]"), policy);

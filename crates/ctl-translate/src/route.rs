@@ -107,7 +107,7 @@ impl Hosts<'_> {
         for (host, object) in self.chosen.without_service(&self.context, services) {
             let routes = action::routes(&self.context, object);
             if !routes.is_empty() {
-                named.push(virtual_host(format!("{host}:{port}"), vec![host], routes));
+                named.push(self.host(format!("{host}:{port}"), vec![host], routes));
             }
         }
         let (ruled, plain): (Vec<&Service>, Vec<&Service>) =
@@ -115,7 +115,7 @@ impl Hosts<'_> {
         named.extend(ruled.into_iter().chain(plain).map(|service| self.of_service(service)));
         let mut hosts = distinct(named);
         hosts.sort_by(|a, b| a.name.cmp(&b.name));
-        hosts.push(unknown(self.context.snapshot.settings().unknown));
+        hosts.push(self.unknown());
         hosts
     }
 
@@ -127,7 +127,26 @@ impl Hosts<'_> {
             routes.push(self.default_route(service));
         }
         let name = format!("{}:{port}", service.host);
-        virtual_host(name, domains(snapshot, view, service), routes)
+        self.host(name, domains(snapshot, view, service), routes)
+    }
+
+    /// Requests for hosts that nobody knows.
+    fn unknown(&self) -> VirtualHost {
+        let (name, route) = match self.context.snapshot.settings().unknown {
+            UnknownDestinations::Allowed => ("allow_any", plain_route(names::PASSTHROUGH, None)),
+            UnknownDestinations::Refused => ("block_all", refusing()),
+        };
+        self.host(name.to_owned(), vec!["*".to_owned()], vec![route])
+    }
+
+    fn host(&self, name: String, domains: Vec<String>, routes: Vec<Route>) -> VirtualHost {
+        VirtualHost {
+            name,
+            domains,
+            routes,
+            include_request_attempt_count: !self.context.view.started.without_attempt_count,
+            ..VirtualHost::default()
+        }
     }
 
     fn default_route(&self, service: &Service) -> Route {
@@ -140,16 +159,6 @@ impl Hosts<'_> {
             action.hash_policy.extend(hash);
         }
         route
-    }
-}
-
-fn virtual_host(name: String, domains: Vec<String>, routes: Vec<Route>) -> VirtualHost {
-    VirtualHost {
-        name,
-        domains,
-        routes,
-        include_request_attempt_count: true,
-        ..VirtualHost::default()
     }
 }
 
@@ -191,15 +200,6 @@ fn distinct(hosts: Vec<VirtualHost>) -> Vec<VirtualHost> {
     }
     kept.retain(|host| !host.domains.is_empty());
     kept
-}
-
-/// Requests for hosts that nobody knows.
-fn unknown(wish: UnknownDestinations) -> VirtualHost {
-    let (name, route) = match wish {
-        UnknownDestinations::Allowed => ("allow_any", plain_route(names::PASSTHROUGH, None)),
-        UnknownDestinations::Refused => ("block_all", refusing()),
-    };
-    virtual_host(name.to_owned(), vec!["*".to_owned()], vec![route])
 }
 
 fn refusing() -> Route {

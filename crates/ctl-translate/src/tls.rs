@@ -7,6 +7,7 @@ use weft_proto::envoy::extensions::transport_sockets::tls::v3 as tls;
 use weft_proto::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use weft_proto::google::protobuf::Any;
 
+use crate::domains::Domains;
 use crate::wire;
 
 const SDS_CLUSTER: &str = "sds-grpc";
@@ -95,10 +96,11 @@ fn socket(name: &str, config: Any) -> core::TransportSocket {
     }
 }
 
-/// The client's side: the server must be one of `peers`; when none is known, anyone of the trust domain.
+/// The client's side: the server must be one of `peers`, under any name of the trust domain; when none is known, anyone of
+/// it.
 pub(crate) fn upstream<'a>(
     peers: impl Iterator<Item = &'a str>,
-    trust_domain: &str,
+    domains: Domains<'_>,
     server_name: String,
     alpn: Vec<String>,
 ) -> core::TransportSocket {
@@ -106,9 +108,10 @@ pub(crate) fn upstream<'a>(
         match_pattern: Some(MatchPattern::Exact(peer.to_owned())),
         ignore_case: false,
     };
-    let mut peers: Vec<StringMatcher> = peers.map(exact).collect();
+    let mut peers: Vec<StringMatcher> =
+        peers.flat_map(|peer| domains.names_of(peer)).map(|peer| exact(&peer)).collect();
     if peers.is_empty() {
-        peers.push(of_domain(trust_domain));
+        peers = of_domains(domains);
     }
     let context = tls::UpstreamTlsContext {
         common_tls_context: Some(common(peers, alpn)),
@@ -118,19 +121,20 @@ pub(crate) fn upstream<'a>(
     socket("tls", wire::any(&context))
 }
 
-fn of_domain(trust_domain: &str) -> StringMatcher {
-    StringMatcher {
-        match_pattern: Some(MatchPattern::Prefix(format!("spiffe://{trust_domain}/"))),
+fn of_domains(domains: Domains<'_>) -> Vec<StringMatcher> {
+    let of = |domain: &str| StringMatcher {
+        match_pattern: Some(MatchPattern::Prefix(format!("spiffe://{domain}/"))),
         ignore_case: false,
-    }
+    };
+    domains.all().map(of).collect()
 }
 
 /// The server's side: the client must have a certificate of the trust domain.
-pub(crate) fn downstream(trust_domain: &str, http: bool) -> core::TransportSocket {
+pub(crate) fn downstream(domains: Domains<'_>, http: bool) -> core::TransportSocket {
     let alpn: &[&str] = if http { &["h2", "http/1.1"] } else { &[] };
     let alpn = alpn.iter().map(|name| (*name).to_owned()).collect();
     let context = tls::DownstreamTlsContext {
-        common_tls_context: Some(common(vec![of_domain(trust_domain)], alpn)),
+        common_tls_context: Some(common(of_domains(domains), alpn)),
         require_client_certificate: wire::truth(true),
         ..tls::DownstreamTlsContext::default()
     };

@@ -12,6 +12,8 @@ use weft_model::api::core::PortRef;
 use weft_proto::envoy::config::core::v3::Node;
 use weft_proto::google::protobuf::value::Kind;
 
+use crate::started::Started;
+
 /// What a proxy sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyView {
@@ -32,6 +34,8 @@ pub struct OutboundView {
     pub namespace: String,
     /// Labels that some VirtualService looks at in clients.
     pub source_labels: Vec<(String, String)>,
+    /// What it was started with.
+    pub started: Started,
 }
 
 /// What inbound resources depend on.
@@ -43,6 +47,8 @@ pub struct InboundView {
     pub labels: BTreeMap<String, String>,
     /// Ports that services name, by number.
     pub ports: Vec<InboundPort>,
+    /// What its proxy was started with.
+    pub started: Started,
 }
 
 /// A port of a pod that a service names.
@@ -65,12 +71,15 @@ pub struct RouterView {
     pub labels: BTreeMap<String, String>,
     /// Port of the service, and port of the pod behind it.
     pub ports: Vec<(u16, u16)>,
+    /// What it was started with.
+    pub started: Started,
 }
 
 /// The view of the proxy that names itself so.
 #[must_use]
 pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
     let proxy = Proxy::of(snapshot, node);
+    let started = Started::of(node, proxy.router);
     let config = snapshot.config();
     let known = |keys: &std::collections::BTreeSet<String>| -> BTreeMap<String, String> {
         let labels = proxy.labels.iter().filter(|(key, _)| keys.contains(*key));
@@ -82,16 +91,19 @@ pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
             router: proxy.router,
             namespace: proxy.namespace.clone(),
             source_labels: known(config.source_keys()).into_iter().collect(),
+            started: started.clone(),
         },
         inbound: (!proxy.router).then(|| InboundView {
             namespace: proxy.namespace.clone(),
             labels: labels.clone(),
             ports: proxy.inbound_ports(snapshot),
+            started: started.clone(),
         }),
         router: proxy.router.then(|| RouterView {
             namespace: proxy.namespace.clone(),
             ports: proxy.router_ports(snapshot),
             labels,
+            started: started.clone(),
         }),
     }
 }

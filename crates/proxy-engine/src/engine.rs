@@ -37,6 +37,8 @@ pub struct Options {
     pub exchange: PeerExchange,
     /// One listener to records per worker; their number is the number of workers.
     pub sinks: Vec<Box<dyn Sink + Send>>,
+    /// Time that connections of a removed listener have left.
+    pub listener_drain: Duration,
     /// Time.
     pub clock: Clock,
 }
@@ -91,7 +93,7 @@ impl Engine {
     /// # Errors
     /// When threads or runtimes cannot be made.
     pub fn start(options: Options) -> io::Result<Self> {
-        let Options { identity, exchange, sinks, clock } = options;
+        let Options { identity, exchange, sinks, listener_drain, clock } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
@@ -100,6 +102,7 @@ impl Engine {
             clock: clock.clone(),
             activity: Arc::default(),
             drain: Drain::new(),
+            listener_drain,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use proxy_upstream::Pools;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use weft_rt::{Clock, Drain, DrainWatch, Rng};
 use weft_telemetry::Sink;
 
@@ -61,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) activity: Arc<Activity>,
     pub(crate) drain: Drain,
+    /// Time that connections of a removed listener have left.
+    pub(crate) listener_drain: Duration,
     pub(crate) exchange: Arc<PeerExchange>,
     pub(crate) bound: Arc<crate::engine::BoundBoard>,
 }
@@ -149,7 +152,8 @@ impl Open {
 }
 
 /// Accepts until the listener is removed. A drain of the whole proxy keeps accepting: clients that have
-/// not heard of it yet are served, and told to close.
+/// not heard of it yet are served, and told to close. Connections of a removed listener are told to close, and after a while
+/// they are closed.
 async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Arc<Listener>, drain: Drain) {
     let removed = async {
         drain.begun().await;
@@ -158,10 +162,12 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Arc<Listener>
         }
     };
     tokio::pin!(removed);
+    let mut served = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
-            () = &mut removed => return,
+            Some(_ended) = served.join_next() => continue,
+            () = &mut removed => break,
         };
         match accepted {
             Ok((stream, remote)) => {
@@ -173,12 +179,17 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Arc<Listener>
                     Arc::clone(&listener),
                     watch,
                 );
-                tokio::task::spawn_local(serve);
+                served.spawn_local(serve);
             }
             Err(error) => {
                 tracing::warn!(listener = %listener.name, %error, "cannot accept");
                 worker.shared.clock.sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    drop(socket);
+    let ended = async { while served.join_next().await.is_some() {} };
+    if worker.shared.clock.timeout(worker.shared.listener_drain, ended).await.is_err() {
+        tracing::info!(listener = %listener.name, left = served.len(), "closes what is left");
     }
 }

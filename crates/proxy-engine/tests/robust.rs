@@ -276,3 +276,22 @@ async fn a_listener_for_one_version_of_http_takes_no_other() {
     client.read_to_end(&mut answer).await.ok();
     assert!(!answer.starts_with(b"HTTP/1.1"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn connections_of_a_removed_listener_end_when_their_time_is_over() {
+    let silent = server(|_, stream| async move {
+        let _held = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let drain = Duration::from_millis(200);
+    let mut proxy = Proxy::with_listener_drain(simple(&[silent]), drain);
+    let mut client = TcpStream::connect(proxy.address("in")).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut byte = [0];
+    let early = tokio::time::timeout(drain, client.read(&mut byte)).await;
+    assert!(early.is_err(), "the request waits for its answer");
+    proxy.publish(|config| config.listeners.clear());
+    let ended = tokio::time::timeout(Duration::from_secs(5), client.read(&mut byte)).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
+}

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use ctl_admission::inject;
+use ctl_admission::{Decision, inject};
 use ctl_apiserver::Kind;
 use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Finding, Operation, Warning};
 use serde_json::Value;
-use weft_model::Problem;
 use weft_model::api::crd;
+use weft_model::{ObjectRef, Problem};
 
 use crate::mesh_settings::LiveMesh;
 
@@ -43,7 +43,12 @@ impl Admission for MeshAdmission {
         match inject(object, namespace, context.namespace_labels, &mesh.injection) {
             Ok(decision) => {
                 tracing::debug!(namespace, ?decision, "injection");
-                Ok(())
+                let injected = matches!(decision, Decision::Inject(_));
+                let errors = proxy_config(object).into_iter().find(Problem::is_error);
+                match errors.filter(|_| injected) {
+                    None => Ok(()),
+                    Some(error) => Err(Denied { field: error.field.to_string(), why: why(&error) }),
+                }
             }
             Err(refused) => Err(Denied { field: refused.field, why: refused.why }),
         }
@@ -55,7 +60,10 @@ impl Admission for MeshAdmission {
         object: &Value,
         _old: Option<&Value>,
     ) -> Result<Vec<Warning>, Denied> {
-        let problems = if weft_meshconfig::is_mesh_config_map(object) {
+        let problems = if context.kind.group.is_empty() && context.kind.kind == "Pod" {
+            // What would refuse it was looked at when it was injected.
+            proxy_config(object).into_iter().filter(|problem| !problem.is_error()).collect()
+        } else if weft_meshconfig::is_mesh_config_map(object) {
             weft_meshconfig::validate_config_map(object).2
         } else if crd::find(&context.kind.group, &context.kind.kind).is_some() {
             weft_model::validate_object(object).1
@@ -73,6 +81,22 @@ impl Admission for MeshAdmission {
             }
         }
     }
+}
+
+const PROXY_CONFIG: &str = "proxy.istio.io/config";
+const AT: &str = "/metadata/annotations/proxy.istio.io~1config";
+
+/// What is wrong with a pod's own wishes for its proxy; text that is no YAML is the injection's matter.
+fn proxy_config(pod: &Value) -> Vec<Problem> {
+    let text = pod["metadata"]["annotations"][PROXY_CONFIG].as_str().unwrap_or_default();
+    let documents = weft_api::yaml::read(text, PROXY_CONFIG).unwrap_or_default();
+    let Some(document) = documents.first() else { return Vec::new() };
+    let (_, mut problems) = weft_meshconfig::validate_proxy_config(&document.value);
+    for problem in &mut problems {
+        problem.object = ObjectRef::of(pod);
+        problem.field.0.insert_str(0, AT);
+    }
+    problems
 }
 
 /// What is wrong, what to do, and the code of it.

@@ -5,7 +5,7 @@
 //! Holds: what was acknowledged before an end, also a forced one, is there after the next start.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -40,6 +40,18 @@ pub struct Options {
 
 const API_PORT: u16 = 6443;
 
+/// Where whoever starts a mesh leaves the ConfigMap with its settings, so that they count for the first pods too.
+pub const FIRST_SETTINGS: &str = "settings.json";
+
+fn first_settings(state_dir: &Path) -> anyhow::Result<Option<serde_json::Value>> {
+    let text = match std::fs::read_to_string(state_dir.join(FIRST_SETTINGS)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(FIRST_SETTINGS),
+    };
+    serde_json::from_str(&text).map(Some).context(FIRST_SETTINGS)
+}
+
 /// Runs until shutdown.
 ///
 /// # Errors
@@ -62,7 +74,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let registry = Registry::new(store, admission, tokens, clock.clone(), definitions);
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
-    ctl_controllers::system::ensure(&*source).await.context("the system's objects")?;
+    let first = first_settings(&state_dir)?;
+    ctl_controllers::system::ensure(&*source, first).await.context("the system's objects")?;
     let server =
         Server::new(&state_dir, registry.clone(), state_dir.join("node.sock"), shutdown.clone())
             .context("certificates of the API server")?;

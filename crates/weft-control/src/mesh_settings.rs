@@ -35,12 +35,12 @@ fn defaults() -> MeshConfig {
 pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
     let time = |time: Option<Time>| time.unwrap_or_default().duration();
     let traffic = mesh.default_traffic_policy.clone().unwrap_or_default();
-    let log = Some(mesh.access_log_file.clone()).filter(|file| !file.is_empty());
     ctl_snapshot::MeshSettings {
         root_namespace: mesh.root_namespace.clone(),
         trust_domain: mesh.trust_domain.clone(),
         trust_domain_aliases: mesh.trust_domain_aliases.clone(),
-        access_log: log,
+        discovery: mesh.discovery_selectors.clone(),
+        access_log: access_log(mesh),
         unknown: unknown(mesh),
         auto_mtls: mesh.enable_auto_mtls.unwrap_or(true),
         exports: ctl_snapshot::Exports {
@@ -59,6 +59,18 @@ pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
         inbound_retries: mesh.default_inbound_http_retry_policy.clone(),
         ..ctl_snapshot::MeshSettings::default()
     }
+}
+
+/// The file of a default provider, or, where there are none, the older setting.
+fn access_log(mesh: &MeshConfig) -> Option<String> {
+    let defaults = mesh.default_providers.as_ref().map(|defaults| &defaults.access_logging);
+    let Some(named) = defaults.filter(|named| !named.is_empty()) else {
+        return Some(mesh.access_log_file.clone()).filter(|file| !file.is_empty());
+    };
+    let providers = mesh.extension_providers.iter().filter(|one| named.contains(&one.name));
+    let file = providers.filter_map(|provider| provider.envoy_file_access_log.as_ref()).next()?;
+    let path = Some(file.path.clone()).filter(|path| !path.is_empty());
+    Some(path.unwrap_or_else(|| "/dev/stdout".to_owned()))
 }
 
 fn unknown(mesh: &MeshConfig) -> ctl_snapshot::UnknownDestinations {
@@ -158,6 +170,19 @@ mod tests {
         assert_eq!(found.exports.services, ["."]);
         assert_eq!(found.retries.unwrap().attempts, 5);
         assert_eq!(found.connection_pool.unwrap().tcp.unwrap().max_connections, 7);
+    }
+
+    #[test]
+    fn a_default_provider_of_access_logs_goes_before_the_older_setting() {
+        let log = |config: Value| for_translation(&mesh(&config)).access_log;
+        let provider = |name: &str| json!({"accessLogFile": "/old", "defaultProviders": {"accessLogging": [name]}});
+        assert_eq!(log(provider("envoy")).as_deref(), Some("/dev/stdout"));
+        assert_eq!(log(provider("prometheus")), None);
+        let mut own = provider("mine");
+        own["extensionProviders"] =
+            json!([{"name": "mine", "envoyFileAccessLog": {"path": "/mine"}}]);
+        assert_eq!(log(own).as_deref(), Some("/mine"));
+        assert_eq!(log(json!({"accessLogFile": "/old"})).as_deref(), Some("/old"));
     }
 
     #[test]

@@ -100,7 +100,8 @@ async fn renew<S: CertificateSigner>(
     let signed = signer.sign(&request.csr_pem, options.ttl).await?;
     let credential =
         Credential::from_pem(&request.key_pem, &signed.chain.join("\n"), &signed.roots)?;
-    if credential.spiffe_id() != Some(&options.identity) {
+    // The authority says what the trust domain is called now.
+    if !credential.spiffe_id().is_some_and(|id| id.is_account_of(&options.identity)) {
         return Err(SignError::Refused("certificate is for another identity".into()).into());
     }
     Ok(credential)

@@ -1,7 +1,7 @@
 //! Reads and checks a `MeshConfig`.
 
 use serde_json::Value;
-use weft_api::mesh_config::{MeshConfig, OutboundMode, OutboundTrafficPolicy};
+use weft_api::mesh_config::{MeshConfig, OutboundMode, OutboundTrafficPolicy, Requirement};
 use weft_api::{Read as _, Reader};
 use weft_model::{ObjectRef, Problem, Severity};
 
@@ -63,7 +63,11 @@ fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
             }
         });
     });
+    report.each("discoverySelectors", &mesh.discovery_selectors, |selector, report| {
+        report.each("matchExpressions", &selector.match_expressions, requirement);
+    });
     report.expect("trustDomain", trust_domain(&mesh.trust_domain));
+    surprises(mesh, report);
     tls::mesh(mesh, report);
     report.given("outboundTrafficPolicy", mesh.outbound_traffic_policy.as_ref(), outbound);
     report.given(
@@ -83,6 +87,34 @@ fn outbound(policy: &OutboundTrafficPolicy, report: &mut Report) {
             let what =
                 "accepted, no effect yet: unknown destinations are called as under ALLOW_ANY";
             report.warning(code::NO_EFFECT, what, "use ALLOW_ANY, or do not rely on it");
+        });
+    }
+}
+
+/// Such a condition never holds.
+fn requirement(requirement: &Requirement, report: &mut Report) {
+    let Requirement { key: _, operator, values } = requirement;
+    let (what, fix) = match (operator.as_str(), values.is_empty()) {
+        ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => return,
+        ("In" | "NotIn", true) => ("has no values", "name the values"),
+        ("Exists" | "DoesNotExist", false) => ("does not look at its values", "remove the values"),
+        _ => ("has no operator that is known", "use In, NotIn, Exists or DoesNotExist"),
+    };
+    report.warning(code::SUSPICIOUS, what, fix);
+}
+
+/// What is allowed and is not done to the letter.
+fn surprises(mesh: &MeshConfig, report: &mut Report) {
+    if mesh.trust_domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        report.within("trustDomain", |report| {
+            let what = "has capitals, which identities have not";
+            report.warning(code::SUSPICIOUS, what, "write it in small letters; so it counts");
+        });
+    }
+    if !matches!(mesh.access_log_file.as_str(), "" | "/dev/stdout") {
+        report.within("accessLogFile", |report| {
+            let what = "accepted, no effect yet on where weft-proxy writes: to standard output";
+            report.warning(code::NO_EFFECT, what, "write /dev/stdout, or do not rely on the file");
         });
     }
 }

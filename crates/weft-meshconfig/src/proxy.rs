@@ -1,12 +1,29 @@
 //! Rules of a `ProxyConfig`, with the defaults filled in.
 
+use serde_json::{Value, json};
 use weft_api::mesh_config::{
     AuthenticationPolicy, CryptoMb, PrivateKeyProvider, ProxyConfig, RemoteService, Time, Tracing,
 };
+use weft_api::{Read as _, Reader};
+use weft_model::{ObjectRef, Problem, Severity};
 
 use crate::report::{Report, code};
 use crate::scalar::{self, Checked, fault, host_and_port};
-use crate::{proxy_connection, tls};
+use crate::{defaults, effects, normal, proxy_connection, tls};
+
+/// Reads and checks a `ProxyConfig` as a pod's annotation `proxy.istio.io/config` has it; it is valid when no problem is an
+/// error. What comes back has the defaults of a mesh filled in whose operator says nothing.
+#[must_use]
+pub fn validate_proxy_config(value: &Value) -> (ProxyConfig, Vec<Problem>) {
+    let object = ObjectRef { kind: "ProxyConfig".into(), ..ObjectRef::default() };
+    let mut report = Report::new(object, "");
+    let (_, plain) = normal::read::<ProxyConfig>(value, Severity::Warning, &mut report);
+    let effective = defaults::under(&json!({ "defaultConfig": plain }));
+    let proxy = ProxyConfig::read(&effective["defaultConfig"], &mut Reader::default());
+    check(&proxy, &mut report);
+    effects::tell::<ProxyConfig>("MeshConfig.defaultConfig", &plain, &mut report);
+    (proxy, report.into_problems())
+}
 
 pub(crate) fn check(proxy: &ProxyConfig, report: &mut Report) {
     report.expect("configPath", filled(&proxy.config_path, "name a folder"));

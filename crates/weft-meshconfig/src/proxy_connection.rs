@@ -1,8 +1,8 @@
 //! Rules of a proxy's `connectionSettings`.
 
-use weft_api::mesh_config::{ConnectionSettings, Time};
+use weft_api::mesh_config::{ConnectionProfile, ConnectionSettings, Time};
 
-use crate::report::Report;
+use crate::report::{Report, code};
 use crate::scalar::{Checked, fault};
 
 /// The smallest window that HTTP/2 allows a side to begin with, by its specification.
@@ -10,7 +10,7 @@ const WINDOW: i32 = 65535;
 
 pub(crate) fn check(settings: &ConnectionSettings, report: &mut Report) {
     let ConnectionSettings {
-        profile: _,
+        profile,
         listener_per_connection_buffer_limit_bytes,
         cluster_per_connection_buffer_limit_bytes,
         http_idle_timeout,
@@ -39,6 +39,12 @@ pub(crate) fn check(settings: &ConnectionSettings, report: &mut Report) {
     least("http2InitialConnectionWindowSize", http2_initial_connection_window_size, WINDOW);
     least("listenerConnectionLimit", listener_connection_limit, 1);
     least("globalDownstreamConnectionLimit", global_downstream_connection_limit, 1);
+    if *profile == ConnectionProfile::Edge {
+        report.within("profile", |report| {
+            let what = "accepted, no effect yet on buffers, windows, and the time for heads and underscores in them";
+            report.warning(code::NO_EFFECT, what, "do not rely on it for these with this version of Weft");
+        });
+    }
     for (field, time) in [
         ("httpIdleTimeout", http_idle_timeout),
         ("httpMaxConnectionDuration", http_max_connection_duration),

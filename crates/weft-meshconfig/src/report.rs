@@ -2,6 +2,8 @@
 //!
 //! In: findings of the rules. Out: [`Problem`]s of one object. Holds: a field is told of once.
 
+use std::collections::HashSet;
+
 use weft_api::Issue;
 use weft_model::{Field, ObjectRef, Problem, Severity};
 
@@ -42,12 +44,9 @@ impl Report {
 
     /// Everything, without what was told twice.
     pub(crate) fn into_problems(self) -> Vec<Problem> {
-        let mut kept: Vec<Problem> = Vec::with_capacity(self.problems.len());
-        for problem in self.problems {
-            if !kept.contains(&problem) {
-                kept.push(problem);
-            }
-        }
+        let mut told = HashSet::with_capacity(self.problems.len());
+        let mut kept = self.problems;
+        kept.retain(|problem| told.insert(problem.clone()));
         kept
     }
 

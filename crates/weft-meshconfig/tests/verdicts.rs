@@ -1,7 +1,9 @@
 //! Verdicts on mesh-wide settings: input and what is told of it, side by side.
 
 use serde_json::{Value, json};
-use weft_meshconfig::{Problem, validate_mesh_config, validate_mesh_networks};
+use weft_meshconfig::{
+    Problem, validate_mesh_config, validate_mesh_networks, validate_proxy_config,
+};
 use weft_model::Severity;
 
 /// Fields with an error.
@@ -121,4 +123,28 @@ fn networks_are_checked_one_by_one() {
         "networks.n.gateways[1].port",
     ];
     assert_eq!(errors(&problems), expected);
+}
+
+#[test]
+fn the_config_of_a_pod_is_judged_like_that_of_the_mesh() {
+    let config = json!({"drainDuration": "0s", "concurency": 1, "statsdUdpAddress": "x:1", "tracing": {"sampling": "a"}});
+    let (proxy, problems) = validate_proxy_config(&config);
+    assert_eq!(errors(&problems), ["tracing.sampling", "drainDuration"]);
+    let warned: Vec<String> =
+        problems.iter().filter(|p| !p.is_error()).map(|p| p.field.to_string()).collect();
+    assert_eq!(warned, ["concurency", "statsdUdpAddress", "tracing"]);
+    assert_eq!(proxy.status_port, 15020);
+}
+
+#[test]
+fn what_is_not_done_to_the_letter_is_told() {
+    let told = |config: Value| -> Vec<(String, &'static str)> {
+        let (_, problems) = validate_mesh_config(&config);
+        problems.iter().map(|p| (p.field.to_string(), p.code)).collect()
+    };
+    assert_eq!(told(json!({"trustDomain": "Shop.Example"})), [("trustDomain".into(), "IST0133")]);
+    assert_eq!(told(json!({"accessLogFile": "/x"})), [("accessLogFile".into(), "WEFT0002")]);
+    let mode = json!({"outboundTrafficPolicy": {"mode": "ALLOW_ANY_DYNAMIC_DNS"}});
+    assert_eq!(told(mode), [("outboundTrafficPolicy.mode".into(), "WEFT0002")]);
+    assert_eq!(told(json!({"trustDomain": "shop.example", "accessLogFile": "/dev/stdout"})), []);
 }

@@ -33,6 +33,9 @@ use crate::authority::{Authority, ControlPlane};
 use crate::running::Running;
 use crate::settings::{Role, Settings};
 
+/// Istio's default for connections of a removed listener.
+const LISTENER_DRAIN: std::time::Duration = std::time::Duration::from_secs(45);
+
 /// Mark of every socket that we open ourselves: capture rules leave it alone.
 pub(crate) const MARK: Option<u32> = Some(1337);
 
@@ -144,6 +147,8 @@ fn start_engine(
     let sink = |_| Box::new(registry.worker(Some(log.clone()))) as Box<dyn Sink + Send>;
     let sinks = (0..settings.concurrency).map(sink).collect();
     drop(log);
-    let options = Options { identity: identity.clone(), exchange, sinks, clock: clock.clone() };
+    let (identity, clock) = (identity.clone(), clock.clone());
+    let listener_drain = settings.listener_drain.unwrap_or(LISTENER_DRAIN);
+    let options = Options { identity, exchange, sinks, listener_drain, clock };
     Engine::start(options).context("cannot start workers")
 }

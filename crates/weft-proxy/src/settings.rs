@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     /// How long a drain may take.
     pub(crate) drain: Duration,
+    /// Time that connections of a removed listener have left, when somebody said so.
+    pub(crate) listener_drain: Option<Duration>,
     /// Node metadata for the control plane.
     pub(crate) metadata: Map<String, Value>,
 }
@@ -83,6 +85,11 @@ impl Settings {
             secret_ttl: env.get("SECRET_TTL").map(|v| duration("SECRET_TTL", v)).transpose()?,
             concurrency: concurrency(&config),
             drain: duration("PROXY_CONFIG.terminationDrainDuration", drain)?,
+            listener_drain: config
+                .get("drainDuration")
+                .and_then(Value::as_str)
+                .map(|text| duration("PROXY_CONFIG.drainDuration", text))
+                .transpose()?,
             metadata: Map::new(),
         };
         settings.metadata = settings.metadata(env, &config)?;
@@ -197,7 +204,10 @@ mod tests {
             ("POD_NAME", "p-1"),
             ("POD_NAMESPACE", "payments"),
             ("INSTANCE_IP", "10.244.0.7"),
-            ("PROXY_CONFIG", r#"{"discoveryAddress":"10.0.0.1:15012","concurrency":1}"#),
+            (
+                "PROXY_CONFIG",
+                r#"{"discoveryAddress":"10.0.0.1:15012","concurrency":1,"drainDuration":"7s"}"#,
+            ),
             ("ISTIO_META_WORKLOAD_NAME", "payment-service-v1"),
             ("ISTIO_METAJSON_LABELS", r#"{"app":"payment-service"}"#),
         ];
@@ -208,6 +218,7 @@ mod tests {
             "sidecar~10.244.0.7~p-1.payments~payments.svc.cluster.local"
         );
         assert_eq!((settings.concurrency, settings.discovery.as_str()), (1, "10.0.0.1:15012"));
+        assert_eq!(settings.listener_drain, Some(Duration::from_secs(7)));
         assert_eq!(settings.authority, settings.discovery);
         assert_eq!(settings.label("app"), Some("payment-service"));
         assert_eq!(settings.meta("WORKLOAD_NAME"), Some("payment-service-v1"));

@@ -115,6 +115,12 @@ impl SpiffeId {
         &self.domain
     }
 
+    /// Whether both are the same account, whatever the trust domain is called.
+    #[must_use]
+    pub fn is_account_of(&self, other: &Self) -> bool {
+        (&self.namespace, &self.service_account) == (&other.namespace, &other.service_account)
+    }
+
     /// The Kubernetes namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {

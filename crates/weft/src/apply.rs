@@ -29,6 +29,14 @@ pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Resul
     Ok(())
 }
 
+/// The ConfigMap with the mesh's settings that counts when all of these are written.
+pub(crate) fn settings(objects: &[Written]) -> Option<Value> {
+    objects.iter().rev().map(|written| &written.object).find_map(|object| {
+        stored(object)
+            .or_else(|| weft_meshconfig::is_mesh_config_map(object).then(|| object.clone()))
+    })
+}
+
 /// The object that stands for what is written.
 fn stored(object: &Value) -> Option<Value> {
     weft_meshconfig::is_istio_operator(object).then(|| weft_meshconfig::config_map_of(object))

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -64,6 +65,19 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         .mode(0o700)
         .create(folder.join("log"))
         .map_err(refuse)
+}
+
+/// Leaves the settings of the mesh for a control plane that starts for the first time, or takes away those of an earlier start.
+pub(crate) fn keep_settings(folder: &Path, settings: Option<&Value>) -> Result<(), Failure> {
+    let path = folder.join(weft_control::embedded::FIRST_SETTINGS);
+    let done = match settings {
+        Some(settings) => std::fs::write(&path, settings.to_string()),
+        None => match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        },
+    };
+    done.map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
 /// Takes the lock; `None` when a living mesh has it.

@@ -29,6 +29,9 @@ use crate::{apply, check, down, files, hand_over, ports, ready, settled, watch};
 pub(crate) struct Options {
     /// Files, folders or `-` with the objects to start with.
     paths: Vec<PathBuf>,
+    /// The same, as kubectl has it.
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
+    files: Vec<PathBuf>,
     /// Return when all is ready, and leave the mesh running.
     #[arg(long)]
     detach: bool,
@@ -82,7 +85,8 @@ fn node_lives(folder: &Path) -> bool {
 }
 
 /// Starts.
-pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(mut options: Options) -> Result<ExitCode, Failure> {
+    options.paths.append(&mut options.files);
     let clock = Clock::real();
     let began = clock.now();
     let folder = options.place.folder()?;
@@ -97,6 +101,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     };
     let [api, http, https] = bind(&options, &folder, &clock).await?;
     down::clear(&folder)?;
+    state::keep_settings(&folder, apply::settings(&objects).as_ref())?;
     let (ours, theirs) = UnixStream::pair().map_err(|error| Failure::new(error.to_string()))?;
     let boot_id = boot_id(&clock);
     let mut node = start(&options, &folder, theirs, &boot_id)?;

@@ -6,6 +6,7 @@ use weft_proto::envoy::config::rbac::v3::principal::{Authenticated, Identifier, 
 use weft_proto::envoy::r#type::matcher::v3::StringMatcher;
 
 use super::{Reading, values};
+use crate::domains::Domains;
 
 fn principal_of(identifier: Identifier) -> Principal {
     Principal { identifier: Some(identifier) }
@@ -44,13 +45,18 @@ fn authenticated(name: StringMatcher) -> Option<Identifier> {
     Some(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
 }
 
-/// `cluster.local` stands for the mesh's own trust domain, whatever that is called.
-pub(super) fn principal(value: &str, trust_domain: &str) -> Option<Identifier> {
-    match value.strip_prefix("cluster.local/") {
-        Some(rest) => {
-            authenticated(values::with_prefix("spiffe://", &format!("{trust_domain}/{rest}")))
+/// A principal of the mesh under any name of its trust domain, or another one as it is.
+pub(super) fn principal(value: &str, domains: Domains<'_>) -> Option<Identifier> {
+    let one = |value: &str| authenticated(values::with_prefix("spiffe://", value));
+    let own = value.split_once('/').filter(|(domain, _)| domains.has(domain));
+    let Some((_, rest)) = own else { return one(value) };
+    let names: Vec<String> = domains.all().map(|domain| format!("{domain}/{rest}")).collect();
+    match names.as_slice() {
+        [name] => one(name),
+        names => {
+            let ids = names.iter().map(|name| one(name).map(principal_of));
+            Some(Identifier::OrIds(Set { ids: ids.collect::<Option<_>>()? }))
         }
-        None => authenticated(values::with_prefix("spiffe://", value)),
     }
 }
 
@@ -81,11 +87,11 @@ pub(super) fn remote_ip(value: &str) -> Option<Identifier> {
 pub(super) fn of(source: &Source, reading: Reading<'_>) -> Option<Vec<Principal>> {
     let mut found = Vec::new();
     let s = source;
-    let domain = reading.trust_domain;
+    let domains = reading.domains;
     // Tokens are not looked at yet.
     let unknown = |_: &str| None;
     let added = [
-        values(&mut found, &s.principals, &s.not_principals, |v| principal(v, domain)),
+        values(&mut found, &s.principals, &s.not_principals, |v| principal(v, domains)),
         values(&mut found, &s.namespaces, &s.not_namespaces, namespace),
         values(&mut found, &s.service_accounts, &s.not_service_accounts, |v| account(v, reading)),
         values(&mut found, &s.trust_domains, &s.not_trust_domains, trust_domain),

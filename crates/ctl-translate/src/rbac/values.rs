@@ -108,13 +108,13 @@ impl Conditions {
             let one = |v: &str| Some(principal::Identifier::Header(header(name, v, false)));
             return source::values(&mut self.principals, yes, no, one);
         }
-        let domain = reading.trust_domain;
+        let domains = reading.domains;
         match key {
             "source.ip" => source::values(&mut self.principals, yes, no, source::direct_ip),
             "remote.ip" => source::values(&mut self.principals, yes, no, source::remote_ip),
             "source.namespace" => source::values(&mut self.principals, yes, no, source::namespace),
             "source.principal" => {
-                source::values(&mut self.principals, yes, no, |v| source::principal(v, domain))
+                source::values(&mut self.principals, yes, no, |v| source::principal(v, domains))
             }
             "source.serviceAccount" => {
                 source::values(&mut self.principals, yes, no, |v| source::account(v, reading))

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use ctl_snapshot::{MeshSettings, PathNormalization, UnknownDestinations};
 use serde_json::{Value, json};
+use weft_model::api::mesh_config::LabelSelector;
 use weft_model::api::traffic_policy::{
     ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
 };
 use weft_model::api::virtual_service::Retries;
+use weft_model::api::{Read as _, Reader};
 
 use crate::everything::both_data_planes_take;
-use crate::fixture::Mesh;
+use crate::fixture::{Mesh, Pod};
+use crate::world::Served;
 
 /// A small mesh with other settings.
 fn mesh(set: impl FnOnce(&mut MeshSettings)) -> Mesh {
@@ -158,7 +161,7 @@ fn a_mesh_of_known_destinations_refuses_others() {
     assert!(!served.has_host("80", "allow_any"));
     let route = served.host("80", "block_all")["routes"][0].clone();
     assert_eq!(route["direct_response"]["status"], 502);
-    let bytes = |served: &crate::world::Served| {
+    let bytes = |served: &Served| {
         let listener = served.listener("virtualOutbound");
         let chains = listener["filter_chains"].as_array().unwrap();
         chains.last().unwrap()["filters"][0]["typed_config"]["cluster"].clone()
@@ -209,4 +212,156 @@ fn the_first_bytes_are_waited_for_as_long_as_the_mesh_says() {
     let listener = mesh.served("web-v1.east").listener("virtualInbound");
     assert_eq!(listener["listener_filters_timeout"], "1.500s");
     both_data_planes_take("detection", &mesh);
+}
+
+#[test]
+fn further_names_of_the_trust_domain_are_the_same_to_peers_and_policies() {
+    let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                  metadata: {name: p, namespace: east}\n\
+                  spec: {rules: [{from: [{source: {principals: [old.example/ns/west/sa/caller]}}]}]}\n";
+    let mesh = mesh(|settings| {
+        settings.trust_domain = "new.example".into();
+        settings.trust_domain_aliases = vec!["old.example".into()];
+    })
+    .and(policy);
+    let inbound = mesh.served("web-v1.east").listener("virtualInbound").to_string();
+    for name in ["new.example", "old.example"] {
+        assert!(inbound.contains(&format!(r#""prefix":"spiffe://{name}/""#)), "{name}");
+        assert!(inbound.contains(&format!("spiffe://{name}/ns/west/sa/caller")), "{name}");
+    }
+    let client = mesh.served("client.east").cluster(WEB).to_string();
+    for name in ["new.example", "old.example"] {
+        assert!(client.contains(&format!("spiffe://{name}/ns/east/sa/web")), "{name}: {client}");
+    }
+    both_data_planes_take("aliases", &mesh);
+}
+
+/// A protobuf value of JSON.
+fn wire(value: &Value) -> weft_proto::google::protobuf::Value {
+    use weft_proto::google::protobuf::{Struct, value::Kind};
+    let kind = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
+            Kind::StructValue(Struct { fields })
+        }
+        Value::Bool(truth) => Kind::BoolValue(*truth),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        other => panic!("{other} is not needed here"),
+    };
+    weft_proto::google::protobuf::Value { kind: Some(kind) }
+}
+
+/// What a proxy gets that was started with a proxy config.
+fn started(mesh: &Mesh, workload: &str, config: &Value) -> Served {
+    use weft_proto::google::protobuf::value::Kind;
+    let snapshot = mesh.snapshot();
+    let (name, namespace) = workload.split_once('.').unwrap();
+    let named = |pod: &Pod| pod.namespace == namespace && pod.name == format!("{name}-0");
+    let mut node = mesh.proxies().into_iter().find(named).unwrap().node();
+    if let Some(Kind::StructValue(fields)) = wire(&json!({ "PROXY_CONFIG": config })).kind {
+        node.metadata = Some(fields);
+    }
+    let view = ctl_translate::view_of(&snapshot, &node);
+    let served = Served(ctl_translate::translate(&snapshot, &view));
+    crate::everything::both_take("started", &served.0);
+    served
+}
+
+const GATEWAY: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
+    metadata: {name: g, namespace: east}\n\
+    spec: {selector: {istio: ingressgateway}, servers: [\
+    {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
+const INGRESS: &str = "istio-ingressgateway.istio-system";
+
+#[test]
+fn a_gateway_believes_the_proxies_before_it_as_it_was_started() {
+    let mesh = Mesh::small().and(GATEWAY);
+    let opened = |topology: Value| {
+        let config = json!({ "gatewayTopology": topology });
+        started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string()
+    };
+    let told = json!({"numTrustedProxies": 2, "forwardClientCertDetails": "APPEND_FORWARD"});
+    let found = opened(told);
+    assert!(found.contains(r#""xff_num_trusted_hops":2"#), "{found}");
+    assert!(found.contains(r#""forward_client_cert_details":"APPEND_FORWARD""#), "{found}");
+    let usual = opened(json!({}));
+    assert!(!usual.contains("xff_num_trusted_hops"), "{usual}");
+    assert!(usual.contains(r#""forward_client_cert_details":"SANITIZE_SET""#), "{usual}");
+}
+
+#[test]
+fn header_fields_are_added_as_a_proxy_was_started() {
+    let mesh = Mesh::small();
+    let config = json!({"proxyHeaders": {
+        "forwardedClientCert": "SANITIZE", "requestId": {"disabled": true},
+        "attemptCount": {"disabled": true}, "server": {"value": "mine"},
+    }});
+    let served = started(&mesh, "client.east", &config);
+    let listener = served.listener("0.0.0.0_80").to_string();
+    assert!(listener.contains(r#""generate_request_id":false"#), "{listener}");
+    assert!(listener.contains(r#""server_name":"mine""#), "{listener}");
+    assert!(!listener.contains("forward_client_cert_details"), "SANITIZE is the default");
+    let host = served.host("80", "web.east.svc.cluster.local:80");
+    assert!(host["include_request_attempt_count"].is_null());
+    let untouched = json!({"proxyHeaders": {"server": {"disabled": true}}});
+    let listener = started(&mesh, "client.east", &untouched).listener("0.0.0.0_80").to_string();
+    assert!(listener.contains("PASS_THROUGH"), "{listener}");
+    let usual = started(&mesh, "client.east", &json!({}));
+    let host = usual.host("80", "web.east.svc.cluster.local:80");
+    assert_eq!(host["include_request_attempt_count"], true);
+}
+
+#[test]
+fn connections_are_kept_as_a_proxy_was_started_and_a_profile_is_for_gateways() {
+    let mesh = Mesh::small().and(GATEWAY);
+    let config = json!({"connectionSettings": {
+        "profile": "EDGE", "httpIdleTimeout": "60s", "httpDrainTimeout": "2s", "httpMergeSlashes": true,
+    }});
+    let sidecar = started(&mesh, "web-v1.east", &config);
+    for name in ["0.0.0.0_80", "virtualInbound"] {
+        let found = sidecar.listener(name).to_string();
+        for part in
+            [r#""idle_timeout":"60s""#, r#""drain_timeout":"2s""#, r#""merge_slashes":true"#]
+        {
+            assert!(found.contains(part), "{name}: {part}");
+        }
+        assert!(!found.contains("max_concurrent_streams"), "{name}");
+    }
+    let gateway = started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string();
+    for part in [
+        r#""idle_timeout":"60s""#,
+        r#""request_timeout":"300s""#,
+        r#""stream_idle_timeout":"300s""#,
+        r#""max_concurrent_streams":100"#,
+        "UNESCAPE_AND_REDIRECT",
+    ] {
+        assert!(gateway.contains(part), "{part}: {gateway}");
+    }
+}
+
+#[test]
+fn a_mesh_is_made_of_the_namespaces_that_it_selects_and_its_own() {
+    let selecting = |expression: Value| {
+        let selector = json!({ "matchExpressions": [expression] });
+        let selector = LabelSelector::read(&selector, &mut Reader::default());
+        mesh(|settings| settings.discovery = vec![selector])
+            .and("apiVersion: v1\nkind: Namespace\nmetadata: {name: west, labels: {tier: back, istio-injection: enabled}}\n")
+            .and(GATEWAY)
+    };
+    let known = |mesh: &Mesh| {
+        let served = mesh.served("client.east");
+        (served.clusters().contains(&WEB), served.clusters().contains(&STORE))
+    };
+    let back = selecting(json!({"key": "tier", "operator": "In", "values": ["back"]}));
+    assert_eq!(known(&back), (false, true));
+    let front = selecting(json!({"key": "tier", "operator": "DoesNotExist"}));
+    assert_eq!(known(&front), (true, false));
+    assert_eq!(known(&mesh(|_| {})), (true, true));
+    let ingress = front.served(INGRESS);
+    assert!(
+        ingress.names(weft_proto::type_url::LISTENER).contains(&"0.0.0.0_8080"),
+        "its own counts"
+    );
+    both_data_planes_take("discovery", &back);
 }

@@ -268,11 +268,19 @@ impl Proxy {
     }
 
     pub fn with_identity(config: ProxyConfig, identity: IdentityStore) -> Self {
+        Self::with(config, identity, Duration::from_secs(30))
+    }
+
+    pub fn with_listener_drain(config: ProxyConfig, drain: Duration) -> Self {
+        Self::with(config, IdentityStore::new(), drain)
+    }
+
+    fn with(config: ProxyConfig, identity: IdentityStore, listener_drain: Duration) -> Self {
         let told = Told::default();
         let exchange =
             PeerExchange { id: "test~node".into(), metadata: "bWU=".into(), read: |_| None };
         let sinks: Vec<Box<dyn Sink + Send>> = vec![Box::new(Ears(Arc::clone(&told)))];
-        let options = Options { identity, exchange, sinks, clock: Clock::real() };
+        let options = Options { identity, exchange, sinks, listener_drain, clock: Clock::real() };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");

@@ -38,7 +38,7 @@ pub(super) async fn run(
 
 fn spawn(program: &Path, bootstrap: &Path, settings: &Settings) -> Result<Child> {
     let concurrency = settings.concurrency.to_string();
-    let drain = settings.drain.as_secs().max(1).to_string();
+    let drain = settings.listener_drain.unwrap_or(settings.drain).as_secs().max(1).to_string();
     Command::new(program)
         .arg("-c")
         .arg(bootstrap)
