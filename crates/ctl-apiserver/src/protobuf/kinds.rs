@@ -1078,6 +1078,17 @@ pub(super) const JOB: Message = &[
     one(2, "spec", Of(JOB_SPEC)),
     one(3, "status", Of(JOB_STATUS)),
 ];
+const LEASE_SPEC: Message = &[
+    one(1, "holderIdentity", Text),
+    one(2, "leaseDurationSeconds", Given),
+    one(3, "acquireTime", MicroTime),
+    one(4, "renewTime", MicroTime),
+    one(5, "leaseTransitions", Given),
+    one(6, "strategy", Text),
+    one(7, "preferredHolder", Text),
+];
+pub(super) const LEASE: Message =
+    &[one(1, "metadata", Of(OBJECT_META)), one(2, "spec", Of(LEASE_SPEC))];
 const ENDPOINT_CONDITIONS: Message =
     &[one(1, "ready", GivenFlag), one(2, "serving", GivenFlag), one(3, "terminating", GivenFlag)];
 const FOR_ZONE: Message = &[one(1, "name", Text)];

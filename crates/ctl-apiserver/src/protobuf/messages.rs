@@ -72,6 +72,7 @@ pub(super) fn find(kind: &str) -> Option<Message> {
         "Deployment" => kinds::DEPLOYMENT,
         "ReplicaSet" => kinds::REPLICA_SET,
         "Job" => kinds::JOB,
+        "Lease" => kinds::LEASE,
         "EndpointSlice" => kinds::ENDPOINT_SLICE,
         "TokenRequest" => TOKEN_REQUEST,
         "TokenReview" => TOKEN_REVIEW,
