@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use k8s_openapi::api::{apps, batch, core, discovery};
+use k8s_openapi::api::{apps, authentication, authorization, batch, coordination, core, discovery};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -27,8 +27,13 @@ fn add(generator: &mut SchemaGenerator) {
     generator.subschema_for::<apps::v1::Deployment>();
     generator.subschema_for::<apps::v1::ReplicaSet>();
     generator.subschema_for::<batch::v1::Job>();
+    generator.subschema_for::<coordination::v1::Lease>();
     generator.subschema_for::<discovery::v1::EndpointSlice>();
     generator.subschema_for::<apiextensions::v1::CustomResourceDefinition>();
+    generator.subschema_for::<authentication::v1::TokenReview>();
+    generator.subschema_for::<authentication::v1::SelfSubjectReview>();
+    generator.subschema_for::<authorization::v1::SelfSubjectAccessReview>();
+    generator.subschema_for::<authorization::v1::SelfSubjectRulesReview>();
     generator.subschema_for::<meta::v1::ObjectMeta>();
     generator.subschema_for::<meta::v1::ListMeta>();
 }

@@ -20,6 +20,8 @@ use shape::Shape;
 
 /// Owners by update that are told apart; older ones become one.
 const MOST_UPDATERS: usize = 10;
+/// Managers that may apply one object.
+const MOST_APPLIERS: usize = 100;
 const ANCIENT: &str = "ancient-changes";
 /// Fields of `metadata` that nobody owns but the server.
 const SERVERS: [&str; 11] = [
@@ -205,6 +207,12 @@ pub(crate) fn applied(
     let changed = diff::of(&before, &merged, &shape).set.within(&wanted);
     let mut all = owners(&live["metadata"]["managedFields"]);
     let own = all.iter().position(|owner| owner.is(writer, true)).map(|at| all.remove(at));
+    if own.is_none() && all.iter().filter(|owner| owner.applies).count() >= MOST_APPLIERS {
+        let what = format!(
+            "{MOST_APPLIERS} managers apply this object already: use the name of one of them"
+        );
+        return Err(Fault::bad(what));
+    }
     settle_conflicts(writer, &mut all, &changed, force)?;
     let kept = all.iter().fold(wanted.clone(), |kept, owner| kept.union(&owner.fields));
     if let Some(last) = &own {

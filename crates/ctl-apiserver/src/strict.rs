@@ -5,7 +5,7 @@
 //! Never: custom kinds; their schema is their definition's ([`crate::conform`]).
 
 use ctl_source::kinds::KindInfo;
-use k8s_openapi::api::{apps, batch, core, discovery};
+use k8s_openapi::api::{apps, batch, coordination, core, discovery};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,7 @@ fn type_of(group: &str, kind: &str) -> Option<Round> {
         ("apiextensions.k8s.io", "CustomResourceDefinition") => {
             round::<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition>
         }
+        ("coordination.k8s.io", "Lease") => round::<coordination::v1::Lease>,
         ("discovery.k8s.io", "EndpointSlice") => round::<discovery::v1::EndpointSlice>,
         _ => return None,
     })

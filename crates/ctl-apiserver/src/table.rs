@@ -71,6 +71,7 @@ fn shape(kind: &Kind) -> Shape {
         ("apps", "Deployment") => (workload::DEPLOYMENT, workload::deployment),
         ("apps", "ReplicaSet") => (workload::REPLICA_SET, workload::replica_set),
         ("batch", "Job") => (workload::JOB, workload::job),
+        ("coordination.k8s.io", "Lease") => (core::LEASE, core::lease),
         ("discovery.k8s.io", "EndpointSlice") => (core::SLICE, core::slice),
         ("apiextensions.k8s.io", _) => (core::DEFINITION, core::definition),
         _ => (&[NAME, AGE], |object, now| vec![name(object), age(object, now)]),

@@ -71,6 +71,7 @@ pub const ALL: &[KindInfo] = &[
     row("apps", V1, "Deployment", ("deployments", "deployment", &["deploy"]), true, false),
     row("apps", V1, "ReplicaSet", ("replicasets", "replicaset", &["rs"]), true, false),
     row("batch", V1, "Job", ("jobs", "job", &[]), true, false),
+    row("coordination.k8s.io", V1, "Lease", ("leases", "lease", &[]), true, false),
     row(
         "discovery.k8s.io",
         V1,

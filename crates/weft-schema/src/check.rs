@@ -78,6 +78,9 @@ impl Found {
     }
 
     fn fields(&mut self, node: &Node, fields: &Map<String, Value>, pointer: &str) {
+        if node.resource && !pointer.is_empty() {
+            self.embedded(fields, pointer);
+        }
         for (name, inner) in fields {
             let below = || format!("{pointer}{}", step(name));
             match node.field(name) {
@@ -89,6 +92,20 @@ impl Found {
                 Step::Free => {}
                 Step::Unknown => self.unknown(node, name, below()),
             }
+        }
+    }
+
+    /// An object inside of another one must say what it is.
+    fn embedded(&mut self, fields: &Map<String, Value>, pointer: &str) {
+        for name in ["apiVersion", "kind"] {
+            if fields.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+                let what = "is missing: this is a whole object of its own".to_owned();
+                self.add(&format!("{pointer}/{name}"), Reason::Required, what, "set it");
+            }
+        }
+        if fields.get("metadata").is_some_and(|metadata| !metadata.is_object()) {
+            let what = "is not a map of fields".to_owned();
+            self.add(&format!("{pointer}/metadata"), Reason::Type, what, "write a map of fields");
         }
     }
 

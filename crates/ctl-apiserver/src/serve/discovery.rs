@@ -105,17 +105,7 @@ fn entries(kinds: &Kinds, group: &str, version: &str) -> Vec<Entry> {
         .filter_map(|kind| Some((kind, kind.version(version)?)))
         .flat_map(|(kind, version)| of_kind(kind, version))
         .collect();
-    let reviews: &[(&str, &str)] = match group {
-        "authentication.k8s.io" => {
-            &[("tokenreviews", "TokenReview"), ("selfsubjectreviews", "SelfSubjectReview")]
-        }
-        "authorization.k8s.io" => &[
-            ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-            ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
-        ],
-        _ => &[],
-    };
-    found.extend(reviews.iter().map(|(plural, kind)| Entry {
+    found.extend(reviews(group).iter().map(|(plural, kind)| Entry {
         plural: (*plural).to_owned(),
         singular: plural.strip_suffix('s').unwrap_or(plural).to_owned(),
         subresource: "",
@@ -126,6 +116,20 @@ fn entries(kinds: &Kinds, group: &str, version: &str) -> Vec<Entry> {
         categories: Vec::new(),
     }));
     found
+}
+
+/// URL names and kinds of the questions of a group.
+pub(crate) fn reviews(group: &str) -> &'static [(&'static str, &'static str)] {
+    match group {
+        "authentication.k8s.io" => {
+            &[("tokenreviews", "TokenReview"), ("selfsubjectreviews", "SelfSubjectReview")]
+        }
+        "authorization.k8s.io" => &[
+            ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+            ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        ],
+        _ => &[],
+    }
 }
 
 fn of_kind(kind: &Kind, version: &Version) -> Vec<Entry> {

@@ -65,9 +65,19 @@ fn document(kinds: &Kinds, group: &str, version: &str) -> Value {
         schemas.insert(format!("{name}List"), list_of(kind, version, &name));
         schemas.insert(name, schema);
     }
-    core_schema::complete(&mut schemas);
-    let paths: Map<String, Value> =
+    let mut paths: Map<String, Value> =
         served.iter().flat_map(|(kind, version)| paths(kind, &version.name)).collect();
+    for (plural, kind) in discovery::reviews(group) {
+        let gvk = json!({ "group": group, "version": version, "kind": kind });
+        if let Some((name, mut schema)) = core_schema::root(group, version, kind) {
+            schema["x-kubernetes-group-version-kind"] = json!([gvk]);
+            schemas.insert(name, schema);
+        }
+        let post = json!({ "post": { "x-kubernetes-action": "post",
+            "x-kubernetes-group-version-kind": gvk, "responses": { "201": { "description": "Created" } } } });
+        paths.insert(format!("/apis/{group}/{version}/{plural}"), post);
+    }
+    core_schema::complete(&mut schemas);
     json!({ "openapi": "3.0.0", "info": { "title": "Weft", "version": "1" }, "paths": paths,
         "components": { "schemas": schemas } })
 }

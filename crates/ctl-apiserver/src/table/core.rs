@@ -198,3 +198,9 @@ pub(super) const DEFINITION: &[Column] = &[NAME, ("Created At", "date", false)];
 pub(super) fn definition(object: &Value, _: SystemTime) -> Vec<Value> {
     vec![name(object), object["metadata"]["creationTimestamp"].clone()]
 }
+
+pub(super) const LEASE: &[Column] = &[NAME, ("Holder", "string", false), AGE];
+
+pub(super) fn lease(object: &Value, now: SystemTime) -> Vec<Value> {
+    vec![name(object), object["spec"]["holderIdentity"].clone(), age(object, now)]
+}

@@ -33,6 +33,10 @@ async fn resources_are_listed() {
     let listed = cluster.ok("api-resources").await;
     has(&listed, "virtualservices");
     has(&listed, "deployments");
+    let lease = r#"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"leader"},"spec":{"holderIdentity":"me","leaseDurationSeconds":15,"renewTime":"2026-01-01T00:00:00.000001Z"}}"#;
+    cluster.ok_with("apply -f -", lease).await;
+    has(&cluster.ok("get lease leader").await, "HOLDER");
+    has(&cluster.ok("get lease leader").await, "me");
     has(&cluster.ok("version").await, "Server Version: v1.37");
     has(&cluster.ok("get ns").await, "istio-system");
     has(&cluster.ok("get crd").await, "virtualservices.networking.istio.io");

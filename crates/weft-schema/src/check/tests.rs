@@ -74,6 +74,22 @@ fn null_counts_as_missing_where_it_is_not_allowed() {
 }
 
 #[test]
+fn an_embedded_object_says_what_it_is() {
+    let schema = json!({ "type": "object", "properties": { "o": { "type": "object",
+        "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true } } });
+    check(
+        schema.clone(),
+        json!({ "o": { "apiVersion": "v1", "kind": "Pod", "metadata": {}, "any": 1 } }),
+        &[],
+    );
+    check(
+        schema,
+        json!({ "o": { "kind": "Pod" } }),
+        &["/o/apiVersion is missing: this is a whole object of its own: set it"],
+    );
+}
+
+#[test]
 fn int_or_string_takes_both_and_nothing_else() {
     let schema = json!({ "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }] });
     check(schema.clone(), json!(1), &[]);

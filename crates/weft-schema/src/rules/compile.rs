@@ -2,10 +2,10 @@
 //!
 //! Holds: what is selected of `self` is in the schema; each comprehension pays for the elements that it visits.
 
-use cel::IdedExpr;
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr};
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue};
+use cel::{Context, ExecutionError, IdedExpr};
 
-use super::ENV;
+use super::{Budget, ENV, library};
 use crate::node::{Kind, Node, Step};
 
 /// The longest expression, and the deepest.
@@ -139,6 +139,7 @@ impl<'a> Scope<'a> {
             },
             Expr::Comprehension(loops) => self.comprehension(loops),
             Expr::Call(call) => {
+                known_call(call)?;
                 if let Some(target) = &call.target {
                     self.unless_library(target)?;
                 }
@@ -189,6 +190,39 @@ impl<'a> Scope<'a> {
         self.names.truncate(known);
         Ok(None)
     }
+}
+
+/// Refuses calls of functions that are not there, which would else fail for every object.
+fn known_call(call: &CallExpr) -> Result<(), String> {
+    const MACROS: [&str; 7] = ["has", "all", "exists", "exists_one", "existsOne", "map", "filter"];
+    let name = match call.target.as_deref().map(|target| &target.expr) {
+        Some(Expr::Ident(library)) if is_library(library) => {
+            format!("{library}.{}", call.func_name)
+        }
+        _ => call.func_name.clone(),
+    };
+    if MACROS.contains(&name.as_str()) {
+        let given = call.args.len();
+        return Err(format!("calls {name} with {given} arguments, which is not supported here"));
+    }
+    let is_operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if is_operator || is_declared(&name) {
+        return Ok(());
+    }
+    Err(format!("calls {name}, which is not known here: see docs/api.md for the functions"))
+}
+
+/// Asks by calling it with nothing: what is there complains of its arguments.
+fn is_declared(name: &str) -> bool {
+    let mut context = Context::with_env(ENV.clone());
+    library::functions(&mut context, &Budget::new());
+    let call = |target: Option<Box<IdedExpr>>| {
+        let call = CallExpr { func_name: name.to_owned(), target, args: Vec::new() };
+        let called = context.resolve(&IdedExpr { id: 0, expr: Expr::Call(call) });
+        !matches!(called, Err(ExecutionError::UndeclaredReference(_)))
+    };
+    let nothing = IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::Null) };
+    call(None) || call(Some(Box::new(nothing)))
 }
 
 fn selected<'a>(node: &'a Node, field: &str) -> Result<Option<&'a Node>, String> {

@@ -106,6 +106,48 @@ fn the_rules_of_meshes_are_understood() {
 }
 
 #[test]
+fn newer_forms_of_the_language_are_understood() {
+    let words = words();
+    holds(&words, "self.?text.orValue('none') == 'none'", json!({}));
+    holds(
+        &words,
+        "self.?map['a'].hasValue() ? self.map['a'] == 'b' : true",
+        json!({ "map": { "a": "b" } }),
+    );
+    holds(
+        &words,
+        "'%s has %d'.format([self.text, self.count]) == 'x has 2'",
+        json!({ "text": "x", "count": 2 }),
+    );
+    holds(
+        &words,
+        "self.text.split(',').map(x, x.trim()).filter(x, x != '').size() == 2",
+        json!({ "text": "a, b,," }),
+    );
+    holds(
+        &words,
+        "timestamp('2026-01-01T00:00:00Z').getFullYear() == 2026 && dyn(self.count) == 2",
+        json!({ "count": 2 }),
+    );
+    holds(
+        &words,
+        "self.text.lowerAscii().replace('a', 'b') == 'b' && self.text.indexOf('A') == 0",
+        json!({ "text": "A" }),
+    );
+    holds(
+        &words,
+        "[1, 2, 3].sum() == 6 && {'a': 1}.map(k, k) == ['a'] && 'a' in {'a': 1}",
+        json!({}),
+    );
+    holds(&words, "ip.isCanonical(self.text) && isIP(self.text)", json!({ "text": "::1" }));
+    holds(
+        &words,
+        "self.list == ['a'] && self.list + ['b'] == ['a', 'b'] && self.list[0] == 'a'",
+        json!({ "list": ["a"] }),
+    );
+}
+
+#[test]
 fn a_rule_that_names_what_the_schema_does_not_have_is_refused() {
     for (rule, told) in [
         ("self.txt == ''", "did you mean text?"),
@@ -113,6 +155,10 @@ fn a_rule_that_names_what_the_schema_does_not_have_is_refused() {
         ("self.text.x == 1", "has no fields"),
         ("self.text ==", "is not an expression"),
         ("self.list.all(x, y == x)", "names y"),
+        ("self.text.startWith('a')", "calls startWith"),
+        ("sizze(self.text) > 1", "calls sizze"),
+        ("sets.contain(self.list, [])", "calls sets.contain"),
+        ("self.map.all(k, v, k != v)", "all with 3 arguments"),
     ] {
         let schema = json!({ "type": "object", "properties": words(), "x-kubernetes-validations": [{ "rule": rule }] });
         let faults = Schema::parse_part(&schema).unwrap_err();
