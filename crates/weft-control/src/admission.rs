@@ -47,7 +47,9 @@ impl Admission for MeshAdmission {
                 let errors = proxy_config(object).into_iter().find(Problem::is_error);
                 match errors.filter(|_| injected) {
                     None => Ok(()),
-                    Some(error) => Err(Denied { field: error.field.to_string(), why: why(&error) }),
+                    Some(error) => {
+                        Err(Denied { field: error.field.to_string(), why: reason(&error) })
+                    }
                 }
             }
             Err(refused) => Err(Denied { field: refused.field, why: refused.why }),
