@@ -139,7 +139,10 @@ impl<T: Read> Read for BTreeMap<String, T> {
 }
 
 impl Read for Value {
-    fn read(value: &Value, _: &mut Reader) -> Self {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        if !value.is_object() {
+            reader.mismatch(value, "a map of fields");
+        }
         value.clone()
     }
 }

@@ -143,6 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_an_ingress_is_taken() {
+        taken(
+            &ingress(
+                "{ingressClassName: istio, defaultBackend: {service: {name: a, port: {name: http}}}, \
+                 tls: [{hosts: ['*.a.b'], secretName: c}], rules: [{host: '*.a.b', http: {paths: \
+                 [{path: /a, pathType: ImplementationSpecific, backend: {service: {name: a, port: {number: 80}}}}]}}]}",
+            ),
+            &[],
+        );
+    }
+
+    #[test]
     fn a_class_names_its_controller() {
         let class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: a}\n";
         refused(class, &["spec.controller: is missing"]);
