@@ -28,9 +28,10 @@ fn fits_definition(object: &Value) {
     let faults = schema.check(object);
     assert!(faults.is_empty(), "the definition refuses {object}: {faults:#?}");
     for mutant in mutants(object) {
-        let faults = schema.check(&mutant);
-        let refused = validate_object(&mutant).1.iter().any(Problem::is_error);
-        assert!(refused || faults.is_empty(), "only the definition refuses {mutant}: {faults:#?}");
+        if !validate_object(&mutant).1.iter().any(Problem::is_error) {
+            let faults = schema.check(&mutant);
+            assert!(faults.is_empty(), "only the definition refuses {mutant}: {faults:#?}");
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn check(_: &Metadata, spec: &Experiment, findings: &mut Findings) {
 }
 
 fn templates(templates: &[ExperimentTemplate], deadline: i32, findings: &mut Findings) {
-    let (mut names, mut selectors) = (BTreeSet::new(), BTreeSet::new());
+    let mut names = BTreeSet::new();
     findings.each("templates", templates, |found, findings| {
         let ExperimentTemplate {
             name,
@@ -61,11 +61,6 @@ fn templates(templates: &[ExperimentTemplate], deadline: i32, findings: &mut Fin
         if deadline <= *min_ready_seconds {
             let what = format!("{min_ready_seconds} is not less than progressDeadlineSeconds");
             findings.error_in("minReadySeconds", what, format!("use less than {deadline}"));
-        }
-        let labels = selector.as_ref().and_then(|found| serde_json::to_string(found).ok());
-        if labels.is_some_and(|labels| !selectors.insert(labels)) {
-            let what = "is that of another version, so that their pods would be mixed up";
-            findings.error_in("selector", what, "use labels of its own");
         }
         pods::check(selector.as_ref(), template.as_ref(), findings);
     });

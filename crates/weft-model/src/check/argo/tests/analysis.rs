@@ -146,10 +146,8 @@ fn experiments_run_versions_that_can_be_told_apart() {
     let one = format!("{{name: a, {PODS}}}");
     taken(&with(&one), &[]);
     refused(&with(""), &["spec.templates: has too few entries"]);
-    refused(
-        &with(&format!("{one}, {{name: b, {PODS}}}")),
-        &["spec.templates[1].selector: is that of another version"],
-    );
+    taken(&with(&format!("{one}, {{name: b, {PODS}}}")), &[]);
+    refused(&with(&format!("{one}, {one}")), &["spec.templates[1].name: stands here twice"]);
     refused(
         &object("Experiment", &format!("{{duration: long, templates: [{one}]}}")),
         &["spec.duration: is no duration"],

@@ -96,6 +96,23 @@ fn filters_carry_the_field_of_their_type() {
 }
 
 #[test]
+fn changes_of_header_fields_are_clear() {
+    let with = |modifier: &str| {
+        rule(&format!(
+            "{{filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {modifier}}}]}}"
+        ))
+    };
+    let at = |rest: &str| format!("spec.rules[0].filters[0].requestHeaderModifier{rest}");
+    refused(&with("{remove: [a, a]}"), &[&at(".remove[1]: stands here twice")]);
+    refused(&with("{set: [{name: a, value: \"b\\nc\"}]}"), &[&at(".set[0].value: characters")]);
+    taken(
+        &with("{set: [{name: a, value: b}], remove: [A]}"),
+        &[&at(".remove[0]: \"A\" is changed twice (see set)")],
+    );
+    taken(&with("{}"), &[&at(": changes nothing")]);
+}
+
+#[test]
 fn filters_that_do_not_go_together_are_refused() {
     let redirect = "{type: RequestRedirect, requestRedirect: {hostname: a}}";
     let rewrite = "{type: URLRewrite, urlRewrite: {hostname: a}}";
