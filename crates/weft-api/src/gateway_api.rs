@@ -4,6 +4,8 @@
 
 mod backend_tls;
 mod class;
+mod cors;
+mod external_auth;
 mod filter;
 mod gateway;
 mod grpc_route;
@@ -17,7 +19,8 @@ mod stream_route;
 pub use backend_tls::{BackendTlsPolicy, BackendValidation, SubjectAltName, SubjectAltNameType};
 pub use backend_tls::{PolicyTarget, SystemCertificates};
 pub use class::{GatewayClass, ParametersRef};
-pub use filter::{Cors, ExternalAuth, ExternalAuthProtocol, ForwardBody, GrpcAuth, HttpAuth};
+pub use cors::{Cors, CorsMethod};
+pub use external_auth::{ExternalAuth, ExternalAuthProtocol, ForwardBody, GrpcAuth, HttpAuth};
 pub use filter::{FilterType, Fraction, GrpcFilter, GrpcFilterType, HttpFilter};
 pub use filter::{Header, HeaderModifier, PathModifier, PathModifierType, Redirect, Rewrite};
 pub use filter::{RequestMirror, Scheme};

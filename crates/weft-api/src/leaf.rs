@@ -148,7 +148,10 @@ impl Read for Map<String, Value> {
 }
 
 impl Read for Value {
-    fn read(value: &Value, _: &mut Reader) -> Self {
+    fn read(value: &Value, reader: &mut Reader) -> Self {
+        if !value.is_object() {
+            reader.mismatch(value, "a map of fields");
+        }
         value.clone()
     }
 }

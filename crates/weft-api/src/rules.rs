@@ -108,3 +108,30 @@ pub(crate) fn shape(object: &Map<String, Value>, shape: Shape, reader: &mut Read
         reader.fault(format!("{all} exclude each other"), format!("keep one of {names}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults(value: &Value, rule: Rule) -> Vec<String> {
+        let mut reader = Reader::at("");
+        keeps(value, rule, &mut reader);
+        reader.into_issues().into_iter().map(|issue| issue.pointer).collect()
+    }
+
+    #[test]
+    fn entries_of_a_list_differ_where_they_must() {
+        let list = json!([{"name": "a", "x": 1}, {"name": "b"}, {"name": "a"}]);
+        assert_eq!(faults(&list, Rule::Keyed(&["name"])), ["/2"]);
+        assert!(faults(&list, Rule::Keyed(&["name", "x"])).is_empty());
+        assert!(faults(&list, Rule::Distinct).is_empty());
+        assert_eq!(faults(&json!([1, 2, 1, 1]), Rule::Distinct), ["/2", "/3"]);
+    }
+
+    #[test]
+    fn each_entry_of_a_list_has_the_form() {
+        assert_eq!(faults(&json!(["a", "B"]), Rule::ItemForm(Form::Label)), ["/1"]);
+    }
+}

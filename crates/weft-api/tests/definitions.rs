@@ -23,6 +23,44 @@ fn every_schema_is_structural() {
     }
 }
 
+#[test]
+fn kinds_of_kubernetes_itself_are_known_and_have_no_definition() {
+    for kind in ["Ingress", "IngressClass"] {
+        assert!(weft_api::crd::find("networking.k8s.io", kind).is_some());
+        assert!(weft_api::crds().iter().all(|crd| crd["spec"]["names"]["kind"] != kind));
+    }
+}
+
+#[test]
+fn definitions_say_scope_scale_and_typed_columns() {
+    let crd = |group, kind| weft_api::crd::find(group, kind).unwrap().crd();
+    let class = crd("gateway.networking.k8s.io", "GatewayClass");
+    assert_eq!(class["spec"]["scope"], "Cluster");
+    // A server refuses definitions in this group without it.
+    assert!(class["metadata"]["annotations"]["api-approved.kubernetes.io"].is_string());
+    let rollout = crd("argoproj.io", "Rollout");
+    assert_eq!(rollout["spec"]["scope"], "Namespaced");
+    let version = &rollout["spec"]["versions"][0];
+    assert_eq!(version["subresources"]["scale"]["specReplicasPath"], ".spec.replicas");
+    assert_eq!(version["additionalPrinterColumns"][0]["type"], "integer");
+    let canary = crd("flagger.app", "Canary");
+    let columns = canary["spec"]["versions"][0]["additionalPrinterColumns"].as_array().unwrap();
+    assert!(columns.iter().any(|column| column["name"] == "Interval" && column["priority"] == 1));
+}
+
+#[test]
+fn a_server_fills_in_what_an_absent_field_means() {
+    let crd = weft_api::crd::find("gateway.networking.k8s.io", "HTTPRoute").unwrap().crd();
+    let mut route = serde_json::json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": {"name": "a"}, "spec": {"parentRefs": [{"name": "g"}], "rules": [{"backendRefs": [{"name": "b", "port": 80}]}]}});
+    schema(&crd, 0).apply_defaults(&mut route);
+    assert_eq!(route["spec"]["parentRefs"][0]["kind"], "Gateway");
+    let rule = &route["spec"]["rules"][0];
+    assert_eq!(rule["matches"][0]["path"]["type"], "PathPrefix");
+    assert_eq!(rule["backendRefs"][0]["weight"], 1);
+    assert_eq!(rule["backendRefs"][0]["kind"], "Service");
+}
+
 /// What Istio's whole admission accepts, our definitions accept; so that a Kubernetes with them refuses nothing that it took
 /// before.
 #[test]

@@ -30,31 +30,34 @@ struct Entry {
     problems: Vec<Problem>,
 }
 
+/// An object, and the API group of its kind: Istio and the Gateway API have a Gateway each.
+type Key = (ObjectRef, String);
+
 /// The objects of the mesh.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    entries: BTreeMap<ObjectRef, Entry>,
+    entries: BTreeMap<Key, Entry>,
 }
 
 impl Inventory {
     /// Adds or replaces an object.
     pub fn apply(&mut self, object: &Value) -> Touched {
-        let key = ObjectRef::of(object);
+        let key = key(object);
         let (checked, problems) = validate_object(object);
         let previous = self.entries.get(&key);
         if previous.is_some_and(|old| old.checked == checked && old.problems == problems) {
             return Touched::Nothing;
         }
-        let touched = touched(&key.kind);
+        let touched = touched(&key.0.kind);
         self.entries.insert(key, Entry { checked, problems });
         touched
     }
 
     /// Takes an object away.
     pub fn remove(&mut self, object: &Value) -> Touched {
-        let key = ObjectRef::of(object);
+        let key = key(object);
         match self.entries.remove(&key) {
-            Some(_) => touched(&key.kind),
+            Some(_) => touched(&key.0.kind),
             None => Touched::Nothing,
         }
     }
@@ -62,7 +65,7 @@ impl Inventory {
     /// Takes away every object of a kind that `keep` does not name; for a fresh list of a collection.
     pub fn retain(&mut self, kind: &str, keep: impl Fn(&ObjectRef) -> bool) -> Touched {
         let before = self.entries.len();
-        self.entries.retain(|key, _| key.kind != kind || keep(key));
+        self.entries.retain(|(key, _), _| key.kind != kind || keep(key));
         if before == self.entries.len() { Touched::Nothing } else { touched(kind) }
     }
 
@@ -81,6 +84,12 @@ impl Inventory {
         problems.extend(cross::check(&model));
         (model, problems)
     }
+}
+
+fn key(object: &Value) -> Key {
+    let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    (ObjectRef::of(object), group.to_owned())
 }
 
 fn touched(kind: &str) -> Touched {
@@ -126,4 +135,29 @@ fn in_precedence(model: &mut MeshModel) {
     sort(&mut model.gateways);
     sort(&mut model.peer_authentications);
     sort(&mut model.authorization_policies);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kinds_of_two_groups_stand_side_by_side() {
+        let named = json!({"name": "front", "namespace": "shop"});
+        let istio = json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": named,
+            "spec": {"selector": {"app": "front"},
+                "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}]}});
+        let other = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": named,
+            "spec": {"gatewayClassName": "istio", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}});
+        let mut inventory = Inventory::default();
+        inventory.apply(&istio);
+        inventory.apply(&other);
+        assert_eq!(inventory.model().0.gateways.len(), 1);
+        inventory.remove(&other);
+        assert_eq!(inventory.model().0.gateways.len(), 1);
+        inventory.remove(&istio);
+        assert_eq!(inventory.model().0.gateways.len(), 0);
+    }
 }

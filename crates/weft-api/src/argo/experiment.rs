@@ -41,7 +41,7 @@ record! {
         "replicas" replicas: Option<i32> = [Min(0)],
         /// Seconds for which a new pod is ready before it counts as available; 0 when absent.
         "minReadySeconds" min_ready_seconds: i32 = [Min(0)],
-        /// Labels of its pods; different from those of the other versions.
+        /// Labels of its pods; a hash that is added tells versions apart.
         "selector" selector: Option<Selector> = [Required],
         /// Its pods.
         "template" template: Option<Value> = [Required],

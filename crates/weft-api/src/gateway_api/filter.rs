@@ -1,5 +1,7 @@
 //! Filters of `HTTPRoute` and `GRPCRoute`: what happens to requests and responses on the way.
 
+use super::cors::Cors;
+use super::external_auth::ExternalAuth;
 use super::reference::{BackendObject, LocalRef};
 use crate::describe::Form as Written;
 use crate::read::{record, words};
@@ -216,106 +218,5 @@ record! {
             [MinLength(1), MaxLength(253), Form(Written::Subdomain)],
         /// New path.
         "path" path: Option<PathModifier>,
-    }
-}
-
-record! {
-    /// What pages of other origins may do in browsers. `*` stands alone in its list.
-    Cors {
-        /// Origins such as `https://www.example.com`, `https://*.example.com` or `*`.
-        "allowOrigins" allow_origins: Vec<String> = [
-            MaxItems(64),
-            Distinct,
-            ItemMinLength(1),
-            ItemMaxLength(253),
-            ItemForm(Written::Origin),
-            Cel(ALONE, "`*` stands alone"),
-        ],
-        /// Whether cookies and the like may be sent.
-        "allowCredentials" allow_credentials: Option<bool>,
-        /// Methods, or `*`.
-        "allowMethods" allow_methods: Vec<String> = [
-            MaxItems(9),
-            Distinct,
-            Cel(ALONE, "`*` stands alone"),
-        ],
-        /// Header fields of requests, or `*`.
-        "allowHeaders" allow_headers: Vec<String> = [
-            MaxItems(64),
-            Distinct,
-            ItemMinLength(1),
-            ItemMaxLength(256),
-            ItemForm(Written::FieldName),
-            Cel(ALONE, "`*` stands alone"),
-        ],
-        /// Header fields of responses that pages may read, or `*`.
-        "exposeHeaders" expose_headers: Vec<String> = [
-            MaxItems(64),
-            Distinct,
-            ItemMinLength(1),
-            ItemMaxLength(256),
-            ItemForm(Written::FieldName),
-        ],
-        /// Seconds for which browsers keep the answer; 5 when absent.
-        "maxAge" max_age: Option<i32> = [Min(1), Default("5")],
-    }
-}
-
-const ALONE: &str = "!('*' in self && self.size() > 1)";
-
-words! {
-    /// How the server is asked.
-    ExternalAuthProtocol {
-        /// With requests of HTTP; 200 allows.
-        Http = "HTTP",
-        /// With calls of Envoy's authorization service.
-        Grpc = "GRPC",
-    }
-}
-
-record! {
-    /// A server that is asked whether a request is allowed.
-    ExternalAuth {
-        /// HTTP or GRPC.
-        "protocol" protocol: ExternalAuthProtocol = [Required],
-        /// The server.
-        "backendRef" backend_ref: Option<BackendObject> = [Required],
-        /// Settings for GRPC.
-        "grpc" grpc: Option<GrpcAuth>,
-        /// Settings for HTTP.
-        "http" http: Option<HttpAuth>,
-        /// Sends the body of requests along.
-        "forwardBody" forward_body: Option<ForwardBody>,
-    } where [Holds(
-        "(self.protocol == 'GRPC') == has(self.grpc) && (self.protocol == 'HTTP') == has(self.http)",
-        "give grpc or http, as protocol says",
-    )]
-}
-
-record! {
-    /// What a server of gRPC is told.
-    GrpcAuth {
-        /// Header fields that it gets; all when absent.
-        "allowedHeaders" allowed_headers: Vec<String> = [MaxItems(64), Distinct],
-    }
-}
-
-record! {
-    /// What a server of HTTP is told, and what is taken from its answer.
-    HttpAuth {
-        /// What is put before the path.
-        "path" path: Option<String> = [MaxLength(1024), Form(Written::PathText)],
-        /// Header fields that it gets beside Host, Method, Path, Content-Length and Authorization.
-        "allowedHeaders" allowed_headers: Vec<String> = [MaxItems(64), Distinct],
-        /// Header fields of its answer that the backend gets; all when absent.
-        "allowedResponseHeaders" allowed_response_headers: Vec<String> = [MaxItems(64), Distinct],
-    }
-}
-
-record! {
-    /// Sends the body of requests to the server.
-    ForwardBody {
-        /// Bytes at most; 0 sends none.
-        "maxSize" max_size: i32 = [Min(0)],
     }
 }

@@ -1,5 +1,7 @@
 //! Collects problems and knows the field that is looked at.
 
+use std::collections::BTreeMap;
+
 use weft_api::Issue;
 
 use crate::problem::{Field, ObjectRef, Problem, Severity};
@@ -34,16 +36,20 @@ pub(crate) mod code {
     pub(crate) const DEPRECATED: &str = "IST0002";
 }
 
+/// Most problems of one severity that are told of one object; an object without end must not keep us busy without end.
+const MOST: usize = 256;
+
 /// Problems of one object, found so far.
 pub(crate) struct Findings {
     object: ObjectRef,
     pointer: String,
+    told: BTreeMap<Severity, usize>,
     problems: Vec<Problem>,
 }
 
 impl Findings {
     pub(crate) fn new(object: ObjectRef) -> Self {
-        Self { object, pointer: String::new(), problems: Vec::new() }
+        Self { object, pointer: String::new(), told: BTreeMap::new(), problems: Vec::new() }
     }
 
     /// Takes over what the reader found.
@@ -150,6 +156,11 @@ impl Findings {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) {
+        let told = self.told.entry(severity).or_default();
+        *told += 1;
+        if *told > MOST {
+            return;
+        }
         self.problems.push(Problem {
             severity,
             code,
@@ -175,6 +186,16 @@ impl Findings {
                 kept.push(problem);
             }
         }
+        let more = self.told.into_iter().filter(|(_, told)| *told > MOST);
+        kept.extend(more.map(|(severity, told)| Problem {
+            severity,
+            code: code::INVALID,
+            object: self.object.clone(),
+            field: Field::default(),
+            place: None,
+            what: format!("has {told} problems, of which {MOST} are looked at"),
+            fix: "correct those that are listed".into(),
+        }));
         kept
     }
 }
@@ -184,4 +205,22 @@ fn related(one: &str, other: &str) -> bool {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     below(one, other) || below(other, one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_without_end_is_refused_in_a_bounded_list() {
+        let mut findings = Findings::new(ObjectRef::default());
+        for index in 0..100_000 {
+            findings.error_in(&index.to_string(), "is wrong", "correct it");
+        }
+        findings.warning_in("last", code::SUSPICIOUS, "is odd", "look at it");
+        let problems = findings.into_problems(true);
+        assert_eq!(problems.iter().filter(|problem| problem.is_error()).count(), MOST + 1);
+        assert!(problems.iter().any(|problem| problem.what.contains("100000 problems")));
+        assert!(problems.iter().any(|problem| !problem.is_error()));
+    }
 }

@@ -71,11 +71,16 @@ fn backend(backend: &IngressBackend, findings: &mut Findings) {
         findings,
     );
     findings.given("service", service.as_ref(), |IngressService { name, port }, findings| {
-        if !values::is_label(name) {
-            findings.error_in("name", format!("{name:?} is no name of a Service"), "name one");
+        if !Form::Label.fits(name) || name.starts_with(|c: char| c.is_ascii_digit()) {
+            let fix = "use a-z, 0-9 and -, with a letter in front";
+            findings.error_in("name", format!("{name:?} is no name of a Service"), fix);
         }
         let IngressPort { name, number } = port.clone().unwrap_or_default();
         findings.within("port", |findings| {
+            if let Some(name) = name.as_deref().filter(|name| !is_port_name(name)) {
+                let fix = "use a-z, 0-9 and single -, with a letter";
+                findings.error_in("name", format!("{name:?} is no name of a port"), fix);
+            }
             union::exactly_one(&[("name", name.is_some()), ("number", number.is_some())], findings);
         });
     });
@@ -83,6 +88,11 @@ fn backend(backend: &IngressBackend, findings: &mut Findings) {
         let what = "no kind of backend but Service is served";
         findings.warning_in("resource", code::SUSPICIOUS, what, "use a Service");
     }
+}
+
+fn is_port_name(name: &str) -> bool {
+    let lettered = name.contains(|c: char| c.is_ascii_lowercase());
+    Form::Label.fits(name) && lettered && !name.contains("--")
 }
 
 /// Rules of `IngressClass`.
@@ -138,8 +148,27 @@ mod tests {
             &path("{path: /a, pathType: Exact, backend: {service: {name: a}}}"),
             &[&format!("{field}.backend.service.port: says nothing")],
         );
+        refused(
+            &path("{path: /a, pathType: Exact, backend: {service: {name: A, port: {name: a--b}}}}"),
+            &[
+                &format!("{field}.backend.service.name: is no name of a Service"),
+                &format!("{field}.backend.service.port.name: is no name of a port"),
+            ],
+        );
         refused(&ingress("{}"), &["spec: neither rules nor a defaultBackend"]);
         refused(&ingress("{rules: [{host: 'a.*.b'}]}"), &["spec.rules[0].host: is no host name"]);
+    }
+
+    #[test]
+    fn every_part_of_an_ingress_is_taken() {
+        taken(
+            &ingress(
+                "{ingressClassName: istio, defaultBackend: {service: {name: a, port: {name: http}}}, \
+                 tls: [{hosts: ['*.a.b'], secretName: c}], rules: [{host: '*.a.b', http: {paths: \
+                 [{path: /a, pathType: ImplementationSpecific, backend: {service: {name: a, port: {number: 80}}}}]}}]}",
+            ),
+            &[],
+        );
     }
 
     #[test]

@@ -119,9 +119,15 @@ fn ping_pong(spec: &PingPong, routing: Option<&TrafficRouting>, findings: &mut F
         let what = format!("{pong_service:?} is the pingService as well");
         findings.error_in("pongService", what, "use two services");
     }
-    let able = |routing: &TrafficRouting| routing.alb.is_some() || routing.istio.is_some();
-    if !routing.is_some_and(able) {
-        findings.error("needs trafficRouting with istio or alb", "add it, or remove pingPong");
+    match routing {
+        None => {
+            let what = "has no effect without trafficRouting";
+            findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, "add trafficRouting");
+        }
+        Some(routing) if routing.alb.is_none() && routing.istio.is_none() => {
+            findings.error("needs trafficRouting with istio or alb", "add one, or remove pingPong");
+        }
+        Some(_) => {}
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn check(_: &Metadata, spec: &Experiment, findings: &mut Findings) {
         if !seen.insert(name) {
             findings.error_in("name", format!("{name:?} stands here twice"), "name each once");
         }
-        arguments::check(args, true, findings);
+        arguments::check(args, false, findings);
     });
     analysis::dry_run(dry_run, findings);
     analysis::retention(measurement_retention, findings);
@@ -45,7 +45,7 @@ pub(super) fn check(_: &Metadata, spec: &Experiment, findings: &mut Findings) {
 }
 
 fn templates(templates: &[ExperimentTemplate], deadline: i32, findings: &mut Findings) {
-    let (mut names, mut selectors) = (BTreeSet::new(), Vec::new());
+    let mut names = BTreeSet::new();
     findings.each("templates", templates, |found, findings| {
         let ExperimentTemplate {
             name,
@@ -62,11 +62,6 @@ fn templates(templates: &[ExperimentTemplate], deadline: i32, findings: &mut Fin
             let what = format!("{min_ready_seconds} is not less than progressDeadlineSeconds");
             findings.error_in("minReadySeconds", what, format!("use less than {deadline}"));
         }
-        if selector.is_some() && selectors.contains(selector) {
-            let what = "is that of another version, so that their pods would be mixed up";
-            findings.error_in("selector", what, "use labels of its own");
-        }
-        selectors.push(selector.clone());
         pods::check(selector.as_ref(), template.as_ref(), findings);
     });
 }

@@ -56,13 +56,16 @@ pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings:
             "leaves hosts and gateways out, which stand in the VirtualService that delegates";
         findings.warning_in("delegation", code::SUSPICIOUS, what, "remove hosts and gateways");
     }
-    let scope = http_route::Scope { delegate: *delegation, mesh_only: gateways.is_empty() };
-    findings.each("match", matches, |found, f| http_route::matches(found, &scope, f));
-    findings.given("retries", retries.as_ref(), retry::check);
     findings.given("rewrite", rewrite.as_ref(), self::rewrite);
-    findings.given("headers", headers.as_ref(), http_route::headers);
-    findings.given("corsPolicy", cors_policy.as_ref(), cors::check);
-    findings.given("trafficPolicy", traffic_policy.as_ref(), traffic_policy::check);
+    // Other systems have words of their own for conditions and retries.
+    if matches!(provider, None | Some(TrafficProvider::Istio)) {
+        let scope = http_route::Scope { delegate: *delegation, mesh_only: gateways.is_empty() };
+        findings.each("match", matches, |found, f| http_route::matches(found, &scope, f));
+        findings.given("retries", retries.as_ref(), retry::check);
+        findings.given("headers", headers.as_ref(), http_route::headers);
+        findings.given("corsPolicy", cors_policy.as_ref(), cors::check);
+        findings.given("trafficPolicy", traffic_policy.as_ref(), traffic_policy::check);
+    }
     let by_gateway_api =
         matches!(provider, Some(TrafficProvider::GatewayApi | TrafficProvider::GatewayApiBeta));
     if by_gateway_api && gateway_refs.is_empty() {

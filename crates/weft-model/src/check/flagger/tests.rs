@@ -162,6 +162,23 @@ fn services_are_checked_as_the_routes_that_are_made_of_them() {
 }
 
 #[test]
+fn services_of_other_systems_have_words_of_their_own() {
+    let with = |provider: &str| {
+        let service = "{port: 80, retries: {attempts: 1, retryOn: client-error}}";
+        let analysis =
+            format!("{{interval: 1m, threshold: 1, iterations: 1, metrics: [{METRIC}]}}");
+        object(
+            "Canary",
+            &format!(
+                "{{provider: {provider}, {TARGET}, service: {service}, analysis: {analysis}}}"
+            ),
+        )
+    };
+    taken(&with("appmesh"), &[]);
+    refused(&with("istio"), &["spec.service.retries.retryOn: client-error"]);
+}
+
+#[test]
 fn templates_have_what_their_provider_needs() {
     let with = |provider: &str, query: &str| {
         object("MetricTemplate", &format!("{{provider: {provider}, query: '{query}'}}"))

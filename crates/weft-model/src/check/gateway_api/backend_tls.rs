@@ -13,8 +13,12 @@ pub(super) fn check(_: &Metadata, spec: &BackendTlsPolicy, findings: &mut Findin
     values::keys("options", options, findings);
 }
 
+/// Most targets; longer lists are refused before they are compared.
+const TARGETS: usize = 16;
+
 /// References to the same target name different ports of it.
 fn targets(targets: &[PolicyTarget], findings: &mut Findings) {
+    let targets = targets.get(..TARGETS).unwrap_or(targets);
     let object =
         |target: &PolicyTarget| (target.group.clone(), target.kind.clone(), target.name.clone());
     let mut seen: Vec<&PolicyTarget> = Vec::new();

@@ -14,8 +14,12 @@ pub(super) fn set(_: &Metadata, spec: &ListenerSet, findings: &mut Findings) {
     check(listeners, findings);
 }
 
+/// Most listeners; longer lists are refused before they are compared.
+const LISTENERS: usize = 64;
+
 /// Each by itself, and all together: a connection must belong to one.
 pub(super) fn check(listeners: &[Listener], findings: &mut Findings) {
+    let listeners = listeners.get(..LISTENERS).unwrap_or(listeners);
     let mut seen: Vec<&Listener> = Vec::new();
     findings.each("listeners", listeners, |listener, findings| {
         one(listener, findings);

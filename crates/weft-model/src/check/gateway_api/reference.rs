@@ -20,8 +20,12 @@ fn same_object(one: &ParentRef, other: &ParentRef) -> bool {
         == (group(other), kind(other), &other.namespace, &other.name)
 }
 
+/// Most parents of a route; longer lists are refused before they are compared.
+const PARENTS: usize = 32;
+
 /// References to the same parent name different parts of it.
 pub(super) fn parents(parents: &[ParentRef], findings: &mut Findings) {
+    let parents = parents.get(..PARENTS).unwrap_or(parents);
     let mut seen: Vec<&ParentRef> = Vec::new();
     findings.each("parentRefs", parents, |parent, findings| {
         for other in seen.iter().filter(|other| same_object(other, parent)) {

@@ -34,6 +34,33 @@ fn templates_are_taken() {
 }
 
 #[test]
+fn every_provider_is_taken() {
+    for provider in [
+        "prometheus: {query: up, timeout: 40, insecure: true, headers: [{key: a, value: b}], \
+         authentication: {sigv4: {region: a, profile: b, roleArn: c}, oauth2: {tokenUrl: a, clientId: b, \
+         clientSecret: c, scopes: [d]}, basic: {username: a, password: b}}, \
+         rangeQuery: {start: 'now() - duration(\"5m\")', end: now(), step: 1m}}",
+        "kayenta: {address: a, application: b, canaryConfigName: c, metricsAccountName: d, \
+         configurationAccountName: e, storageAccountName: f, threshold: {pass: 90, marginal: 75}, \
+         scopes: [{name: a, controlScope: {scope: a, region: b, step: 60, start: c, end: d}, \
+         experimentScope: {scope: a, region: b, step: 60, start: c, end: d}}]}",
+        "datadog: {apiVersion: v2, interval: 5m, queries: {a: b, c: d}, formula: a + c, aggregator: avg, \
+         secretRef: {name: a, namespaced: true}}",
+        "wavefront: {address: a, query: b}",
+        "newRelic: {profile: a, query: b, timeout: 5}",
+        "cloudWatch: {interval: 30m, metricDataQueries: [{id: a, expression: b, label: c, period: 300, returnData: true}, \
+         {id: d, metricStat: {metric: {namespace: a, metricName: b, dimensions: [{name: c, value: d}]}, \
+         period: 300, stat: Sum, unit: None}}]}",
+        "graphite: {address: a, query: b}",
+        "influxdb: {profile: a, query: b}",
+        "skywalking: {address: a, query: b, interval: 3m}",
+        "plugin: {a/b: {c: d}}",
+    ] {
+        taken(&template(&format!("{{name: a, provider: {{{provider}}}}}")), &[]);
+    }
+}
+
+#[test]
 fn each_metric_has_a_name_and_one_provider() {
     refused(&object("AnalysisTemplate", "{}"), &["spec.metrics: is missing"]);
     refused(&template("{name: a}"), &["spec.metrics[0].provider: is missing"]);
@@ -119,10 +146,8 @@ fn experiments_run_versions_that_can_be_told_apart() {
     let one = format!("{{name: a, {PODS}}}");
     taken(&with(&one), &[]);
     refused(&with(""), &["spec.templates: has too few entries"]);
-    refused(
-        &with(&format!("{one}, {{name: b, {PODS}}}")),
-        &["spec.templates[1].selector: is that of another version"],
-    );
+    taken(&with(&format!("{one}, {{name: b, {PODS}}}")), &[]);
+    refused(&with(&format!("{one}, {one}")), &["spec.templates[1].name: stands here twice"]);
     refused(
         &object("Experiment", &format!("{{duration: long, templates: [{one}]}}")),
         &["spec.duration: is no duration"],

@@ -217,6 +217,23 @@ fn services_and_subsets_differ() {
 }
 
 #[test]
+fn two_services_take_turns_where_traffic_is_split() {
+    let with = |fields: &str| {
+        rollout(&format!("{{canary: {{pingPong: {{pingService: a, pongService: b}}{fields}}}}}"))
+    };
+    taken(&with(", trafficRouting: {alb: {ingress: a, rootService: b, servicePort: 80}}"), &[]);
+    taken(&with(""), &["spec.strategy.canary.pingPong: has no effect"]);
+    refused(
+        &with(", trafficRouting: {nginx: {stableIngress: a}}"),
+        &["spec.strategy.canary.pingPong: needs trafficRouting with istio or alb"],
+    );
+    refused(
+        &rollout("{canary: {pingPong: {pingService: a, pongService: a}}}"),
+        &["spec.strategy.canary.pingPong.pongService: is the pingService as well"],
+    );
+}
+
+#[test]
 fn some_pod_can_always_be_replaced() {
     refused(
         &rollout("{canary: {maxSurge: '0%', maxUnavailable: 0}}"),

@@ -23,8 +23,12 @@ pub(super) fn check(modifier: &HeaderModifier, findings: &mut Findings) {
             );
         }
     };
-    findings.each("set", set, |header, findings| note("set", &header.name, findings));
-    findings.each("add", add, |header, findings| note("add", &header.name, findings));
+    for (list, headers) in [("set", set), ("add", add)] {
+        findings.each(list, headers, |header, findings| {
+            note(list, &header.name, findings);
+            value(&header.value, findings);
+        });
+    }
     findings.each("remove", remove, |name, findings| {
         note("remove", name, findings);
         if !Form::FieldName.fits(name) {
@@ -36,5 +40,13 @@ pub(super) fn check(modifier: &HeaderModifier, findings: &mut Findings) {
     if set.is_empty() && add.is_empty() && remove.is_empty() {
         let fix = "add set, add or remove";
         findings.add(crate::Severity::Warning, code::SUSPICIOUS, "changes nothing", fix);
+    }
+}
+
+/// A value stands on one line.
+fn value(value: &str, findings: &mut Findings) {
+    if value.contains(|c: char| c.is_control() && c != '\t') {
+        let what = format!("{value:?} has characters that no header field carries");
+        findings.error_in("value", what, "write it on one line");
     }
 }

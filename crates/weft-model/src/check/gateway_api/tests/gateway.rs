@@ -4,6 +4,39 @@ use super::{gateway, object};
 use crate::check::fixture::{refused, taken};
 
 #[test]
+fn every_part_of_a_gateway_is_taken() {
+    taken(
+        &object(
+            "Gateway",
+            "{gatewayClassName: istio, defaultScope: All, \
+             listeners: [{name: mesh, port: 15008, protocol: HBONE}, \
+              {name: a, port: 443, protocol: HTTPS, hostname: a.b, tls: {mode: Terminate, \
+               certificateRefs: [{group: '', kind: Secret, name: c, namespace: certs}], options: {a.b/c: d}}, \
+               allowedRoutes: {namespaces: {from: All}, kinds: [{kind: HTTPRoute}]}}], \
+             infrastructure: {labels: {a: b}, annotations: {a/b: c d}, \
+              parametersRef: {group: '', kind: ConfigMap, name: p}}, \
+             allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Exists}]}}}, \
+             tls: {backend: {clientCertificateRef: {name: c}}, frontend: {default: {validation: \
+              {caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}], mode: AllowInsecureFallback}}, \
+              perPort: [{port: 443, tls: {}}]}}}",
+        ),
+        &[],
+    );
+    taken(
+        &object(
+            "GatewayClass",
+            "{controllerName: istio.io/gateway-controller, description: a, \
+            parametersRef: {group: '', kind: ConfigMap, name: p, namespace: n}}",
+        ),
+        &[],
+    );
+    taken(
+        &object("GatewayClass", "{controllerName: istio.io/gateway-controler}"),
+        &["spec.controllerName: nobody makes gateways as"],
+    );
+}
+
+#[test]
 fn listeners_that_no_connection_can_tell_apart_are_refused() {
     refused(
         &gateway(

@@ -9,6 +9,32 @@ fn matching(text: &str) -> String {
 }
 
 #[test]
+fn every_part_of_a_rule_is_taken() {
+    taken(
+        &rule(
+            "{matches: [{path: {value: /a}}], \
+             filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}, \
+              {type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x-a, value: b}], remove: [x-c]}}, \
+              {type: RequestMirror, requestMirror: {backendRef: {name: copy, port: 80}, fraction: {numerator: 1, denominator: 3}}}, \
+              {type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: auth, port: 80}, \
+               http: {path: /check, allowedHeaders: [x-a], allowedResponseHeaders: [x-b]}, forwardBody: {maxSize: 10}}}], \
+             backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, \
+              requestHeaderModifier: {set: [{name: a, value: b}]}}]}], \
+             sessionPersistence: {sessionName: s, type: Cookie, absoluteTimeout: 1h, idleTimeout: 1m, \
+              cookieConfig: {lifetimeType: Permanent}}}",
+        ),
+        &[],
+    );
+    taken(
+        &rule(
+            "{filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: a.b, port: 443, \
+             statusCode: 301, path: {type: ReplaceFullPath, replaceFullPath: /}}}]}",
+        ),
+        &[],
+    );
+}
+
+#[test]
 fn paths_are_clean() {
     for (path, why) in [
         ("a", "is no path"),
@@ -70,6 +96,23 @@ fn filters_carry_the_field_of_their_type() {
 }
 
 #[test]
+fn changes_of_header_fields_are_clear() {
+    let with = |modifier: &str| {
+        rule(&format!(
+            "{{filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {modifier}}}]}}"
+        ))
+    };
+    let at = |rest: &str| format!("spec.rules[0].filters[0].requestHeaderModifier{rest}");
+    refused(&with("{remove: [a, a]}"), &[&at(".remove[1]: stands here twice")]);
+    refused(&with("{set: [{name: a, value: \"b\\nc\"}]}"), &[&at(".set[0].value: characters")]);
+    taken(
+        &with("{set: [{name: a, value: b}], remove: [A]}"),
+        &[&at(".remove[0]: \"A\" is changed twice (see set)")],
+    );
+    taken(&with("{}"), &[&at(": changes nothing")]);
+}
+
+#[test]
 fn filters_that_do_not_go_together_are_refused() {
     let redirect = "{type: RequestRedirect, requestRedirect: {hostname: a}}";
     let rewrite = "{type: URLRewrite, urlRewrite: {hostname: a}}";
@@ -125,11 +168,11 @@ fn numbers_of_filters_are_in_range() {
     );
     refused(
         &rule(
-            "{filters: [{type: CORS, cors: {allowOrigins: ['*', 'http://a'], allowMethods: [get]}}]}",
+            "{filters: [{type: CORS, cors: {allowOrigins: ['*', 'http://a'], allowMethods: [GET, '*']}}]}",
         ),
         &[
             "spec.rules[0].filters[0].cors.allowOrigins: exclude each other",
-            "spec.rules[0].filters[0].cors.allowMethods[0]: is no method",
+            "spec.rules[0].filters[0].cors.allowMethods: exclude each other",
         ],
     );
     refused(
