@@ -153,19 +153,9 @@ fn merges(paths: PathNormalization) -> bool {
 
 /// What the proxy was started with goes over the usual.
 fn as_started(manager: &mut hcm::HttpConnectionManager, started: &Started) {
-    use hcm::http_connection_manager::{
-        ForwardClientCertDetails as Details, ServerHeaderTransformation,
-    };
+    use hcm::http_connection_manager::ServerHeaderTransformation;
     manager.xff_num_trusted_hops = started.trusted_proxies;
-    let details = match started.client_cert {
-        ForwardClientCert::Undefined => None,
-        ForwardClientCert::Sanitize => Some(Details::Sanitize),
-        ForwardClientCert::ForwardOnly => Some(Details::ForwardOnly),
-        ForwardClientCert::AppendForward => Some(Details::AppendForward),
-        ForwardClientCert::SanitizeSet => Some(Details::SanitizeSet),
-        ForwardClientCert::AlwaysForwardOnly => Some(Details::AlwaysForwardOnly),
-    };
-    if let Some(details) = details {
+    if let Some(details) = client_cert(started.client_cert) {
         manager.forward_client_cert_details = details.into();
     }
     match &started.server {
@@ -178,20 +168,34 @@ fn as_started(manager: &mut hcm::HttpConnectionManager, started: &Started) {
     if started.without_request_id {
         manager.generate_request_id = wire::truth(false);
     }
-    if let Some(idle) = started.idle {
-        manager.common_http_protocol_options = Some(core::HttpProtocolOptions {
-            idle_timeout: Some(wire::duration(idle)),
-            ..core::HttpProtocolOptions::default()
-        });
+    limits(manager, started);
+}
+
+fn client_cert(
+    wish: ForwardClientCert,
+) -> Option<hcm::http_connection_manager::ForwardClientCertDetails> {
+    use hcm::http_connection_manager::ForwardClientCertDetails as Details;
+    match wish {
+        ForwardClientCert::Undefined => None,
+        ForwardClientCert::Sanitize => Some(Details::Sanitize),
+        ForwardClientCert::ForwardOnly => Some(Details::ForwardOnly),
+        ForwardClientCert::AppendForward => Some(Details::AppendForward),
+        ForwardClientCert::SanitizeSet => Some(Details::SanitizeSet),
+        ForwardClientCert::AlwaysForwardOnly => Some(Details::AlwaysForwardOnly),
     }
+}
+
+fn limits(manager: &mut hcm::HttpConnectionManager, started: &Started) {
+    manager.common_http_protocol_options = started.idle.map(|idle| core::HttpProtocolOptions {
+        idle_timeout: Some(wire::duration(idle)),
+        ..core::HttpProtocolOptions::default()
+    });
     manager.request_timeout = started.request.map(wire::duration);
     manager.drain_timeout = started.drain.map(wire::duration);
-    if let Some(streams) = started.streams {
-        manager.http2_protocol_options = Some(core::Http2ProtocolOptions {
-            max_concurrent_streams: wire::number(streams),
-            ..core::Http2ProtocolOptions::default()
-        });
-    }
+    manager.http2_protocol_options = started.streams.map(|streams| core::Http2ProtocolOptions {
+        max_concurrent_streams: wire::number(streams),
+        ..core::Http2ProtocolOptions::default()
+    });
 }
 
 pub(crate) fn http_filter(name: &str, config: Any) -> hcm::HttpFilter {

@@ -99,28 +99,33 @@ fn walk(path: &str, shape: &Shape, written: &Value, report: &mut Report) {
         report.warning(code::NO_EFFECT, what, fix);
         return;
     }
+    for (step, below, shape, value) in parts(shape, written) {
+        let path = format!("{path}{below}");
+        report.within(&step, |report| walk(&path, shape, value, report));
+    }
+}
+
+/// What is written below: the step that leads there, the same in a path, its shape and its value.
+type Part<'a> = (String, String, &'a Shape, &'a Value);
+
+/// Nothing where the value has another form than the shape; that was told of.
+fn parts<'a>(shape: &'a Shape, written: &'a Value) -> Vec<Part<'a>> {
     match (shape, written) {
         (Shape::Record(fields), Value::Object(given)) => {
-            for field in *fields {
-                if let Some(value) = given.get(field.name) {
-                    let path = format!("{path}.{}", field.name);
-                    report.within(field.name, |report| walk(&path, field.shape, value, report));
-                }
-            }
+            let set = fields.iter().filter_map(|field| Some((field, given.get(field.name)?)));
+            set.map(|(field, value)| {
+                (field.name.to_owned(), format!(".{}", field.name), field.shape, value)
+            })
+            .collect()
         }
         (Shape::List(item), Value::Array(given)) => {
-            for (index, value) in given.iter().enumerate() {
-                let path = format!("{path}[]");
-                report.within(&index.to_string(), |report| walk(&path, item, value, report));
-            }
+            let each = given.iter().enumerate();
+            each.map(|(index, value)| (index.to_string(), "[]".to_owned(), *item, value)).collect()
         }
         (Shape::Map(item), Value::Object(given)) => {
-            for (key, value) in given {
-                let path = format!("{path}.*");
-                report.within(key, |report| walk(&path, item, value, report));
-            }
+            given.iter().map(|(key, value)| (key.clone(), ".*".to_owned(), *item, value)).collect()
         }
-        _ => {}
+        _ => Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ mod ports;
 mod to_mesh;
 
 use serde_json::Value;
-use weft_api::install::values::Values;
+use weft_api::install::values::{Gateway, Values};
 use weft_api::install::{GatewayComponent, IstioOperator, OperatorSpec};
 use weft_api::mesh_config::MeshConfig;
 use weft_api::similar;
@@ -156,33 +156,36 @@ fn values(values: &Values, report: &mut Report) {
 /// A fixed number of replicas and an autoscaler fight.
 fn replicas(spec: &OperatorSpec, values: &Values, report: &mut Report) {
     let Some(components) = &spec.components else { return };
-    let warn = |report: &mut Report| {
-        let what = "is fixed while the autoscaler is on";
-        report.warning(code::SUSPICIOUS, what, "remove it, or set autoscaleEnabled to false");
-    };
-    let gateway_count =
-        |gateway: &GatewayComponent| gateway.k8s.as_ref().is_some_and(|k8s| k8s.replica_count != 0);
     let pilot = components.pilot.as_ref().and_then(|pilot| pilot.k8s.as_ref());
     let scaled = values.pilot.as_ref().and_then(|pilot| pilot.autoscale_enabled) == Some(true);
+    let gateways = values.gateways.as_ref();
+    let ingress = gateways.and_then(|gateways| gateways.ingress.as_ref());
+    let egress = gateways.and_then(|gateways| gateways.egress.as_ref());
+    let scales = |values: Option<&Gateway>| values.and_then(|v| v.autoscale_enabled) == Some(true);
     report.within("components", |report| {
         if scaled && pilot.is_some_and(|k8s| k8s.replica_count > 1) {
-            report
-                .within("pilot", |report| report.within("k8s", |r| r.within("replicaCount", warn)));
+            report.within("pilot", fixed);
         }
-        let gateways = values.gateways.as_ref();
-        let ingress = gateways.and_then(|gateways| gateways.ingress.as_ref());
-        let egress = gateways.and_then(|gateways| gateways.egress.as_ref());
         for (field, list, values) in [
             ("ingressGateways", &components.ingress_gateways, ingress),
             ("egressGateways", &components.egress_gateways, egress),
         ] {
-            if values.and_then(|values| values.autoscale_enabled) == Some(true) {
-                report.each(field, list, |gateway, report| {
-                    if gateway_count(gateway) {
-                        report.within("k8s", |report| report.within("replicaCount", warn));
-                    }
-                });
-            }
+            report.each(field, list, |gateway, report| {
+                let count = gateway.k8s.as_ref().map_or(0, |k8s| k8s.replica_count);
+                if scales(values) && count != 0 {
+                    fixed(report);
+                }
+            });
         }
+    });
+}
+
+fn fixed(report: &mut Report) {
+    report.within("k8s", |report| {
+        report.within("replicaCount", |report| {
+            let what = "is fixed while the autoscaler is on";
+            let fix = "remove it, or set autoscaleEnabled to false";
+            report.warning(code::SUSPICIOUS, what, fix);
+        });
     });
 }
