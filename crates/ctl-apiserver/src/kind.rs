@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use ctl_source::ResourceType;
 use ctl_source::kinds::KindInfo;
+use ctl_source::{Object, ResourceType};
 use serde_json::Value;
 use weft_schema::Schema;
 
@@ -54,11 +54,24 @@ pub struct Version {
     /// Where its sub-resource `scale` finds its numbers.
     pub scale: Option<Scale>,
     pub(crate) schema: Option<Arc<Schema>>,
-    /// The schema as it was written; null for built-in kinds.
-    pub(crate) open_api: Value,
+    pub(crate) written: Written,
     pub(crate) columns: Vec<Column>,
     /// Fields that can be selected by, as `spec.color`.
     pub(crate) selectable: Vec<String>,
+}
+
+/// The schema as it was written, inside of its definition; null for built-in kinds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    /// Shared with the store: definitions are large.
+    pub(crate) definition: Object,
+    pub(crate) pointer: String,
+}
+
+impl Written {
+    pub(crate) fn schema(&self) -> &Value {
+        self.definition.pointer(&self.pointer).unwrap_or(&Value::Null)
+    }
 }
 
 /// JSON pointers of the numbers of `scale`.

@@ -7,6 +7,7 @@
 mod compile;
 mod convert;
 mod library;
+mod pairs;
 pub(crate) mod url;
 mod walk;
 
@@ -47,6 +48,7 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
         extension(&mut env).ok();
     }
     library::overloads(&mut env).ok();
+    pairs::macros(&mut env).ok();
     Arc::new(env)
 });
 

@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
+use ctl_source::Object;
 use serde_json::Value;
 use weft_schema::Schema;
 
-use crate::kind::{Column, Kind, Scale, Version};
+use crate::kind::{Column, Kind, Scale, Version, Written};
 use crate::registry::text;
 use crate::table::path::JsonPath;
 
 /// The kind of an established definition.
-pub(crate) fn kind(object: &Value) -> Kind {
+pub(crate) fn kind(object: &Object) -> Kind {
     let spec = &object["spec"];
     let names = &object["status"]["acceptedNames"];
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut listed: Vec<&Value> =
-        spec["versions"].as_array().into_iter().flatten().filter(|v| v["served"] == true).collect();
-    // The storage version first, even when only it is not served any more; the others by their age.
-    listed
-        .sort_by_key(|v| (v["storage"] != true, priority(v["name"].as_str().unwrap_or_default())));
+    let all = spec["versions"].as_array().into_iter().flatten().enumerate();
+    let mut listed: Vec<(usize, &Value)> = all.filter(|(_, v)| v["served"] == true).collect();
+    // The storage version first, the others by how settled they are.
+    listed.sort_by_key(|(_, version)| {
+        let name = version["name"].as_str().unwrap_or_default();
+        (version["storage"] != true, priority(name))
+    });
     Kind {
         group: word(&spec["group"]),
         kind: word(&names["kind"]),
@@ -30,7 +33,7 @@ pub(crate) fn kind(object: &Value) -> Kind {
         namespaced: spec["scope"] == "Namespaced",
         custom: true,
         ending: text(object, "/metadata/deletionTimestamp").is_some(),
-        versions: listed.into_iter().map(|v| version(spec, v)).collect(),
+        versions: listed.into_iter().map(|(at, v)| version(object, at, v)).collect(),
         made_of: word(&object["metadata"]["resourceVersion"]),
     }
 }
@@ -40,7 +43,8 @@ pub(super) fn words(value: &Value) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn version(spec: &Value, version: &Value) -> Version {
+fn version(definition: &Object, at: usize, version: &Value) -> Version {
+    let spec = &definition["spec"];
     let name = version["name"].as_str().unwrap_or_default().to_owned();
     let schema = &version["schema"]["openAPIV3Schema"];
     let told = version["deprecationWarning"].as_str().map(str::to_owned);
@@ -54,7 +58,10 @@ fn version(spec: &Value, version: &Value) -> Version {
         has_status: version["subresources"]["status"].is_object(),
         scale: scale(&version["subresources"]["scale"]),
         schema: Schema::parse(schema).ok().map(Arc::new),
-        open_api: schema.clone(),
+        written: Written {
+            definition: Object::clone(definition),
+            pointer: format!("/spec/versions/{at}/schema/openAPIV3Schema"),
+        },
         columns: columns(&version["additionalPrinterColumns"]),
         selectable: version["selectableFields"]
             .as_array()

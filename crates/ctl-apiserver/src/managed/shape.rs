@@ -31,7 +31,11 @@ pub(super) enum List {
 
 impl<'a> Shape<'a> {
     pub(super) fn of(kind: &Kind, version: &'a Version) -> Self {
-        if kind.custom { Self::Schema(&version.open_api, true) } else { Self::Named(String::new()) }
+        if kind.custom {
+            Self::Schema(version.written.schema(), true)
+        } else {
+            Self::Named(String::new())
+        }
     }
 
     pub(super) fn field(&self, name: &str) -> Shape<'a> {

@@ -1,5 +1,7 @@
 use super::{Writer, applied, updated};
-use crate::kind::{Kind, Version};
+use std::sync::Arc;
+
+use crate::kind::{Kind, Version, Written};
 use crate::registry::Part;
 use serde_json::{Value, json};
 
@@ -99,7 +101,8 @@ fn lists_of_custom_kinds_merge_as_their_schema_says() {
         "one": { "type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": { "type": "string" } },
         "map": { "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["p", "q"],
             "items": { "type": "object", "properties": { "p": { "type": "integer" }, "q": { "type": "string", "default": "TCP" } } } } } } } });
-    let version = Version { name: "v1".into(), open_api, ..Version::default() };
+    let written = Written { definition: Arc::new(open_api), pointer: String::new() };
+    let version = Version { name: "v1".into(), written, ..Version::default() };
     let kind = Kind {
         group: "a.b".into(),
         kind: "C".into(),

@@ -13,6 +13,9 @@ use crate::moment;
 /// What a built-in definition was like when it was brought; a newer Weft brings a newer one, what a user made of it stays.
 const BROUGHT: &str = "weft.dev/brought";
 
+/// Where kubectl keeps what was applied; with it, applying what `weft crds` prints is no surprise to kubectl.
+const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 impl Registry {
     /// Brings a built-in definition, unless this very one was brought already.
     pub(super) async fn ensure_definition(&self, mut definition: Value) -> Result<(), Fault> {
@@ -21,9 +24,11 @@ impl Registry {
         };
         let name = text(&definition, "/metadata/name").unwrap_or_default().to_owned();
         let print = fingerprint(&definition);
+        let applied = as_applied(&definition);
         let options = WriteOptions::default();
         let Ok(now) = self.read(&kind, "", &name) else {
             definition["metadata"]["annotations"][BROUGHT] = json!(print);
+            definition["metadata"]["annotations"][APPLIED] = json!(applied);
             return self.create_object(&kind, "", definition, options).await.map(drop);
         };
         if now["metadata"]["annotations"][BROUGHT] == json!(print) {
@@ -33,6 +38,7 @@ impl Registry {
         let bring = |mut object: Value| {
             object["spec"] = spec.clone();
             object["metadata"]["annotations"][BROUGHT] = json!(print);
+            object["metadata"]["annotations"][APPLIED] = json!(applied);
             Ok(object)
         };
         self.change(&kind, "", &name, Part::Main, options, bring).await.map(drop)
@@ -82,6 +88,15 @@ impl Registry {
         }
         Ok(())
     }
+}
+
+/// The definition as kubectl would note it down.
+fn as_applied(definition: &Value) -> String {
+    let mut noted = definition.clone();
+    if !noted["metadata"]["annotations"].is_object() {
+        noted["metadata"]["annotations"] = json!({});
+    }
+    format!("{noted}\n")
 }
 
 /// Tells one definition from another; not a matter of security.

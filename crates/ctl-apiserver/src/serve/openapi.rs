@@ -87,7 +87,7 @@ fn schema_of(kind: &Kind, version: &Version) -> (String, Value) {
     let (name, mut schema) =
         match core_schema::root(&kind.group, kind.storage(), &kind.kind).filter(|_| !kind.custom) {
             Some((name, schema)) => (name, schema),
-            None => (custom_name(kind, version), custom(&version.open_api)),
+            None => (custom_name(kind, version), custom(version.written.schema())),
         };
     schema["x-kubernetes-group-version-kind"] = gvk(kind, version, &kind.kind);
     (name, schema)

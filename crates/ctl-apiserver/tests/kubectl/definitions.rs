@@ -240,7 +240,9 @@ async fn the_meshs_own_definitions_can_be_applied_over_and_not_deleted() {
     has(&shown, "networking.istio.io");
     let own = ctl_apiserver::table_definitions();
     for definition in &own {
-        cluster.ok_with("apply -f -", &definition.to_string()).await;
+        let first = cluster.run_with("apply -f -", &definition.to_string()).await;
+        assert!(first.status.success());
+        assert_eq!(String::from_utf8_lossy(&first.stderr), "", "kubectl is not surprised");
         has(&cluster.ok_with("apply -f -", &definition.to_string()).await, "unchanged");
     }
     has(&cluster.fails(&format!("delete crd {name}"), "").await, "cannot be deleted");
@@ -259,4 +261,29 @@ async fn a_watch_ends_with_its_kind() {
     let (watched, ()) =
         tokio::join!(tokio::time::timeout(std::time::Duration::from_secs(25), watch), ending);
     assert!(watched.unwrap().unwrap().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_defined_is_served_after_a_restart_and_what_a_user_changed_stays() {
+    let cluster = shop().await;
+    let name = "destinationrules.networking.istio.io";
+    cluster.ok(&format!("patch crd {name} --type=json -p [{{\"op\":\"add\",\"path\":\"/spec/names/shortNames/-\",\"value\":\"mine\"}}]")).await;
+    let again = |built_in| {
+        let tokens = ctl_apiserver::tokens::TokenKey::open(cluster.state.path()).unwrap();
+        let store = cluster.registry.store().clone();
+        let (admission, clock) = (Box::new(ctl_apiserver::AdmitAll), weft_rt::Clock::real());
+        ctl_apiserver::Registry::new(store, admission, tokens, clock, built_in)
+    };
+    let mut built_in = ctl_apiserver::table_definitions();
+    let same = again(built_in.clone());
+    assert!(same.kind("shop.example.com", "Widget").is_some());
+    same.bootstrap().await.unwrap();
+    let rule = || same.kind("networking.istio.io", "DestinationRule").unwrap();
+    assert!(rule().short.contains(&"mine".to_owned()), "a user's change stays");
+    let newer = built_in.iter_mut().find(|d| d["metadata"]["name"] == name).unwrap();
+    newer["spec"]["names"]["shortNames"] = serde_json::json!(["dr", "newer"]);
+    let newer = again(built_in);
+    newer.bootstrap().await.unwrap();
+    let rule = newer.kind("networking.istio.io", "DestinationRule").unwrap();
+    assert_eq!(rule.short, ["dr", "newer"], "a newer Weft brings its own");
 }

@@ -12,6 +12,7 @@ use cel::objects::Opaque;
 use cel::{Context, DeclarationError, Env, ExecutionError, Value as Cel};
 
 use super::compile::PAY;
+use super::pairs::KEYS;
 use super::{Budget, url};
 
 type Answer = Result<Cel, ExecutionError>;
@@ -54,6 +55,13 @@ pub(super) fn functions(context: &mut Context<'_, 'static>, budget: &Budget) {
                 _ => 0,
             };
             budget.take(size + 1).map(|()| range)
+        })
+        .ok();
+    context
+        .add_function(KEYS, |of: Cel| -> Answer {
+            let Cel::List(items) = &of else { return Ok(of) };
+            let places = (0_i64..).take(items.len()).map(Cel::Int);
+            Ok(Cel::from(places.collect::<Vec<_>>()))
         })
         .ok();
     lists(context);

@@ -139,6 +139,11 @@ fn newer_forms_of_the_language_are_understood() {
         "[1, 2, 3].sum() == 6 && {'a': 1}.map(k, k) == ['a'] && 'a' in {'a': 1}",
         json!({}),
     );
+    holds(&words, "self.map.all(k, v, k != v)", json!({ "map": { "a": "b" } }));
+    breaks(&words, "self.map.all(k, v, k != v)", json!({ "map": { "a": "a" } }));
+    holds(&words, "self.list.exists(i, v, i == 1 && v == 'b')", json!({ "list": ["a", "b"] }));
+    breaks(&words, "self.list.exists(i, v, i == 2)", json!({ "list": ["a", "b"] }));
+    holds(&words, "self.list.existsOne(i, v, v == 'b')", json!({ "list": ["a", "b"] }));
     holds(&words, "ip.isCanonical(self.text) && isIP(self.text)", json!({ "text": "::1" }));
     holds(
         &words,
@@ -158,7 +163,8 @@ fn a_rule_that_names_what_the_schema_does_not_have_is_refused() {
         ("self.text.startWith('a')", "calls startWith"),
         ("sizze(self.text) > 1", "calls sizze"),
         ("sets.contain(self.list, [])", "calls sets.contain"),
-        ("self.map.all(k, v, k != v)", "all with 3 arguments"),
+        ("self.map.all(k, v, w, k != v)", "all with 4 arguments"),
+        ("self.map.all(k, v, k != w)", "names w"),
     ] {
         let schema = json!({ "type": "object", "properties": words(), "x-kubernetes-validations": [{ "rule": rule }] });
         let faults = Schema::parse_part(&schema).unwrap_err();
