@@ -34,7 +34,7 @@ impl fmt::Display for Severity {
 pub struct ObjectRef {
     /// `kind`
     pub kind: String,
-    /// `metadata.namespace`
+    /// `metadata.namespace`; empty for an object of the cluster.
     pub namespace: String,
     /// `metadata.name`
     pub name: String,
@@ -44,9 +44,13 @@ impl ObjectRef {
     /// Names an object.
     #[must_use]
     pub fn of(object: &Value) -> Self {
-        let meta = Metadata::of(object);
-        let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-        Self { kind: kind.to_owned(), namespace: meta.namespace, name: meta.name }
+        let Metadata { namespace, name, .. } = Metadata::of(object);
+        let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (version, kind) = (text("apiVersion"), text("kind"));
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let of_cluster = weft_api::crd::find(group, kind).is_some_and(|known| known.cluster);
+        let namespace = if of_cluster { String::new() } else { namespace };
+        Self { kind: kind.to_owned(), namespace, name }
     }
 }
 
@@ -163,6 +167,13 @@ impl fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_of_the_cluster_has_no_namespace() {
+        let object = serde_json::json!({"apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass", "metadata": {"name": "istio"}});
+        assert_eq!(ObjectRef::of(&object).to_string(), "GatewayClass istio");
+    }
 
     #[test]
     fn a_problem_reads_as_one_sentence_with_its_place() {
