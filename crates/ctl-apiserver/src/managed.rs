@@ -45,6 +45,8 @@ pub(crate) struct Writer<'a> {
     pub(crate) kind: &'a Kind,
     pub(crate) version: &'a Version,
     pub(crate) part: Part,
+    /// The sub-resource that writes a part of the main object.
+    pub(crate) via: &'static str,
     /// The time as text.
     pub(crate) now: &'a str,
 }
@@ -94,7 +96,7 @@ impl Owner {
 impl Writer<'_> {
     fn subresource(&self) -> &'static str {
         match self.part {
-            Part::Main => "",
+            Part::Main => self.via,
             Part::Status => "status",
         }
     }

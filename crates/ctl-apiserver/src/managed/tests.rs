@@ -10,7 +10,14 @@ fn deployment() -> Kind {
 }
 
 fn writer<'a>(kind: &'a Kind, name: &'a str) -> Writer<'a> {
-    Writer { name, kind, version: &kind.versions[0], part: Part::Main, now: "2026-01-01T00:00:00Z" }
+    Writer {
+        name,
+        kind,
+        version: &kind.versions[0],
+        part: Part::Main,
+        via: "",
+        now: "2026-01-01T00:00:00Z",
+    }
 }
 
 fn object(containers: Value, replicas: i64) -> Value {

@@ -112,7 +112,7 @@ fn writer<'a>(
     now: &'a str,
 ) -> Result<Writer<'a>, Fault> {
     let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
-    Ok(Writer { name, kind, version, part, now })
+    Ok(Writer { name, kind, version, part, via: "", now })
 }
 
 /// What is applied, without what the kind does not have.

@@ -28,6 +28,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// Who writes, as the owner of the fields that change; empty for the control plane itself.
     pub manager: String,
+    /// The sub-resource that writes a part of the main object, e.g. `scale`.
+    pub(crate) via: &'static str,
     /// The owners of fields are settled already.
     pub(crate) applied: bool,
 }
@@ -268,7 +270,8 @@ impl Registry {
     ) -> Value {
         let now = moment::format(self.inner.clock.wall());
         let name = if options.manager.is_empty() { OURSELVES } else { &options.manager };
-        managed::updated(&Writer { name, kind, version, part, now: &now }, old, new, given)
+        let via = options.via;
+        managed::updated(&Writer { name, kind, version, part, via, now: &now }, old, new, given)
     }
 
     /// Definitions are judged one after the other.

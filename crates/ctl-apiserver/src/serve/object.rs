@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::answer::{self, Answer};
 use super::query::dry_run;
 use super::route::{Ask, Target, parse, parse_object};
-use crate::Warning;
 use crate::fault::Fault;
 use crate::kind::Scale;
 use crate::patch::Patch;
 use crate::registry::{self, DeleteOptions, Part, Propagation, Written};
 use crate::table::{self, Format};
+use crate::{Warning, WriteOptions};
 
 /// The content type of a server-side apply.
 const APPLY: &str = "application/apply-patch+yaml";
@@ -197,7 +197,7 @@ async fn scale(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Ans
     let object = match ask.method {
         Method::GET => registry.read(&target.kind, target.space(), name)?,
         Method::PUT | Method::PATCH => {
-            let options = ask.write_options()?;
+            let options = WriteOptions { via: "scale", ..ask.write_options()? };
             let edit = |object: Value| rescale(ask, paths, raw, object);
             let change =
                 registry.change(&target.kind, target.space(), name, Part::Main, options, edit);

@@ -62,6 +62,7 @@ impl Query {
         Ok(WriteOptions {
             field_validation,
             manager,
+            via: "",
             applied: false,
             dry_run: dry_run(self.get("dryRun"))?,
         })

@@ -31,7 +31,8 @@ async fn appliers_share_an_object_and_conflicts_are_named() {
         "it is other's"
     );
     cluster.ok("scale deploy web --replicas=7").await;
-    has(&cluster.fails(other, &with("3")).await, "conflict with \"kubectl\" using apps/v1");
+    let told = cluster.fails(other, &with("3")).await;
+    has(&told, "conflict with \"kubectl\" with sub-resource \"scale\" using apps/v1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
