@@ -5,7 +5,9 @@
 pub mod analysis;
 pub mod blue_green;
 pub mod canary;
+pub mod cloud_watch;
 pub mod experiment;
+pub mod kayenta;
 pub mod provider;
 pub mod rollout;
 pub mod run;

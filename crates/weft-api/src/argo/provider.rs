@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::IntOrString;
+use super::cloud_watch::CloudWatch;
+use super::kayenta::Kayenta;
 use crate::read::{record, words};
 
 record! {
@@ -281,129 +282,5 @@ record! {
         "metadata" metadata: Option<Value>,
         /// The Job.
         "spec" spec: Option<Value> = [Required],
-    }
-}
-
-record! {
-    /// Queries of Amazon CloudWatch.
-    CloudWatch {
-        /// Length of the window; 5m when absent.
-        "interval" interval: Option<String>,
-        /// The queries.
-        "metricDataQueries" metric_data_queries: Vec<CloudWatchQuery> = [Required, MinItems(1)],
-    }
-}
-
-record! {
-    /// One query: an expression, or a statistic.
-    CloudWatchQuery {
-        /// Its name, for expressions.
-        "id" id: String,
-        /// An expression over other queries.
-        "expression" expression: Option<String>,
-        /// Its label.
-        "label" label: Option<String>,
-        /// A statistic.
-        "metricStat" metric_stat: Option<CloudWatchStat>,
-        /// Seconds between points.
-        "period" period: Option<IntOrString>,
-        /// Whether its result is returned; true when absent.
-        "returnData" return_data: Option<bool>,
-    } where [OneOf(&["expression", "metricStat"])]
-}
-
-record! {
-    /// A statistic.
-    CloudWatchStat {
-        /// Of what.
-        "metric" metric: Option<CloudWatchMetric>,
-        /// Seconds between points.
-        "period" period: Option<IntOrString>,
-        /// Which one, such as `Sum`.
-        "stat" stat: String,
-        /// Unit.
-        "unit" unit: String,
-    }
-}
-
-record! {
-    /// A metric of CloudWatch.
-    CloudWatchMetric {
-        /// Dimensions.
-        "dimensions" dimensions: Vec<CloudWatchDimension>,
-        /// Its name.
-        "metricName" metric_name: String,
-        /// Its namespace.
-        "namespace" namespace: Option<String>,
-    }
-}
-
-record! {
-    /// A dimension.
-    CloudWatchDimension {
-        /// Its name.
-        "name" name: String,
-        /// Its value.
-        "value" value: String,
-    }
-}
-
-record! {
-    /// A judgement of Kayenta.
-    Kayenta {
-        /// The server.
-        "address" address: String = [Required],
-        /// Name of the application.
-        "application" application: String = [Required],
-        /// Name of the configuration.
-        "canaryConfigName" canary_config_name: String = [Required],
-        /// Account of metrics.
-        "metricsAccountName" metrics_account_name: String = [Required],
-        /// Account of configurations.
-        "configurationAccountName" configuration_account_name: String = [Required],
-        /// Account of storage.
-        "storageAccountName" storage_account_name: String = [Required],
-        /// Which scores pass.
-        "threshold" threshold: Option<KayentaThreshold> = [Required],
-        /// What is compared.
-        "scopes" scopes: Vec<KayentaScope> = [Required],
-    }
-}
-
-record! {
-    /// Which scores pass.
-    KayentaThreshold {
-        /// A success from here on.
-        "pass" pass: i64 = [Required],
-        /// Inconclusive from here on.
-        "marginal" marginal: i64 = [Required],
-    }
-}
-
-record! {
-    /// What is compared.
-    KayentaScope {
-        /// Its name.
-        "name" name: String = [Required],
-        /// The stable side.
-        "controlScope" control_scope: Option<ScopeDetail> = [Required],
-        /// The new side.
-        "experimentScope" experiment_scope: Option<ScopeDetail> = [Required],
-    }
-}
-
-record! {
-    /// One side of a comparison.
-    ScopeDetail {
-        /// Which.
-        "scope" scope: String = [Required],
-        /// Region.
-        "region" region: String = [Required],
-        /// Seconds between points.
-        "step" step: i64 = [Required],
-        /// Where it begins.
-        "start" start: String = [Required],
-        /// Where it ends.
-        "end" end: String = [Required],
     }
 }

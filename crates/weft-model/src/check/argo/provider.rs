@@ -1,9 +1,10 @@
 //! Rules of who measures.
 
 use serde_json::Value;
+use weft_api::argo::cloud_watch::{CloudWatch, CloudWatchQuery};
+use weft_api::argo::kayenta::{Kayenta, KayentaThreshold};
 use weft_api::argo::provider::{
-    CloudWatch, CloudWatchQuery, Datadog, DatadogVersion, Job, Kayenta, KayentaThreshold,
-    Prometheus, Provider, RangeQuery, Web,
+    Datadog, DatadogVersion, Job, Prometheus, Provider, RangeQuery, Web, WebMethod,
 };
 
 use super::time;
@@ -96,7 +97,7 @@ fn web(spec: &Web, findings: &mut Findings) {
         authentication: _,
     } = spec;
     url("url", address, findings);
-    let bare = *method == weft_api::argo::provider::WebMethod::Get;
+    let bare = *method == WebMethod::Get;
     for (field, given) in [("body", body.is_some()), ("jsonBody", json_body.is_some())] {
         if given && bare {
             findings.error_in(field, "does not go with method GET", "use POST or PUT");
