@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::Span;
 pub use crate::form::Form;
+use crate::{Any, Span};
 
 /// A type that knows its schema.
 pub trait Describe {
@@ -221,6 +221,13 @@ impl Describe for Span {
     fn describe() -> Value {
         json!({"type": "string", CEL: [{
             "rule": "duration(self) >= duration('1ms')", "message": "use a duration of 1ms or more"}]})
+    }
+}
+
+/// Anything at all.
+impl Describe for Any {
+    fn describe() -> Value {
+        json!({"x-kubernetes-preserve-unknown-fields": true})
     }
 }
 

@@ -147,6 +147,25 @@ impl Read for Map<String, Value> {
     }
 }
 
+/// A value of any type, kept as it is.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Any(pub Value);
+
+impl std::ops::Deref for Any {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Read for Any {
+    fn read(value: &Value, _: &mut Reader) -> Self {
+        Self(value.clone())
+    }
+}
+
 impl Read for Value {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         if !value.is_object() {

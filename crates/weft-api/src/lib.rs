@@ -41,5 +41,5 @@ pub mod yaml;
 pub use crd::crds;
 pub use describe::Describe;
 pub use int_or_string::IntOrString;
-pub use leaf::Span;
+pub use leaf::{Any, Span};
 pub use read::{Issue, Read, Reader, similar};

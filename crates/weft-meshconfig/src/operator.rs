@@ -54,7 +54,7 @@ pub fn validate_istio_operator(object: &Value) -> (IstioOperator, MeshConfig, Ve
 fn spec(spec: &OperatorSpec, report: &mut Report) -> MeshConfig {
     report.expect("profile", profile(&spec.profile));
     report.expect("hub", image::hub(&spec.hub));
-    report.expect("tag", spec.tag.as_ref().map_or(Ok(()), image::tag));
+    report.expect("tag", spec.tag.as_deref().map_or(Ok(()), image::tag));
     report.expect("revision", revision(&spec.revision));
     let none = Values::default();
     let values = spec.values.as_ref().unwrap_or(&none);
@@ -67,8 +67,8 @@ fn spec(spec: &OperatorSpec, report: &mut Report) -> MeshConfig {
     }
     ports::check(spec, values, report);
     replicas(spec, values, report);
-    report.within("values", |report| judge(values.mesh_config.as_ref(), report));
-    judge(spec.mesh_config.as_ref(), report);
+    report.within("values", |report| judge(values.mesh_config.as_deref(), report));
+    judge(spec.mesh_config.as_deref(), report);
     mesh::effective(&written_by(spec, values))
 }
 
@@ -86,11 +86,12 @@ pub(crate) fn written(operator: &IstioOperator) -> Value {
 
 fn written_by(spec: &OperatorSpec, values: &Values) -> Value {
     let mut unheard = Report::new(ObjectRef::default(), "");
-    let mut plain = |written: &Option<Value>| match written {
+    let mut plain = |written: Option<&Value>| match written {
         None => Value::Null,
         Some(written) => normal::read::<MeshConfig>(written, Severity::Warning, &mut unheard).1,
     };
-    let (upper, middle) = (plain(&spec.mesh_config), plain(&values.mesh_config));
+    let (upper, middle) =
+        (plain(spec.mesh_config.as_deref()), plain(values.mesh_config.as_deref()));
     over(over(to_mesh::of(&spec.profile, values), middle), upper)
 }
 

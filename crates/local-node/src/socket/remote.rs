@@ -192,6 +192,9 @@ impl NoControl for std::fs::OpenOptions {
     }
 }
 
+/// How long a client may take to answer that all was said.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
+
 async fn converse<S>(socket: WebSocketStream<S>, session: Session)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -227,9 +230,14 @@ where
             receive(&frame, &mut input, terminal.as_ref()).await;
         }
     };
-    tokio::select! {
-        _ = writing => {}
-        () = reading => {}
+    tokio::pin!(reading);
+    let said = tokio::select! {
+        said = writing => said,
+        () = &mut reading => None,
+    };
+    // What the client still sends must be read: a connection that is closed over unread bytes takes back what was sent.
+    if said.is_some() {
+        let _quiet = tokio::time::timeout(GOODBYE, reading).await;
     }
 }
 

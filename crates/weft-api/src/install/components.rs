@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use crate::Any;
 
 use crate::mesh_config::mesh_record;
 
@@ -48,7 +48,7 @@ mesh_record! {
         /// Where its image comes from. Default: as for all.
         "hub" hub: String,
         /// Tag of its image. Default: as for all.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// How it runs.
         "k8s" k8s: Option<KubernetesResources>,
     }
@@ -64,7 +64,7 @@ mesh_record! {
         /// Where its image comes from. Default: as for all.
         "hub" hub: String,
         /// Tag of its image. Default: as for all.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// How it runs.
         "k8s" k8s: Option<KubernetesResources>,
         /// Its name.
@@ -78,41 +78,41 @@ mesh_record! {
     /// How a part runs; the values are Kubernetes' own.
     KubernetesResources {
         /// Nodes and neighbours that its pods want.
-        "affinity" affinity: Option<Value>,
+        "affinity" affinity: Option<Any>,
         /// Environment variables of its containers.
-        "env" env: Vec<Value>,
+        "env" env: Vec<Any>,
         /// How its replicas follow the load.
-        "hpaSpec" hpa_spec: Option<Value>,
+        "hpaSpec" hpa_spec: Option<Any>,
         /// When its images are pulled.
         "imagePullPolicy" image_pull_policy: String,
         /// Labels of the nodes that it runs on.
         "nodeSelector" node_selector: BTreeMap<String, String>,
         /// How many of its pods may be missing.
-        "podDisruptionBudget" pod_disruption_budget: Option<Value>,
+        "podDisruptionBudget" pod_disruption_budget: Option<Any>,
         /// Annotations of its pods.
         "podAnnotations" pod_annotations: BTreeMap<String, String>,
         /// Priority of its pods.
         "priorityClassName" priority_class_name: String,
         /// How its readiness is asked.
-        "readinessProbe" readiness_probe: Option<Value>,
+        "readinessProbe" readiness_probe: Option<Any>,
         /// Its replicas.
         "replicaCount" replica_count: u32,
         /// Processor and memory of its containers.
-        "resources" resources: Option<Value>,
+        "resources" resources: Option<Any>,
         /// Its Service.
-        "service" service: Option<Value>,
+        "service" service: Option<Any>,
         /// How its pods are replaced.
-        "strategy" strategy: Option<Value>,
+        "strategy" strategy: Option<Any>,
         /// Taints of nodes that its pods bear.
-        "tolerations" tolerations: Vec<Value>,
+        "tolerations" tolerations: Vec<Any>,
         /// Annotations of its Service.
         "serviceAnnotations" service_annotations: BTreeMap<String, String>,
         /// Rights of its pods.
-        "securityContext" security_context: Option<Value>,
+        "securityContext" security_context: Option<Any>,
         /// Volumes of its pods.
-        "volumes" volumes: Vec<Value>,
+        "volumes" volumes: Vec<Any>,
         /// Where the volumes stand in its containers.
-        "volumeMounts" volume_mounts: Vec<Value>,
+        "volumeMounts" volume_mounts: Vec<Any>,
         /// Changes of the objects that are made for it.
         "overlays" overlays: Vec<Overlay>,
     }
@@ -138,6 +138,6 @@ mesh_record! {
         /// Where: fields parted by dots, list items by `[KEY:VALUE]`.
         "path" path: String,
         /// What stands there afterwards; absent to remove it.
-        "value" value: Option<Value>,
+        "value" value: Option<Any>,
     }
 }

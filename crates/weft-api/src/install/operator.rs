@@ -1,6 +1,6 @@
 //! The document itself.
 
-use serde_json::Value;
+use crate::Any;
 
 use super::Components;
 use super::values::Values;
@@ -14,7 +14,7 @@ mesh_record! {
         /// `IstioOperator`.
         "kind" kind: String,
         /// Name, namespace, labels and annotations.
-        "metadata" metadata: Value,
+        "metadata" metadata: Any,
         /// What is to be installed.
         "spec" spec: OperatorSpec,
     }
@@ -30,7 +30,7 @@ mesh_record! {
         /// Where images come from, such as `docker.io/istio`.
         "hub" hub: String,
         /// Tag of the images.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// Namespace of the control plane. Default `istio-system`.
         "namespace" namespace: String,
         /// Revision of this control plane; a part of a domain name. Default: none.
@@ -38,12 +38,12 @@ mesh_record! {
         /// Release, such as `1.23`, whose defaults count.
         "compatibilityVersion" compatibility_version: String,
         /// Settings of the mesh, a `MeshConfig`; they go over `values.meshConfig`.
-        "meshConfig" mesh_config: Option<Value>,
+        "meshConfig" mesh_config: Option<Any>,
         /// Which parts are installed, and how they run.
         "components" components: Option<Components>,
         /// Values of the charts.
         "values" values: Option<Values>,
         /// Values of charts of one's own; they are not looked at.
-        "unvalidatedValues" unvalidated_values: Option<Value>,
+        "unvalidatedValues" unvalidated_values: Option<Any>,
     }
 }

@@ -8,7 +8,7 @@ mod pilot;
 mod proxy;
 mod small;
 
-use serde_json::Value;
+use crate::Any;
 
 pub use cni::{Cni, CniAmbient, CniRepair, CniUsage, ResourceQuotas};
 pub use gateways::{Gateway, Gateways, Port, SecretVolume, ServiceAccount};
@@ -36,7 +36,7 @@ mesh_record! {
         /// The control plane.
         "pilot" pilot: Option<Pilot>,
         /// The node proxy; its values are not looked at.
-        "ztunnel" ztunnel: Option<Value>,
+        "ztunnel" ztunnel: Option<Any>,
         /// Metrics of proxies.
         "telemetry" telemetry: Option<Telemetry>,
         /// Injection of sidecars.
@@ -48,7 +48,7 @@ mesh_record! {
         /// Owner of the objects that are made.
         "ownerName" owner_name: String,
         /// Settings of the mesh, a `MeshConfig`; `spec.meshConfig` goes over it.
-        "meshConfig" mesh_config: Option<Value>,
+        "meshConfig" mesh_config: Option<Any>,
         /// Kinds and roles of the whole cluster.
         "base" base: Option<Base>,
         /// A control plane that is elsewhere (deprecated: use `pilot.istiodRemote`).
@@ -64,6 +64,6 @@ mesh_record! {
         /// What may change or go.
         "experimental" experimental: Option<Experimental>,
         /// How the gateways of each GatewayClass are made; not looked at.
-        "gatewayClasses" gateway_classes: Option<Value>,
+        "gatewayClasses" gateway_classes: Option<Any>,
     }
 }

@@ -70,7 +70,7 @@ macro_rules! leaves {
 }
 leaves! {
     bool = Truth, String = Text, i32 = Whole, i64 = Whole, u32 = Whole, f64 = Number,
-    Span = Time, Time = Time, Value = Any,
+    Span = Time, Time = Time, Value = Any, crate::Any = Any,
 }
 
 impl<T: Shaped> Shaped for Option<T> {

@@ -1,6 +1,6 @@
 //! Values of traffic capture by the node.
 
-use serde_json::Value;
+use crate::Any;
 
 use super::{Logging, Resources};
 use crate::mesh_config::mesh_record;
@@ -13,7 +13,7 @@ mesh_record! {
         /// Where its image comes from.
         "hub" hub: String,
         /// Tag of its image.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// `debug` or `distroless`.
         "variant" variant: String,
         /// Name of its image.
@@ -31,15 +31,15 @@ mesh_record! {
         /// Namespaces that are left alone.
         "excludeNamespaces" exclude_namespaces: Vec<String>,
         /// Nodes that it wants.
-        "affinity" affinity: Option<Value>,
+        "affinity" affinity: Option<Any>,
         /// Environment variables of its container.
-        "env" env: Option<Value>,
+        "env" env: Option<Any>,
         /// Labels of its DaemonSet.
-        "daemonSetLabels" daemon_set_labels: Option<Value>,
+        "daemonSetLabels" daemon_set_labels: Option<Any>,
         /// Annotations of its pods.
-        "podAnnotations" pod_annotations: Option<Value>,
+        "podAnnotations" pod_annotations: Option<Any>,
         /// Labels of its pods.
-        "podLabels" pod_labels: Option<Value>,
+        "podLabels" pod_labels: Option<Any>,
         /// Unused.
         "pspClusterRole" psp_cluster_role: String,
         /// Least level of its log (deprecated: use `logging`).
@@ -57,13 +57,13 @@ mesh_record! {
         /// Unused.
         "privileged" privileged: Option<bool>,
         /// Allowed system calls.
-        "seccompProfile" seccomp_profile: Option<Value>,
+        "seccompProfile" seccomp_profile: Option<Any>,
         /// Capture for node proxies.
         "ambient" ambient: Option<CniAmbient>,
         /// `default` or `multus`.
         "provider" provider: String,
         /// Pods that may be missing while it is replaced.
-        "rollingMaxUnavailable" rolling_max_unavailable: Option<Value>,
+        "rollingMaxUnavailable" rolling_max_unavailable: Option<Any>,
         /// Whether it writes a configuration of its own.
         "istioOwnedCNIConfig" istio_owned_cni_config: Option<bool>,
         /// Name of the file of that.
@@ -109,7 +109,7 @@ mesh_record! {
         /// Where the image comes from.
         "hub" hub: String,
         /// Tag of the image.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// Name of the image.
         "image" image: String,
         /// Whether they get a label.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use crate::Any;
 
 use super::Utilization;
 use crate::mesh_config::mesh_record;
@@ -17,9 +17,9 @@ mesh_record! {
         /// For traffic that comes in.
         "istio-ingressgateway" ingress: Option<Gateway>,
         /// Rights of their pods.
-        "securityContext" security_context: Option<Value>,
+        "securityContext" security_context: Option<Any>,
         /// Allowed system calls.
-        "seccompProfile" seccomp_profile: Option<Value>,
+        "seccompProfile" seccomp_profile: Option<Any>,
     }
 }
 
@@ -41,7 +41,7 @@ mesh_record! {
         /// Whether it is installed.
         "enabled" enabled: Option<bool>,
         /// Environment variables of its container.
-        "env" env: Option<Value>,
+        "env" env: Option<Any>,
         /// Its labels.
         "labels" labels: BTreeMap<String, String>,
         /// Address of its load balancer (inbound only).
@@ -51,39 +51,39 @@ mesh_record! {
         /// Its name.
         "name" name: String,
         /// Labels of the nodes that it runs on.
-        "nodeSelector" node_selector: Option<Value>,
+        "nodeSelector" node_selector: Option<Any>,
         /// Annotations of its pods.
-        "podAnnotations" pod_annotations: Option<Value>,
+        "podAnnotations" pod_annotations: Option<Any>,
         /// Pods that it does not run beside, at all.
-        "podAntiAffinityLabelSelector" pod_anti_affinity_label_selector: Vec<Value>,
+        "podAntiAffinityLabelSelector" pod_anti_affinity_label_selector: Vec<Any>,
         /// Pods that it does not run beside, if possible.
-        "podAntiAffinityTermLabelSelector" pod_anti_affinity_term_label_selector: Vec<Value>,
+        "podAntiAffinityTermLabelSelector" pod_anti_affinity_term_label_selector: Vec<Any>,
         /// Ports of its Service.
         "ports" ports: Vec<Port>,
         /// Further ports of its Service (inbound only).
-        "ingressPorts" ingress_ports: Vec<Value>,
+        "ingressPorts" ingress_ports: Vec<Any>,
         /// Its replicas (inbound only).
         "replicaCount" replica_count: u32,
         /// Processor and memory.
-        "resources" resources: Option<Value>,
+        "resources" resources: Option<Any>,
         /// Secrets that its pods have as files.
         "secretVolumes" secret_volumes: Vec<SecretVolume>,
         /// Annotations of its Service.
-        "serviceAnnotations" service_annotations: Option<Value>,
+        "serviceAnnotations" service_annotations: Option<Any>,
         /// Type of its Service.
         "type" service_type: String,
         /// Pods that may be added while it is replaced.
-        "rollingMaxSurge" rolling_max_surge: Option<Value>,
+        "rollingMaxSurge" rolling_max_surge: Option<Any>,
         /// Pods that may be missing while it is replaced.
-        "rollingMaxUnavailable" rolling_max_unavailable: Option<Value>,
+        "rollingMaxUnavailable" rolling_max_unavailable: Option<Any>,
         /// `Cluster` or `Local` (inbound only).
         "externalTrafficPolicy" external_traffic_policy: String,
         /// Taints of nodes that its pods bear.
-        "tolerations" tolerations: Vec<Value>,
+        "tolerations" tolerations: Vec<Any>,
         /// Further containers of its pods.
-        "additionalContainers" additional_containers: Vec<Value>,
+        "additionalContainers" additional_containers: Vec<Any>,
         /// ConfigMaps that its pods have as files.
-        "configVolumes" config_volumes: Vec<Value>,
+        "configVolumes" config_volumes: Vec<Any>,
         /// Whether it runs as root, and so may open ports below 1024.
         "runAsRoot" run_as_root: Option<bool>,
         /// Template that its pods are injected with.
@@ -129,6 +129,6 @@ mesh_record! {
     /// A service account.
     ServiceAccount {
         /// Its annotations.
-        "annotations" annotations: Option<Value>,
+        "annotations" annotations: Option<Any>,
     }
 }

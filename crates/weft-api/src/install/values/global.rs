@@ -1,6 +1,6 @@
 //! Values that all parts share.
 
-use serde_json::Value;
+use crate::Any;
 
 use super::{
     Agentgateway, Arch, DefaultResources, IstiodAnalysis, Logging, MultiCluster, Proxy, ProxyInit,
@@ -18,13 +18,13 @@ mesh_record! {
         /// Whether objects are validated by webhook.
         "configValidation" config_validation: Option<bool>,
         /// Labels of the nodes that parts run on.
-        "defaultNodeSelector" default_node_selector: Option<Value>,
+        "defaultNodeSelector" default_node_selector: Option<Any>,
         /// Whether one pod of each part always stays.
         "defaultPodDisruptionBudget" default_pod_disruption_budget: Option<Switch>,
         /// Processor and memory of parts.
         "defaultResources" default_resources: Option<DefaultResources>,
         /// Taints of nodes that pods of parts bear.
-        "defaultTolerations" default_tolerations: Vec<Value>,
+        "defaultTolerations" default_tolerations: Vec<Any>,
         /// Where images come from.
         "hub" hub: String,
         /// When images are pulled.
@@ -40,7 +40,7 @@ mesh_record! {
         /// Name of the mesh in telemetry. Default: the trust domain.
         "meshID" mesh_id: String,
         /// Networks by name, as in `MeshNetworks`.
-        "meshNetworks" mesh_networks: Option<Value>,
+        "meshNetworks" mesh_networks: Option<Any>,
         /// Several clusters in one mesh.
         "multiCluster" multi_cluster: Option<MultiCluster>,
         /// Network of this cluster.
@@ -60,7 +60,7 @@ mesh_record! {
         /// Secrets by the older way.
         "sds" sds: Option<Sds>,
         /// Tag of images.
-        "tag" tag: Option<Value>,
+        "tag" tag: Option<Any>,
         /// `debug` or `distroless`.
         "variant" variant: String,
         /// Where spans go.
@@ -116,12 +116,12 @@ mesh_record! {
         /// Processor and memory.
         "resources" resources: Option<Resources>,
         /// Nodes and neighbours that they want.
-        "affinity" affinity: Option<Value>,
+        "affinity" affinity: Option<Any>,
         /// How they are spread.
-        "topologySpreadConstraints" topology_spread_constraints: Vec<Value>,
+        "topologySpreadConstraints" topology_spread_constraints: Vec<Any>,
         /// Labels of the nodes that they run on.
-        "nodeSelector" node_selector: Option<Value>,
+        "nodeSelector" node_selector: Option<Any>,
         /// Taints of nodes that they bear.
-        "toleration" toleration: Vec<Value>,
+        "toleration" toleration: Vec<Any>,
     }
 }

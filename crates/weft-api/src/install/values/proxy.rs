@@ -1,6 +1,6 @@
 //! Values of the proxies.
 
-use serde_json::Value;
+use crate::Any;
 
 use super::Resources;
 use crate::mesh_config::{Collector, Token, mesh_record, mesh_words};
@@ -55,7 +55,7 @@ mesh_record! {
         /// Failures in a row that make it unready.
         "readinessFailureThreshold" readiness_failure_threshold: u32,
         /// Allowed system calls.
-        "seccompProfile" seccomp_profile: Option<Value>,
+        "seccompProfile" seccomp_profile: Option<Any>,
         /// How its start is asked.
         "startupProbe" startup_probe: Option<StartupProbe>,
         /// Port of its health. Default 15020.
@@ -67,7 +67,7 @@ mesh_record! {
         /// Outbound ports that are not captured, parted by commas.
         "excludeOutboundPorts" exclude_outbound_ports: String,
         /// What runs after its start and before its end.
-        "lifecycle" lifecycle: Option<Value>,
+        "lifecycle" lifecycle: Option<Any>,
         /// Older form of `meshConfig.defaultConfig.holdApplicationUntilProxyStarts`.
         "holdApplicationUntilProxyStarts" hold_application_until_proxy_starts: Option<bool>,
         /// Inbound ports that are captured, parted by commas; `*` for all.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use crate::Any;
 
 use crate::mesh_config::{mesh_record, mesh_words};
 
@@ -98,7 +98,7 @@ mesh_record! {
     /// Secrets by the older way.
     Sds {
         /// The token.
-        "token" token: Option<Value>,
+        "token" token: Option<Any>,
     }
 }
 
