@@ -117,6 +117,12 @@ pub fn find(group: &str, kind: &str) -> Option<&'static Kind> {
     KINDS.iter().chain(CORE).find(|known| known.group == group && known.kind == kind)
 }
 
+/// The kind with this group and name, when it has a definition; kinds of [`CORE`] have none.
+#[must_use]
+pub fn defined(group: &str, kind: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|known| known.group == group && known.kind == kind)
+}
+
 /// Every definition.
 #[must_use]
 pub fn crds() -> Vec<Value> {

@@ -147,33 +147,10 @@ fn clip(text: &str) -> String {
     text.chars().take(57).chain("...".chars()).collect()
 }
 
-/// The name that was probably meant: the nearest one, when it is near enough.
+/// The name that was probably meant; see [`weft_types::similar`].
 #[must_use]
 pub fn similar<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
-    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
-    let wanted = plain(text);
-    let distances = names.iter().map(|name| (distance(&wanted, &plain(name)), *name));
-    let (steps, name) = distances.min_by_key(|(steps, _)| *steps)?;
-    (steps <= 1 + wanted.chars().count() / 4).then_some(name)
-}
-
-/// Levenshtein's distance.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut previous = row.clone();
-        std::mem::swap(&mut row, &mut previous);
-        row.clear();
-        row.push(i + 1);
-        for (j, b) in right.iter().enumerate() {
-            let diagonal = previous.get(j).copied().unwrap_or(0) + usize::from(a != *b);
-            let above = previous.get(j + 1).copied().unwrap_or(0) + 1;
-            let left = row.last().copied().unwrap_or(0) + 1;
-            row.push(diagonal.min(above).min(left));
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    weft_types::similar(text, names.iter().copied())
 }
 
 /// Defines a struct that reads, writes and describes itself: doc comment, JSON name, field, type, and the rules of the field.

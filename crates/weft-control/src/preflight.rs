@@ -43,7 +43,7 @@ fn problem(
 /// Why the kind is none that the mesh knows. Kinds of groups that nobody here has are the business of others.
 fn kind_of(object: &Value) -> Option<Problem> {
     let (group, version, kind) = names(object);
-    match versions_of(group, kind) {
+    match crd::find(group, kind).map(|known| known.versions).or(versions_of(group, kind)) {
         Some(versions) if versions.contains(&version) => None,
         Some(versions) => {
             let what = other_version(group, kind, version, versions);
@@ -87,7 +87,7 @@ fn schema(object: &Value) -> Vec<(String, String)> {
 /// The collection of a kind that the mesh's API server serves by itself, in its storage version.
 #[must_use]
 pub fn resource_of(group: &str, kind: &str) -> Option<ResourceType> {
-    let Some(known) = crd::find(group, kind) else {
+    let Some(known) = crd::defined(group, kind) else {
         return kinds::find(group, kind).map(KindInfo::resource);
     };
     Some(ResourceType {
@@ -101,7 +101,7 @@ pub fn resource_of(group: &str, kind: &str) -> Option<ResourceType> {
 
 /// The versions in which it is served.
 fn versions_of(group: &str, kind: &str) -> Option<&'static [&'static str]> {
-    let custom = crd::find(group, kind).map(|known| known.versions);
+    let custom = crd::defined(group, kind).map(|known| known.versions);
     custom.or_else(|| kinds::find(group, kind).map(|info| info.versions))
 }
 
@@ -178,6 +178,10 @@ mod tests {
         assert_eq!(judge(&object("networking.istio.io/v2", "Sidecar"))[0].field.0, "/apiVersion");
         assert_eq!(judge(&object("cert-manager.io/v1", "Issuer"))[0].severity, Severity::Info);
         assert_eq!(judge(&object("istio.io/v1", "ServiceEntry"))[0].severity, Severity::Error);
+        let ingress = object("networking.k8s.io/v1", "Ingress");
+        assert!(judge(&ingress).iter().all(|problem| problem.code != UNKNOWN_KIND));
+        let (pointer, what) = kind_problems(&ingress).remove(0);
+        assert_eq!((pointer.as_str(), what.contains("not known")), ("/kind", true), "{what}");
         let mut service = object("v1", "Service");
         service["spec"] = json!({"ports": [{"prot": 1}]});
         let (pointer, _) = kind_problems(&service).remove(0);

@@ -8,9 +8,10 @@ mod limits;
 use serde_json::{Map, Value};
 
 use crate::fill::is_own;
-use crate::name::{in_words, listed, similar, step};
+use crate::name::{in_words, listed, step};
 use crate::node::{Kind, ListKind, Node, Step};
 use crate::{Fault, Reason, rules};
+use weft_types::similar;
 
 /// Faults told of at once.
 const MOST_FAULTS: usize = 100;

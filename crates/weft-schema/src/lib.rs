@@ -16,8 +16,8 @@ mod rules;
 
 use serde_json::Value;
 
-pub use name::similar;
 use node::Node;
+pub use weft_types::similar;
 
 /// One thing that is wrong with a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]

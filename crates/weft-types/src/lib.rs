@@ -6,6 +6,8 @@
 //! Why here and not where they are used: both sides of the mesh must read a name in the same way.
 
 pub mod duration;
+mod similar;
 mod spiffe;
 
+pub use similar::similar;
 pub use spiffe::{SpiffeError, SpiffeId, TrustDomain};

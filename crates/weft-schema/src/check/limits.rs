@@ -3,9 +3,10 @@
 use serde_json::{Map, Number, Value};
 
 use super::Found;
-use crate::name::{clip, in_words, listed, similar, step};
+use crate::name::{clip, in_words, listed, step};
 use crate::node::{Limits, Span};
 use crate::{Fault, Reason, format};
+use weft_types::similar;
 
 pub(super) fn check(found: &mut Found, limits: &Limits, value: &Value, pointer: &str) {
     if let Some(kind) = limits.kind.filter(|kind| !kind.takes(value)) {
