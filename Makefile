@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export WEFT_PEERS := $(CURDIR)/.peers/bin
 BIN := $(CARGO_TARGET_DIR)/release
 
-.PHONY: help run build test peers check unit e2e fuzz
+.PHONY: help run build test peers check unit e2e fuzz sim bench bench-control-plane
 
 help: ## lists the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,13 +31,32 @@ check:
 unit: ## unit and integration tests
 	cargo test --workspace
 
+sim: ## ten thousand rolling updates, changes of weights and of policy under load, in a simulated mesh
+	cargo run -q -p weft-sim -- --seed 1 --seeds 12 --events 625
+	cargo run -q -p weft-sim -- --seed 13 --seeds 4 --events 625 --storm
+
+ROUNDS ?= 5
+ROWS ?=
+bench: build peers ## the data plane beside HAProxy, nginx and Envoy (root, two cores, a quiet machine; ROWS=regex ROUNDS=n)
+	cargo build --release -p bench-backend
+	for tool in haproxy nginx wrk openssl h2load:nghttp2-client; do command -v $${tool%%:*} >/dev/null || apt-get install -q -y --no-install-recommends $${tool##*:}; done
+	[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || apt-get install -q -y --no-install-recommends libnginx-mod-stream
+	WEFT_BIN=$(BIN) $(WEFT_PEERS)/python bench/proxies/main.py --rounds $(ROUNDS) --rows '$(ROWS)'
+
 FUZZ_SECONDS ?= 600
 fuzz: ## runs each fuzz target (nightly toolchain and cargo-fuzz)
-	for target in yaml_to_objects objects_to_model; do \
-	  cargo +nightly fuzz run $$target --fuzz-dir fuzz -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10; \
+	for target in $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs)); do \
+	  mkdir -p fuzz/found/$$target; \
+	  cargo +nightly fuzz run $$target --fuzz-dir fuzz fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10; \
 	done
+
+bench-control-plane: build ## the control plane under thousands of proxies (root or user namespaces; BENCH="--size 100x100 ...")
+	cargo build --release -p bench-control-plane
+	mkdir -p bench/results
+	$(BIN)/bench-control-plane --weft $(BIN)/weft --out bench/results/control-plane.json $(BENCH)
 
 e2e: build peers ## the whole mesh with real kubectl, curl and Envoy, on both data planes
 	rm -f conformance/figures.txt
-	WEFT_BIN=$(BIN) $(WEFT_PEERS)/python -m pytest -q conformance
+	cargo build -p bench-control-plane
+	WEFT_SIMULATOR=$(CARGO_TARGET_DIR)/debug/bench-control-plane WEFT_BIN=$(BIN) $(WEFT_PEERS)/python -m pytest -q conformance
 	@cat conformance/figures.txt

@@ -53,6 +53,14 @@ fn bench(criterion: &mut Criterion) {
             black_box(inventory.apply(&changed))
         });
     });
+    criterion.bench_function("one of 10,000 objects changes, and the model after it", |bencher| {
+        bencher.iter(|| {
+            round += 1;
+            changed["metadata"]["labels"] = json!({"round": round.to_string()});
+            inventory.apply(&changed);
+            black_box(inventory.model())
+        });
+    });
 }
 
 criterion_group!(benches, bench);

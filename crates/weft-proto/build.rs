@@ -6,20 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use prost::Message as _;
+use protox::Compiler;
 
-/// Folders under `envoy-types/proto` that hold a root of imports.
-const INCLUDES: [&str; 7] = [
-    "data-plane-api",
-    "xds",
-    "googleapis",
-    "protoc-gen-validate",
-    "cel-spec/proto",
-    "opentelemetry-proto",
-    "client_model",
-];
+#[path = "protos.rs"]
+mod protos;
 
 /// Every message that our control plane sends, a config dump shows, or a bootstrap holds.
-const ROOTS: [&str; 31] = [
+const ROOTS: [&str; 39] = [
     "envoy/admin/v3/config_dump.proto",
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/cluster/v3/cluster.proto",
@@ -29,7 +22,9 @@ const ROOTS: [&str; 31] = [
     "envoy/config/route/v3/route.proto",
     "envoy/extensions/access_loggers/file/v3/file.proto",
     "envoy/extensions/access_loggers/stream/v3/stream.proto",
+    "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
     "envoy/extensions/filters/http/cors/v3/cors.proto",
+    "envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto",
     "envoy/extensions/filters/http/fault/v3/fault.proto",
     "envoy/extensions/filters/http/grpc_stats/v3/config.proto",
     "envoy/extensions/filters/http/health_check/v3/health_check.proto",
@@ -40,14 +35,20 @@ const ROOTS: [&str; 31] = [
     "envoy/extensions/filters/http/router/v3/router.proto",
     "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
     "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
+    "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto",
     "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
     "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto",
     "envoy/extensions/filters/network/rbac/v3/rbac.proto",
+    "envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy.proto",
     "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
+    "envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.proto",
     "envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto",
     "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.proto",
+    "envoy/extensions/path/match/uri_template/v3/uri_template_match.proto",
     "envoy/extensions/request_id/uuid/v3/uuid.proto",
     "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto",
+    "envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto",
+    "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto",
     "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
     "envoy/extensions/transport_sockets/tls/v3/tls.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
@@ -55,9 +56,10 @@ const ROOTS: [&str; 31] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=protos.rs");
     let protos = envoy_types()?.join("proto");
-    let includes = INCLUDES.map(|folder| protos.join(folder));
-    let mut set = protox::compile(ROOTS, includes)?;
+    let mut compiler = Compiler::with_file_resolver(protos::resolver(&protos));
+    let mut set = compiler.include_imports(true).open_files(ROOTS)?.file_descriptor_set();
     for file in &mut set.file {
         file.source_code_info = None;
     }

@@ -3,11 +3,12 @@
 //! In: a Pod as it is about to be stored, the labels of its namespace, the mesh's settings. Out: the same Pod with the
 //! proxy container, its volumes, labels and annotations; or why not.
 //! Holds: injecting twice changes nothing; a pod that opted out is never touched.
-//! Never: I/O. The API server calls it before storing; a webhook can call the same function.
+//! Never: I/O. The API server calls it before storing; the webhook of port 15017 calls the same function.
 //! Source of names and decision order: Istio's sidecar injector (labels, annotations, ports, environment).
 
 mod decide;
 mod owner;
+pub mod review;
 mod sidecar;
 
 pub use decide::{Decision, decide};

@@ -57,7 +57,20 @@ fn proxy_config(pod: &Value, settings: &MeshSettings) -> Result<Map<String, Valu
         };
         over(&mut config, wish);
     }
+    config.entry("terminationDrainDuration").or_insert_with(|| json!(drain(pod)));
     Ok(config)
+}
+
+/// Kubernetes' own, where the pod says nothing.
+const USUAL_GRACE: u64 = 30;
+/// What a proxy that has drained is left to end in; of a short grace the half.
+const LAST_WORDS_MS: u64 = 5_000;
+
+/// How long a proxy lets its connections end where nobody said: what the pod's grace period has room for.
+fn drain(pod: &Value) -> String {
+    let grace = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(USUAL_GRACE);
+    let grace = grace.saturating_mul(1000);
+    format!("{}ms", grace - LAST_WORDS_MS.min(grace / 2))
 }
 
 /// A pod's wish goes over the mesh's, field by field; so do the entries of `proxyMetadata`.

@@ -135,6 +135,24 @@ fn what_the_mesh_sets_for_all_proxies_goes_under_a_pods_own_wish() {
 }
 
 #[test]
+fn a_drain_has_what_the_grace_of_the_pod_leaves_where_nobody_says_more() {
+    let drain = |grace: Value, mesh: Value| {
+        let Value::Object(proxy) = mesh else { panic!("a map") };
+        let settings = MeshSettings { proxy, ..MeshSettings::default() };
+        let mut pod = pod(json!({}), json!({}));
+        pod["spec"]["terminationGracePeriodSeconds"] = grace;
+        inject(&mut pod, "shop", &json!({"istio-injection": "enabled"}), &settings).unwrap();
+        let config: Value = serde_json::from_str(&env(&pod)["PROXY_CONFIG"]).unwrap();
+        config["terminationDrainDuration"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(drain(Value::Null, json!({})), "25000ms");
+    assert_eq!(drain(json!(600), json!({})), "595000ms");
+    assert_eq!(drain(json!(4), json!({})), "2000ms");
+    assert_eq!(drain(json!(0), json!({})), "0ms");
+    assert_eq!(drain(json!(600), json!({"terminationDrainDuration": "7s"})), "7s");
+}
+
+#[test]
 fn who_wants_to_wait_for_the_proxy_gets_a_native_sidecar() {
     let ordinary = json!({"sidecar.istio.io/nativeSidecar": "false"});
     let native =

@@ -4,6 +4,7 @@
 //! Holds: it is called for every write, of REST and of the process itself; status writes are not admitted.
 //! Why a trait here: who injects sidecars and knows the mesh's rules sits above this room.
 
+use crate::fault::Fault;
 use crate::kind::Kind;
 use serde_json::Value;
 
@@ -52,6 +53,19 @@ pub struct Denied {
     pub why: String,
 }
 
+impl Denied {
+    /// The refusal as an answer to the writer of the object `name`.
+    #[must_use]
+    pub fn fault(self, kind: &Kind, name: &str) -> Fault {
+        match self.field.is_empty() {
+            true => {
+                Fault::forbidden(format!("{} \"{name}\" is refused: {}", kind.plural, self.why))
+            }
+            false => Fault::invalid(kind, name, &[(self.field, self.why)]),
+        }
+    }
+}
+
 /// One thing that is wrong with an object of a kind that the mesh knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -59,6 +73,8 @@ pub struct Finding {
     pub field: String,
     /// The kind has no such field; it is pruned unless the request is strict.
     pub unknown: bool,
+    /// The object is refused for it; else the user is warned.
+    pub refuses: bool,
     /// What is wrong, what to do, and the code of it.
     pub why: String,
 }
@@ -68,8 +84,8 @@ pub type Warning = String;
 
 /// Changes and judges objects before they are stored.
 pub trait Admission: Send + Sync + 'static {
-    /// All that is wrong with an object as it was written, when the mesh knows its kind better than a schema can; its words
-    /// then stand in the place of those of the schema.
+    /// All that is wrong or odd with an object as it was written, when the mesh knows its kind better than a schema can; its
+    /// words then stand in the place of those of the schema. Asked once for every state of an object.
     fn findings(&self, _: &Kind, _: &Value) -> Option<Vec<Finding>> {
         None
     }

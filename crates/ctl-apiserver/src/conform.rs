@@ -5,25 +5,46 @@
 
 use serde_json::Value;
 
-use crate::admission::{Admission, FieldValidation, Finding, Warning};
+use crate::admission::{FieldValidation, Finding, Warning};
 use crate::fault::{Cause, Fault};
 use crate::kind::{Kind, Version};
-use crate::strict::{self, dotted};
+use crate::strict::{self, SchemaFault, dotted};
 
-/// Prunes unknown fields and sets defaults.
+/// Prunes unknown fields and sets defaults; `findings` are the words of the mesh on the object, where it has any.
 pub(crate) fn shape(
     kind: &Kind,
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
-    admission: &dyn Admission,
+    findings: Option<&[Finding]>,
 ) -> Result<Vec<Warning>, Fault> {
-    let findings = admission.findings(kind, object);
     let told = known(kind, version, object, level, findings)?;
     if let Some(schema) = &version.schema {
         schema.apply_defaults(object);
     }
     Ok(told)
+}
+
+impl Kind {
+    /// Everything that the definition of the kind finds wrong with an object, unknown fields too.
+    #[must_use]
+    pub fn faults(&self, object: &Value) -> Vec<SchemaFault> {
+        let given = object["apiVersion"].as_str().unwrap_or_default();
+        let served = self.versions.iter().find(|v| self.api_version(&v.name) == given);
+        let Some(schema) = served.and_then(|version| version.schema.as_ref()) else {
+            return Vec::new();
+        };
+        let mut whole = object.clone();
+        let unknown = schema.unknown(&whole);
+        schema.prune(&mut whole);
+        schema.apply_defaults(&mut whole);
+        let wrong = schema.check(&whole).into_iter().filter(|fault| !fault.unknown);
+        let told = |fault: weft_schema::Fault| SchemaFault {
+            what: fault.to_string(),
+            pointer: fault.pointer,
+        };
+        unknown.into_iter().chain(wrong).map(told).collect()
+    }
 }
 
 /// Prunes unknown fields; `findings` are the words of the mesh on the object, where it has any.
@@ -32,7 +53,7 @@ pub(crate) fn known(
     version: &Version,
     object: &mut Value,
     level: FieldValidation,
-    findings: Option<Vec<Finding>>,
+    findings: Option<&[Finding]>,
 ) -> Result<Vec<Warning>, Fault> {
     if !kind.custom {
         return Ok(Vec::new());
@@ -46,7 +67,8 @@ pub(crate) fn known(
         let unknown: Vec<&Finding> = findings.iter().filter(|finding| finding.unknown).collect();
         if level == FieldValidation::Strict && !unknown.is_empty() {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            return Err(Fault::invalid_for(kind, name, &causes(&findings)));
+            let wrong: Vec<&Finding> = findings.iter().filter(|finding| finding.refuses).collect();
+            return Err(Fault::found(kind, name, &wrong));
         }
         schema.prune(object);
         told.extend(unknown.iter().map(|finding| format!("{}: {}", finding.field, finding.why)));
@@ -64,33 +86,26 @@ pub(crate) fn known(
     strict::met(kind, &version.name, told, level)
 }
 
-fn causes(findings: &[Finding]) -> Vec<Cause> {
-    let cause = |finding: &Finding| Cause {
-        field: finding.field.clone(),
-        what: finding.why.clone(),
-        reason: "FieldValueInvalid",
-    };
-    findings.iter().map(cause).collect()
-}
-
-/// Holds the object against the rules of the mesh, or else against schema and rules; `old` is the one before, in the same version.
+/// Holds the object against what the mesh found, or else against schema and rules; `old` is the one before, in the same
+/// version.
 pub(crate) fn judge(
     kind: &Kind,
     version: &Version,
     object: &Value,
     old: Option<&Value>,
     name: &str,
-    admission: &dyn Admission,
-) -> Result<(), Fault> {
-    if let Some(findings) = admission.findings(kind, object) {
-        let causes = causes(&findings);
-        return if causes.is_empty() {
-            Ok(())
-        } else {
-            Err(Fault::invalid_for(kind, name, &causes))
+    findings: Option<&[Finding]>,
+) -> Result<Vec<Warning>, Fault> {
+    if let Some(findings) = findings {
+        // What is unknown was met when the object was read.
+        let met = findings.iter().filter(|finding| !finding.unknown);
+        let (wrong, odd): (Vec<&Finding>, Vec<&Finding>) = met.partition(|f| f.refuses);
+        return match wrong.as_slice() {
+            [] => Ok(odd.into_iter().map(|finding| finding.why.clone()).collect()),
+            wrong => Err(Fault::found(kind, name, wrong)),
         };
     }
-    let Some(schema) = &version.schema else { return Ok(()) };
+    let Some(schema) = &version.schema else { return Ok(Vec::new()) };
     let faults = match old {
         Some(old) => schema.check_change(object, old),
         None => schema.check(object),
@@ -104,5 +119,5 @@ pub(crate) fn judge(
             reason: fault.reason.as_str(),
         })
         .collect();
-    if causes.is_empty() { Ok(()) } else { Err(Fault::invalid_for(kind, name, &causes)) }
+    if causes.is_empty() { Ok(Vec::new()) } else { Err(Fault::invalid_for(kind, name, &causes)) }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use k8s_openapi::api::{apps, authentication, authorization, batch, coordination, core, discovery};
+use k8s_openapi::api::{
+    admissionregistration, apps, authentication, authorization, batch, coordination, core,
+    discovery, events, networking,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -29,7 +32,12 @@ fn add(generator: &mut SchemaGenerator) {
     generator.subschema_for::<batch::v1::Job>();
     generator.subschema_for::<coordination::v1::Lease>();
     generator.subschema_for::<discovery::v1::EndpointSlice>();
+    generator.subschema_for::<events::v1::Event>();
+    generator.subschema_for::<networking::v1::Ingress>();
+    generator.subschema_for::<networking::v1::IngressClass>();
     generator.subschema_for::<apiextensions::v1::CustomResourceDefinition>();
+    generator.subschema_for::<admissionregistration::v1::ValidatingWebhookConfiguration>();
+    generator.subschema_for::<admissionregistration::v1::MutatingWebhookConfiguration>();
     generator.subschema_for::<authentication::v1::TokenReview>();
     generator.subschema_for::<authentication::v1::SelfSubjectReview>();
     generator.subschema_for::<authorization::v1::SelfSubjectAccessReview>();

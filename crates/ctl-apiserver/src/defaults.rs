@@ -35,6 +35,7 @@ pub(crate) fn apply(kind: &Kind, object: &mut Value) {
             }
         }
         ("discovery.k8s.io", "EndpointSlice") => endpoints(object),
+        (crate::webhook::GROUP, name) => crate::webhook::defaults(name, object),
         _ => {}
     }
 }

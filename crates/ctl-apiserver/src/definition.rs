@@ -9,10 +9,13 @@ mod names;
 mod read;
 mod validate;
 
+use std::sync::Arc;
+
 use ctl_source::kinds;
 use serde_json::{Value, json};
 
 use crate::kind::Kind;
+use crate::strict::{SchemaFault, pointer};
 
 pub(crate) use names::settle;
 pub(crate) use read::{kind, priority};
@@ -32,6 +35,22 @@ pub(crate) fn defaults(object: &mut Value) {
     if spec.is_object() {
         set(&mut spec["conversion"]["strategy"], json!("None"));
     }
+}
+
+/// The kind that a definition makes, as whoever judges files sees it: nobody else has taken its names.
+///
+/// # Errors
+/// Everything that is wrong with the definition, each with its place.
+pub fn defined(definition: &Value) -> Result<Kind, Vec<SchemaFault>> {
+    let mut whole = definition.clone();
+    defaults(&mut whole);
+    let told = |(path, what): (String, String)| SchemaFault { pointer: pointer(&path), what };
+    let faults: Vec<SchemaFault> = problems(&whole, None).into_iter().map(told).collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    whole["status"]["acceptedNames"] = whole["spec"]["names"].clone();
+    Ok(kind(&Arc::new(whole)))
 }
 
 fn set(slot: &mut Value, value: Value) {

@@ -3,6 +3,7 @@
 //! In: what went wrong. Out: an HTTP code, a machine-readable reason and one sentence, and the `Status` object of them.
 //! Why one type for REST and for callers in the process: both take the same walk, so both get the same answer.
 
+use crate::admission::Finding;
 use crate::kind::Kind;
 use ctl_source::SourceError;
 use ctl_store::StoreError;
@@ -114,6 +115,34 @@ impl Fault {
         fault
     }
 
+    /// What the mesh finds wrong with the object.
+    #[must_use]
+    pub fn found(kind: &Kind, name: &str, findings: &[&Finding]) -> Self {
+        let cause = |finding: &&Finding| Cause {
+            field: finding.field.clone(),
+            what: finding.why.clone(),
+            reason: "FieldValueInvalid",
+        };
+        Self::invalid_for(kind, name, &findings.iter().map(cause).collect::<Vec<_>>())
+    }
+
+    /// A webhook refuses the write. Its code is kept; the reason never says that trying again would help.
+    pub(crate) fn denied(code: u16, webhook: &str, why: &str) -> Self {
+        let reason = match code {
+            400 => "BadRequest",
+            401 => "Unauthorized",
+            422 => "Invalid",
+            429 => "TooManyRequests",
+            500..=599 => "InternalError",
+            _ => "Forbidden",
+        };
+        Self::new(
+            code,
+            reason,
+            format!("admission webhook \"{webhook}\" denied the request: {why}"),
+        )
+    }
+
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
     }
@@ -153,7 +182,9 @@ impl Fault {
         Self::new(413, "RequestEntityTooLarge", message)
     }
 
-    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+    /// Somebody who is needed for the answer cannot be reached now.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(503, "ServiceUnavailable", message)
     }
 

@@ -97,6 +97,13 @@ pub(crate) struct Column {
 }
 
 impl Kind {
+    /// A kind that another server serves, by its names.
+    #[must_use]
+    pub fn named(group: &str, kind: &str, plural: &str) -> Self {
+        let [group, kind, plural] = [group, kind, plural].map(str::to_owned);
+        Self { group, kind, plural, ..Self::default() }
+    }
+
     /// The collection by its storage version.
     #[must_use]
     pub fn resource(&self) -> ResourceType {

@@ -18,20 +18,23 @@ mod patch;
 pub mod pki;
 mod protobuf;
 mod registry;
+mod scale;
 mod select;
 mod serve;
 mod strict;
 mod table;
 pub mod tokens;
 mod twice;
+mod user;
+mod webhook;
 
 pub use admission::{
     Admission, AdmissionContext, AdmitAll, Denied, FieldValidation, Operation, Warning,
 };
-pub use definition::table_definitions;
+pub use definition::{defined, table_definitions};
 pub use fault::Fault;
 pub use kind::Kind;
 pub use pki::{Credential, Pki, PkiError};
 pub use registry::{DeleteOptions, Kinds, Part, Propagation, Registry, WriteOptions, Written};
 pub use serve::{Extra, Server};
-pub use strict::{SchemaFault, schema_faults};
+pub use strict::{SchemaFault, metadata_faults, schema_faults};

@@ -42,7 +42,7 @@ fn read(raw: &[u8]) -> Result<Value, String> {
             _ => {}
         }
     }
-    let message = messages::find(&kind)
+    let message = messages::find(&api_version, &kind)
         .ok_or_else(|| format!("kind {kind:?} cannot be read from protobuf here; send JSON"))?;
     let mut object = self::message(message, &body, &kind, 0)?;
     object["apiVersion"] = json!(api_version);

@@ -8,6 +8,7 @@ mod admit;
 mod apply;
 mod definitions;
 mod delete;
+mod expiry;
 mod housekeeping;
 mod kinds;
 mod metadata;
@@ -18,6 +19,7 @@ mod watch;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ctl_source::{Object, ResourceType};
 use ctl_store::{Collection, Key, Store, Write};
@@ -28,6 +30,8 @@ use weft_rt::Clock;
 use crate::admission::Admission;
 use crate::fault::Fault;
 use crate::kind::Kind;
+use crate::serve::EVENTS;
+use crate::strict::SchemaFault;
 use crate::tokens::{Claims, TokenError, TokenKey};
 
 pub use delete::{DeleteOptions, Propagation};
@@ -59,6 +63,8 @@ struct Inner {
     built_in: Vec<Value>,
     /// Held while a definition is judged against the others and stored, so that no two get the same names.
     definitions: Mutex<()>,
+    /// Webhooks are asked.
+    asking: AtomicBool,
     /// Held while a Service gets its address, so that no two get the same.
     addresses: Mutex<()>,
 }
@@ -82,8 +88,18 @@ impl Registry {
         let kinds = kinds::Current::default();
         kinds.refresh(&store);
         let (definitions, addresses) = (Mutex::new(()), Mutex::new(()));
-        let inner =
-            Inner { store, admission, tokens, clock, kinds, built_in, definitions, addresses };
+        let asking = AtomicBool::new(false);
+        let inner = Inner {
+            store,
+            admission,
+            tokens,
+            clock,
+            kinds,
+            built_in,
+            definitions,
+            asking,
+            addresses,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -154,6 +170,18 @@ impl Registry {
     }
 }
 
+/// What is wrong with the name and the labels of an object.
+pub(crate) fn name_faults(object: &Value) -> Vec<SchemaFault> {
+    let kind = text(object, "/kind").unwrap_or_default();
+    let named = text(object, "/metadata/name").and_then(|name| metadata::wrong_name(kind, name));
+    let named = named.map(|what| SchemaFault { pointer: "/metadata/name".to_owned(), what });
+    let labels = validate::label_problems(object).into_iter().map(|(name, what)| SchemaFault {
+        pointer: format!("/metadata/labels/{}", name.replace('~', "~0").replace('/', "~1")),
+        what,
+    });
+    named.into_iter().chain(labels).collect()
+}
+
 /// Where an object of `kind` is kept.
 pub(crate) fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
     let namespace = if kind.namespaced { namespace } else { "" };
@@ -172,7 +200,9 @@ impl Registry {
 
     /// The kind that a caller in the process names.
     pub(crate) fn kind_named(&self, resource: &ResourceType) -> Result<Arc<Kind>, Fault> {
-        let found = self.kinds().find_plural(&resource.group, &resource.plural).cloned();
+        // Events are stored in the core group alone; the other group is a way to see them.
+        let group = if resource.group == EVENTS { "" } else { &resource.group };
+        let found = self.kinds().find_plural(group, &resource.plural).cloned();
         found.ok_or_else(|| Fault::no_path(&format!("{}/{}", resource.group, resource.plural)))
     }
 

@@ -97,6 +97,9 @@ fn label(term: &str) -> Result<Label, String> {
             _ => Err(bad()),
         };
     }
+    if equation(term).is_some_and(|(_, value, _)| !is_value(value)) {
+        return Err(bad());
+    }
     match equation(term) {
         Some((key, value, true)) => {
             Ok(Label::In(name(key).ok_or_else(bad)?, vec![value.to_owned()]))
@@ -106,6 +109,11 @@ fn label(term: &str) -> Result<Label, String> {
         }
         None => Ok(Label::Exists(name(term).ok_or_else(bad)?)),
     }
+}
+
+/// Could a label have this value?
+fn is_value(text: &str) -> bool {
+    text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 fn field(term: &str, own: &[String]) -> Result<(String, String, bool), String> {
@@ -151,6 +159,7 @@ mod tests {
         assert!(!check("app in (y,z)", ""));
         assert!(!check("", "status.phase=Pending"));
         assert!(Selector::parse("a=b=(c", "", &[]).is_err());
+        assert!(Selector::parse("a=b=c", "", &[]).is_err());
         assert!(Selector::parse("", "spec.color=red", &[]).is_err());
     }
 }

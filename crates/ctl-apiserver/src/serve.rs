@@ -13,7 +13,11 @@ mod openapi;
 mod query;
 mod review;
 mod route;
+mod view;
+mod warnings;
 mod watch;
+
+pub(crate) use view::EVENTS;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

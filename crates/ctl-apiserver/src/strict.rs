@@ -5,7 +5,9 @@
 //! Never: custom kinds; their schema is their definition's ([`crate::conform`]).
 
 use ctl_source::kinds::KindInfo;
-use k8s_openapi::api::{apps, batch, coordination, core, discovery};
+use k8s_openapi::api::{
+    admissionregistration, apps, batch, coordination, core, discovery, networking,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +74,14 @@ fn type_of(group: &str, kind: &str) -> Option<Round> {
         }
         ("coordination.k8s.io", "Lease") => round::<coordination::v1::Lease>,
         ("discovery.k8s.io", "EndpointSlice") => round::<discovery::v1::EndpointSlice>,
+        ("networking.k8s.io", "Ingress") => round::<networking::v1::Ingress>,
+        ("networking.k8s.io", "IngressClass") => round::<networking::v1::IngressClass>,
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => {
+            round::<admissionregistration::v1::ValidatingWebhookConfiguration>
+        }
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => {
+            round::<admissionregistration::v1::MutatingWebhookConfiguration>
+        }
         _ => return None,
     })
 }
@@ -85,7 +95,7 @@ pub(crate) fn check(
     let Some(round) = type_of(&kind.group, &kind.kind) else { return Ok(Vec::new()) };
     quantities(object);
     let known = round(object).map_err(|fault| {
-        let path = fault.pointer.trim_start_matches('/').replace('/', ".");
+        let path = dotted(&fault.pointer);
         let path = if path.is_empty() { "the object" } else { &path };
         Fault::bad(format!("{path} {}", fault.what))
     })?;
@@ -141,6 +151,30 @@ pub(crate) fn metadata(object: &mut Value) -> Result<Vec<String>, Fault> {
     Ok(unknown)
 }
 
+/// What is wrong with the metadata of an object of any kind: unknown fields, wrong types, names that nobody may have.
+#[must_use]
+pub fn metadata_faults(object: &Value) -> Vec<SchemaFault> {
+    let mut metadata = object.get("metadata").cloned().unwrap_or_default();
+    let (known, mut faults) = match metadata.is_null() {
+        true => (None, Vec::new()),
+        false => read_around(round::<meta::v1::ObjectMeta>, &mut metadata),
+    };
+    faults.iter_mut().for_each(|fault| fault.pointer.insert_str(0, "/metadata"));
+    if let Some(known) = known {
+        let mut unknown = Vec::new();
+        prune(&mut metadata, &known, "metadata", &mut unknown);
+        let what = "unknown field: correct or remove it";
+        let fault = |path: &String| SchemaFault { pointer: pointer(path), what: what.to_owned() };
+        faults.extend(unknown.iter().map(fault));
+    }
+    for fault in crate::registry::name_faults(object) {
+        if faults.iter().all(|told| told.pointer != fault.pointer) {
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
 /// One thing that is wrong with an object of a built-in kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaFault {
@@ -188,7 +222,7 @@ fn read_around(round: Round, object: &mut Value) -> (Option<Value>, Vec<SchemaFa
 }
 
 /// `spec.containers[0].imagge` as a JSON pointer.
-fn pointer(path: &str) -> String {
+pub(crate) fn pointer(path: &str) -> String {
     let steps = path.replace('[', ".").replace(']', "");
     format!("/{}", steps.replace('~', "~0").replace('/', "~1").replace('.', "/"))
 }

@@ -73,6 +73,8 @@ fn shape(kind: &Kind) -> Shape {
         ("batch", "Job") => (workload::JOB, workload::job),
         ("coordination.k8s.io", "Lease") => (core::LEASE, core::lease),
         ("discovery.k8s.io", "EndpointSlice") => (core::SLICE, core::slice),
+        ("networking.k8s.io", "Ingress") => (core::INGRESS, core::ingress),
+        ("networking.k8s.io", "IngressClass") => (core::INGRESS_CLASS, core::ingress_class),
         ("apiextensions.k8s.io", _) => (core::DEFINITION, core::definition),
         _ => (&[NAME, AGE], |object, now| vec![name(object), age(object, now)]),
     }

@@ -12,6 +12,8 @@ use serde_json::{Map, Number, Value};
 /// Deeper bodies are refused, and so are more doubles.
 const DEEPEST: usize = 120;
 const MOST: usize = 50;
+/// Values of a body, with all that its aliases stand for; no object has as many.
+const MOST_VALUES: usize = 1_000_000;
 
 /// A value and the fields that were there twice.
 #[derive(Debug, Default)]
@@ -23,18 +25,18 @@ pub(crate) struct Read {
 /// Reads JSON.
 pub(crate) fn json(raw: &[u8]) -> Result<Read, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(raw);
-    let found = read(&mut reader)?;
+    let found = read(&mut reader, MOST_VALUES)?;
     reader.end()?;
     Ok(found)
 }
 
 /// Reads YAML.
 pub(crate) fn yaml(raw: &[u8]) -> Result<Read, serde_yaml_ng::Error> {
-    read(serde_yaml_ng::Deserializer::from_slice(raw))
+    read(serde_yaml_ng::Deserializer::from_slice(raw), MOST_VALUES)
 }
 
-fn read<'de, D: Deserializer<'de>>(reader: D) -> Result<Read, D::Error> {
-    let place = RefCell::new(Place::default());
+fn read<'de, D: Deserializer<'de>>(reader: D, most: usize) -> Result<Read, D::Error> {
+    let place = RefCell::new(Place { left: most, ..Place::default() });
     let value = Seed(&place).deserialize(reader)?;
     Ok(Read { value, twice: place.into_inner().twice })
 }
@@ -44,9 +46,19 @@ fn read<'de, D: Deserializer<'de>>(reader: D) -> Result<Read, D::Error> {
 struct Place {
     path: Vec<String>,
     twice: Vec<String>,
+    /// How many values may still come.
+    left: usize,
 }
 
 impl Place {
+    fn count<E: Error>(&mut self) -> Result<(), E> {
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or_else(|| {
+            E::custom(format!("more values than an object can have ({MOST_VALUES}), with aliases"))
+        })?;
+        Ok(())
+    }
+
     fn note(&mut self, name: &str) {
         if self.twice.len() < MOST {
             let path = self.path.concat();
@@ -79,6 +91,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        self.0.borrow_mut().count()?;
         reader.deserialize_any(self)
     }
 }
@@ -161,7 +174,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, yaml};
+    use super::{json, read, yaml};
 
     #[test]
     fn doubles_are_named_and_the_last_one_counts() {
@@ -182,5 +195,9 @@ mod tests {
         assert!(json("[".repeat(100_000).as_bytes()).is_err());
         assert!(json(format!("{}{}", "[".repeat(125), "]".repeat(125)).as_bytes()).is_err());
         assert!(json(b"{} {}").is_err());
+        let aliased = "a: &a [x,x,x]\nb: [*a,*a,*a]\n";
+        let within = |most| read(serde_yaml_ng::Deserializer::from_str(aliased), most);
+        assert!(within(20).is_ok());
+        assert!(within(15).unwrap_err().to_string().contains("more values"));
     }
 }

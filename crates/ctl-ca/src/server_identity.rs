@@ -37,13 +37,14 @@ impl ServerIdentity {
         Ok(identity)
     }
 
-    /// TLS settings for port 15012; clients prove themselves by token, so no certificate is asked of them.
+    /// TLS settings for a port that speaks `alpn`; clients prove themselves by token or not at all, so no certificate is
+    /// asked of them.
     ///
     /// # Errors
     /// When the TLS library refuses the settings.
-    pub fn server_config(&self) -> Result<Arc<ServerConfig>, IdentityError> {
-        let alpn = vec![b"h2".to_vec()];
-        server_config(&self.store, &ServerTls { require_client: false, sans: Vec::new(), alpn })
+    pub fn server_config(&self, alpn: &[&str]) -> Result<Arc<ServerConfig>, IdentityError> {
+        let alpn = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        server_config(&self.store, &ServerTls { alpn, ..ServerTls::default() })
     }
 
     /// Renews at half-life, for ever.

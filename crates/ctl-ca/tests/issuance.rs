@@ -45,7 +45,7 @@ async fn mesh() -> Mesh {
     let own = ServerIdentity::new(ca.clone(), names).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let incoming = tls_incoming(listener, own.server_config().unwrap(), Clock::real());
+    let incoming = tls_incoming(listener, own.server_config(&["h2"]).unwrap(), Clock::real());
     let domain: weft_types::TrustDomain = "cluster.local".parse().unwrap();
     let service = Arc::new(CaService::new(ca.clone(), Arc::new(OneToken), move || domain.clone()));
     let router =

@@ -17,6 +17,7 @@ pub fn objects() -> Vec<Value> {
     let control = [
         ("grpc-xds", 15010, 15010),
         ("https-dns", 15012, 15012),
+        ("https-webhook", 443, 15017),
         ("http-monitoring", 15014, 15014),
     ];
     all.extend(service_at("istio-system", "istiod", &control));

@@ -10,6 +10,7 @@ mod access;
 mod ledger;
 mod node;
 mod publish;
+mod registrar;
 mod stream;
 mod world;
 
@@ -17,4 +18,5 @@ pub use access::{Access, Identity, StreamAuth};
 pub use ledger::Ledger;
 pub use node::ProxyNode;
 pub use publish::{Debounce, PushServer};
+pub use registrar::Registrar;
 pub use world::{Resources, World};

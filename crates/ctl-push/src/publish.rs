@@ -17,6 +17,7 @@ use weft_proto::ads::{
 use weft_rt::Clock;
 use weft_xds::Mode;
 
+use crate::registrar::Registrar;
 use crate::stream::{Opened, Requests};
 use crate::world::Published;
 use crate::{Access, Ledger, World};
@@ -44,6 +45,7 @@ pub struct PushServer<W: World> {
     settled: watch::Sender<Option<Arc<Published<W>>>>,
     revision: Arc<AtomicU64>,
     ledger: Ledger,
+    registrar: Option<Arc<dyn Registrar>>,
     clock: Clock,
 }
 
@@ -60,6 +62,7 @@ impl<W: World> Clone for PushServer<W> {
             settled: self.settled.clone(),
             revision: Arc::clone(&self.revision),
             ledger: self.ledger.clone(),
+            registrar: self.registrar.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -71,7 +74,7 @@ impl<W: World> PushServer<W> {
         let (newest, settled) = (watch::Sender::new(None), watch::Sender::new(None));
         let ledger = Ledger::new(clock.clone());
         let revision = Arc::new(AtomicU64::new(0));
-        let server = Self { newest, settled, revision, ledger, clock };
+        let server = Self { newest, settled, revision, ledger, registrar: None, clock };
         let settling = settle(
             server.newest.subscribe(),
             server.settled.clone(),
@@ -79,6 +82,12 @@ impl<W: World> PushServer<W> {
             server.clock.clone(),
         );
         (server, settling)
+    }
+
+    /// The same server, which tells of proxies that come and go.
+    #[must_use]
+    pub fn telling(self, registrar: Arc<dyn Registrar>) -> Self {
+        Self { registrar: Some(registrar), ..self }
     }
 
     /// Makes `world` the newest; the answer is its revision, which [`Ledger::report`] speaks of.
@@ -144,7 +153,8 @@ impl<W: World> PushService<W> {
         let identity = self.access.open(metadata, peer).await?;
         let (outgoing, responses) = mpsc::channel(OUTGOING);
         let server = &self.server;
-        let opened = Opened { mode, identity, ledger: server.ledger.clone(), outgoing };
+        let (ledger, registrar) = (server.ledger.clone(), server.registrar.clone());
+        let opened = Opened { mode, identity, ledger, registrar, outgoing };
         tokio::spawn(opened.run(requests, server.settled.subscribe(), server.clock.clone()));
         Ok(ReceiverStream::new(responses))
     }

@@ -19,8 +19,9 @@ use weft_xds::{Answer, Mode, Received, Request, ResourceSet, Response, Session};
 use crate::access::{self, Identity};
 use crate::ledger::Line;
 use crate::publish::Current;
-use crate::world::Published;
-use crate::{Ledger, ProxyNode, Resources, World};
+use crate::registrar::{Registrar, Stay};
+use crate::world::{Published, Seen};
+use crate::{Ledger, ProxyNode, World};
 
 /// Messages of the proxy.
 pub(crate) type Requests = Pin<Box<dyn Stream<Item = Result<Request, Status>> + Send>>;
@@ -35,6 +36,7 @@ pub(crate) struct Opened {
     pub(crate) mode: Mode,
     pub(crate) identity: Option<Identity>,
     pub(crate) ledger: Ledger,
+    pub(crate) registrar: Option<Arc<dyn Registrar>>,
     pub(crate) outgoing: mpsc::Sender<Result<Response, Status>>,
 }
 
@@ -46,8 +48,8 @@ impl Opened {
         clock: Clock,
     ) {
         let Some(Ok(mut first)) = requests.next().await else { return };
-        let proxy = match self.name(&mut first) {
-            Ok(proxy) => proxy,
+        let (proxy, _stay) = match self.admit(&mut first).await {
+            Ok(admitted) => admitted,
             Err(status) => {
                 tracing::warn!(%status, "discovery stream refused");
                 // The proxy may have hung up first; then there is nobody to tell.
@@ -58,10 +60,12 @@ impl Opened {
         let name = proxy.name();
         tracing::info!(proxy = name, mode = ?self.mode, version = proxy.version, "proxy connected");
         let line = self.ledger.connect(&proxy);
+        let proven = self.identity.is_some();
         let (session, outgoing) = (Session::new(self.mode), self.outgoing);
         let world = None;
         let mut stream = ProxyStream {
             proxy,
+            proven,
             session,
             line,
             current,
@@ -72,6 +76,16 @@ impl Opened {
         };
         let end = stream.pump(first, requests).await;
         tracing::info!(proxy = name, end, "proxy disconnected");
+    }
+
+    /// Who it is, and its stay with whoever takes note of it.
+    async fn admit(&self, first: &mut Request) -> Result<(ProxyNode, Option<Stay>), Status> {
+        let proxy = self.name(first)?;
+        let stay = match &self.registrar {
+            Some(registrar) => Some(Stay::begin(registrar, &proxy).await?),
+            None => None,
+        };
+        Ok((proxy, stay))
     }
 
     fn name(&self, first: &mut Request) -> Result<ProxyNode, Status> {
@@ -88,20 +102,16 @@ impl Opened {
     }
 }
 
-/// What this stream serves from.
-struct Seen {
-    revision: u64,
-    resources: Arc<Resources>,
-}
-
 struct ProxyStream<W: World> {
     proxy: ProxyNode,
+    /// Who it is was proven; nobody else gets a secret.
+    proven: bool,
     session: Session,
     line: Line,
     current: Current<W>,
     outgoing: mpsc::Sender<Result<Response, Status>>,
     clock: Clock,
-    world: Option<Seen>,
+    world: Option<Seen<W>>,
     behind_since: Option<Instant>,
 }
 
@@ -159,7 +169,7 @@ impl<W: World> ProxyStream<W> {
                 self.push(type_url, POINTED_AT.contains(&type_url)).await?;
             }
             if let Some(seen) = &self.world {
-                self.line.offered(seen.revision);
+                self.line.offered(seen.published.revision);
             }
         }
         if !self.idle() {
@@ -177,11 +187,11 @@ impl<W: World> ProxyStream<W> {
 
     fn take(&mut self, published: Option<Arc<Published<W>>>) {
         let Some(published) = published else { return };
-        let resources = published.resources(&self.proxy);
+        let (view, resources) = published.seen_by(&self.proxy, self.world.as_ref());
         if self.world.is_none() {
             self.line.offered(published.revision);
         }
-        self.world = Some(Seen { revision: published.revision, resources });
+        self.world = Some(Seen { published, view, resources });
     }
 
     fn idle(&self) -> bool {
@@ -192,11 +202,15 @@ impl<W: World> ProxyStream<W> {
         // Before the first world is known nothing is answered: an empty answer would look like an empty mesh.
         let Some(seen) = &self.world else { return Ok(()) };
         let empty = ResourceSet::new();
-        let set = seen.resources.get(type_url).unwrap_or(&empty);
-        let Some(response) = self.session.push(type_url, set, seen.revision, keep_removed) else {
+        let known = seen.resources.get(type_url);
+        let set = known.filter(|_| self.proven || type_url != type_url::SECRET);
+        let set = set.unwrap_or(&empty);
+        let Some(response) =
+            self.session.push(type_url, set, seen.published.revision, keep_removed)
+        else {
             return Ok(());
         };
-        self.line.sent(type_url, self.session.held(type_url).count());
+        self.line.sent(type_url, self.session.held(type_url));
         self.outgoing.send(Ok(response)).await.map_err(|_closed| Gone)
     }
 

@@ -17,6 +17,11 @@ pub trait World: Send + Sync + 'static {
     type View: Clone + Eq + Hash + Send + Sync + 'static;
     /// The view of one proxy.
     fn view(&self, proxy: &ProxyNode) -> Self::View;
+    /// Whether this proxy has the same view as in an older version; when in doubt it has not.
+    fn same_view(&self, older: &Self, proxy: &ProxyNode) -> bool {
+        // Who does not know compares the views.
+        self.view(proxy) == older.view(proxy)
+    }
     /// What that view sees.
     fn resources(&self, view: &Self::View) -> Resources;
 }
@@ -35,13 +40,34 @@ impl<W: World> Published<W> {
         Self { revision, world, views: Mutex::new(HashMap::new()) }
     }
 
+    /// What a proxy sees here, which saw `before` until now.
+    pub(crate) fn seen_by(
+        &self,
+        proxy: &ProxyNode,
+        before: Option<&Seen<W>>,
+    ) -> (W::View, Arc<Resources>) {
+        let same = before.filter(|seen| self.world.same_view(&seen.published.world, proxy));
+        let view = same.map_or_else(|| self.world.view(proxy), |seen| seen.view.clone());
+        let resources = self.resources(&view);
+        (view, resources)
+    }
+
     /// Translates once per view; whoever comes second waits for the first.
-    pub(crate) fn resources(&self, proxy: &ProxyNode) -> Arc<Resources> {
-        let view = self.world.view(proxy);
+    fn resources(&self, view: &W::View) -> Arc<Resources> {
         let slot = {
             let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(views.entry(view.clone()).or_default())
+            match views.get(view) {
+                Some(slot) => Arc::clone(slot),
+                None => Arc::clone(views.entry(view.clone()).or_default()),
+            }
         };
-        Arc::clone(slot.get_or_init(|| Arc::new(self.world.resources(&view))))
+        Arc::clone(slot.get_or_init(|| Arc::new(self.world.resources(view))))
     }
+}
+
+/// What a stream serves from.
+pub(crate) struct Seen<W: World> {
+    pub(crate) published: Arc<Published<W>>,
+    pub(crate) view: W::View,
+    pub(crate) resources: Arc<Resources>,
 }

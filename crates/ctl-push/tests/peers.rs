@@ -15,7 +15,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use weft_proto::envoy::config::core::v3::Node;
-use weft_proto::type_url::{CLUSTER, LISTENER, ROUTE};
+use weft_proto::type_url::{CLUSTER, LISTENER, ROUTE, SECRET};
 use weft_rt::Clock;
 use weft_xds::{
     Client, ClientOptions, Refusal, Resource, ResourceSet, Target, Update, Verdict, client, connect,
@@ -40,7 +40,12 @@ impl World for Words {
             let resource = |body: &'static str| Resource::new(Bytes::from_static(body.as_bytes()));
             items.iter().map(|(name, body)| ((*name).to_owned(), resource(body))).collect()
         };
-        Resources::from([(CLUSTER, set(&self.clusters)), (ROUTE, set(&self.routes))])
+        let secrets = set(&[("kubernetes://c", "key")]);
+        Resources::from([
+            (CLUSTER, set(&self.clusters)),
+            (ROUTE, set(&self.routes)),
+            (SECRET, secrets),
+        ])
     }
 }
 
@@ -265,6 +270,21 @@ impl StreamAuth for ProvesOther {
         assert_eq!(metadata.get("authorization").unwrap(), "Bearer t");
         let (namespace, service_account) = ("shop".to_owned(), "web".to_owned());
         Ok(Identity { namespace, service_account, pod: Some("web-1".into()) })
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_for_those_who_prove_who_they_are() {
+    let server = server();
+    server.publish(words(&[("a", "1")], &[]));
+    let (proven, _serving) =
+        serve(&server, "127.0.0.1:0", Access::Proven(Arc::new(ProvesOther))).await;
+    let (open, _open) = serve(&server, "127.0.0.1:0", Access::Anyone).await;
+    for (address, expected) in [(proven, (1, 0)), (open, (0, 1))] {
+        let mut proxy = Proxy::start(&address, "web-1").await;
+        proxy.client.subscribe(SECRET, vec!["kubernetes://c".to_owned()]).await;
+        let (sent, absent) = proxy.accept_until(SECRET).await;
+        assert_eq!((sent.len(), absent.len()), expected);
     }
 }
 

@@ -5,80 +5,94 @@ use std::sync::Arc;
 
 use weft_model::api::authorization_policy::AuthorizationPolicy;
 use weft_model::api::gateway::Gateway;
+use weft_model::api::meta::Metadata;
 use weft_model::api::peer_authentication::PeerAuthentication;
+use weft_model::api::secret::Credential;
 use weft_model::api::virtual_service::VirtualService;
 use weft_model::{Host, MeshModel, Object, Objects};
 
 use crate::authn::{self, Mtls, Peers};
-use crate::rules::{Rule, Rules};
-use crate::{Alias, MeshSettings, Service, Visibility};
+use crate::rules::{Client, Rule, Rules};
+use crate::sidecars::{self, Sidecars};
+use crate::{Alias, MeshSettings, Near, Scope, Service, delegates, entry};
 
 /// Everything that users wrote and that is no endpoint.
 #[derive(Debug)]
 pub struct Config {
     root: String,
-    services: BTreeMap<Host, Arc<Service>>,
+    /// Of several for one host Kubernetes' own comes first, then the oldest.
+    services: BTreeMap<Host, Vec<Arc<Service>>>,
     by_namespace: HashMap<String, Vec<Arc<Service>>>,
+    listing: Vec<Arc<Service>>,
     aliases: HashMap<Host, Host>,
     aliases_of: HashMap<Host, Vec<Alias>>,
-    virtual_services: Vec<(Visibility, Arc<Object<VirtualService>>)>,
+    virtual_services: Vec<delegates::Visible>,
     rules: Rules,
     gateways: Objects<Gateway>,
     peers: Peers,
+    sidecars: Sidecars,
     policies: HashMap<String, Objects<AuthorizationPolicy>>,
+    /// By namespace and name.
+    secrets: HashMap<(String, String), Arc<Object<Credential>>>,
+    config_maps: HashMap<(String, String), Arc<Object<Credential>>>,
     selector_keys: BTreeSet<String>,
     source_keys: BTreeSet<String>,
+    rule_keys: BTreeSet<String>,
+    near: Near,
 }
 
 impl Config {
     pub(crate) fn build(settings: &MeshSettings, model: &MeshModel) -> Self {
-        let services: BTreeMap<Host, Arc<Service>> = model
-            .services
-            .iter()
-            .filter_map(|object| Service::of(object, settings))
-            .map(|service| (service.host.clone(), Arc::new(service)))
-            .collect();
-        let mut by_namespace: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
-        for object in &model.services {
-            let meta = &object.meta;
-            let host = Host::of_service(&meta.name, &meta.namespace, &settings.domain);
-            if let Some(service) = services.get(&host) {
-                by_namespace.entry(meta.namespace.clone()).or_default().push(Arc::clone(service));
-            }
-        }
+        let (services, by_namespace) = services(settings, model);
         let (mut aliases, mut aliases_of) = (HashMap::new(), HashMap::<Host, Vec<Alias>>::new());
-        for alias in model.services.iter().filter_map(|object| Alias::of(object, settings)) {
-            aliases.insert(alias.host.clone(), alias.target.clone());
-            aliases_of.entry(alias.target.clone()).or_default().push(alias);
+        let all: Vec<Alias> =
+            model.services.iter().filter_map(|object| Alias::of(object, settings)).collect();
+        let direct: HashMap<&Host, &Host> = all.iter().map(|a| (&a.host, &a.target)).collect();
+        for alias in &all {
+            let Some(target) = meant(&alias.target, &direct) else { continue };
+            aliases.insert(alias.host.clone(), target.clone());
+            aliases_of.entry(target.clone()).or_default().push(alias.clone());
         }
-        let virtual_services = model.virtual_services.iter().map(|object| {
-            let otherwise = &settings.exports.virtual_services;
-            let own = &object.meta.namespace;
-            (Visibility::of(&object.spec.export_to, otherwise, own), Arc::clone(object))
-        });
+        let near = Near::of(settings, model, services.values().flatten().map(|service| &**service));
         let mut policies: HashMap<String, Objects<AuthorizationPolicy>> = HashMap::new();
         for object in &model.authorization_policies {
             policies.entry(object.meta.namespace.clone()).or_default().push(Arc::clone(object));
         }
         Self {
             root: settings.root_namespace.clone(),
+            listing: services
+                .values()
+                .flatten()
+                .filter(|service| lists(service))
+                .cloned()
+                .collect(),
             services,
             by_namespace,
             aliases,
             aliases_of,
-            virtual_services: virtual_services.collect(),
+            virtual_services: delegates::resolved(settings, &model.virtual_services),
             rules: Rules::build(settings, &model.destination_rules),
             gateways: model.gateways.clone(),
+            sidecars: Sidecars::build(&model.sidecars, &settings.root_namespace),
             peers: Peers::build(&model.peer_authentications, &settings.root_namespace),
             policies,
+            secrets: named(&model.secrets),
+            config_maps: named(&model.config_maps),
             selector_keys: selector_keys(model),
             source_keys: source_keys(model),
+            rule_keys: rule_keys(model),
+            near,
         }
     }
 
     /// Every service, by host.
     pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
-        self.services.values()
+        self.services.values().flatten()
+    }
+
+    /// The services that do not select pods of their namespace by labels alone, by host.
+    pub fn listing(&self) -> impl Iterator<Item = &Service> {
+        self.listing.iter().map(|service| &**service)
     }
 
     /// The services that proxies of a namespace see, by host.
@@ -86,13 +100,50 @@ impl Config {
         &'a self,
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Service>> + 'a {
-        self.services.values().filter(move |service| service.visibility.includes(namespace))
+        self.services.values().filter_map(move |all| nearest(all, namespace, |_| true))
+    }
+
+    /// The service that a host means for proxies of a namespace.
+    #[must_use]
+    pub fn service_for(&self, namespace: &str, host: &Host) -> Option<&Arc<Service>> {
+        nearest(self.services.get(host)?, namespace, |_| true)
+    }
+
+    /// The services that proxies of a namespace see and that are meant, one per host: the namespace's private ones, those
+    /// that are exported to it by name, everybody's; oldest first.
+    pub fn imported(
+        &self,
+        namespace: &str,
+        meant: impl Fn(&Service) -> bool,
+    ) -> Vec<&Arc<Service>> {
+        let all = self.services.values();
+        let mut found: Vec<_> = all.filter_map(|all| nearest(all, namespace, &meant)).collect();
+        let rank = |one: &Service| one.visibility.distance(&one.namespace, namespace);
+        found.sort_by(|one, other| (rank(one), one.age()).cmp(&(rank(other), other.age())));
+        found
+    }
+
+    /// Namespace and name of the Sidecar that holds for a workload.
+    #[must_use]
+    pub fn sidecar(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Option<(String, String)> {
+        let found = self.sidecars.of(namespace, labels)?;
+        Some((found.meta.namespace.clone(), found.meta.name.clone()))
+    }
+
+    /// What the Sidecar of a name lets workloads of a namespace know.
+    #[must_use]
+    pub fn scope(&self, sidecar: &(String, String), namespace: &str) -> Option<Scope> {
+        self.sidecars.scope(sidecar, namespace)
     }
 
     /// A service by its full name.
     #[must_use]
     pub fn service(&self, host: &Host) -> Option<&Arc<Service>> {
-        self.services.get(host)
+        self.services.get(host)?.first()
     }
 
     /// The services of a namespace, oldest first.
@@ -106,13 +157,19 @@ impl Config {
         self.aliases.get(host).unwrap_or(host)
     }
 
+    /// The other name of a service that a host is.
+    #[must_use]
+    pub fn alias(&self, host: &Host) -> Option<&Alias> {
+        self.aliases_of(self.aliases.get(host)?).find(|alias| alias.host == *host)
+    }
+
     /// Other names of a service.
     pub fn aliases_of(&self, host: &Host) -> impl Iterator<Item = &Alias> {
         self.aliases_of.get(host).into_iter().flatten()
     }
 
     /// The VirtualServices that proxies of a namespace see, in precedence: the namespace's private ones, those that are
-    /// exported to it by name, everybody's; oldest first.
+    /// exported to it by name, everybody's; oldest first, and those that delegate behind the others.
     pub fn virtual_services_for<'a>(
         &'a self,
         namespace: &'a str,
@@ -125,9 +182,9 @@ impl Config {
         found.into_iter().map(|(_, object)| object)
     }
 
-    /// The rule that a client of a namespace uses for a service.
+    /// The rule that a client uses for a service.
     #[must_use]
-    pub fn rule(&self, client: &str, service: &Service) -> Option<&Arc<Rule>> {
+    pub fn rule(&self, client: Client<'_>, service: &Service) -> Option<&Arc<Rule>> {
         self.rules.find(client, service, &self.root)
     }
 
@@ -186,10 +243,36 @@ impl Config {
         local.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
     }
 
+    /// What a Secret holds of certificates and authorities.
+    #[must_use]
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<&Credential> {
+        let found = self.secrets.get(&(namespace.to_owned(), name.to_owned()));
+        found.map(|object| &object.spec)
+    }
+
+    /// What a ConfigMap holds of authorities.
+    #[must_use]
+    pub fn config_map(&self, namespace: &str, name: &str) -> Option<&Credential> {
+        let found = self.config_maps.get(&(namespace.to_owned(), name.to_owned()));
+        found.map(|object| &object.spec)
+    }
+
     /// Labels that some selector looks at; others make no difference to a workload's configuration.
     #[must_use]
     pub fn selector_keys(&self) -> &BTreeSet<String> {
         &self.selector_keys
+    }
+
+    /// Labels that some DestinationRule looks at in clients.
+    #[must_use]
+    pub fn rule_keys(&self) -> &BTreeSet<String> {
+        &self.rule_keys
+    }
+
+    /// What of a client's place makes a difference to it.
+    #[must_use]
+    pub fn near(&self) -> &Near {
+        &self.near
     }
 
     /// Labels that some VirtualService looks at in clients.
@@ -199,19 +282,93 @@ impl Config {
     }
 }
 
+fn named<T>(objects: &Objects<T>) -> HashMap<(String, String), Arc<Object<T>>> {
+    let key = |meta: &Metadata| (meta.namespace.clone(), meta.name.clone());
+    objects.iter().map(|object| (key(&object.meta), Arc::clone(object))).collect()
+}
+
+type ByHost = BTreeMap<Host, Vec<Arc<Service>>>;
+
+/// Whether what stands behind it is said by more than labels of pods.
+fn lists(service: &Service) -> bool {
+    service.entry.is_some() || service.selector.is_empty()
+}
+
+/// All services, by host and by namespace.
+fn services(
+    settings: &MeshSettings,
+    model: &MeshModel,
+) -> (ByHost, HashMap<String, Vec<Arc<Service>>>) {
+    let mut by_namespace: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
+    let mut all: ByHost = BTreeMap::new();
+    for service in model.services.iter().filter_map(|object| Service::of(object, settings)) {
+        let service = Arc::new(service);
+        let place = service.namespace.clone();
+        by_namespace.entry(place).or_default().push(Arc::clone(&service));
+        all.insert(service.host.clone(), vec![service]);
+    }
+    for mut service in entry::services(settings, &model.service_entries) {
+        let known = all.entry(service.host.clone()).or_default();
+        // A Kubernetes Service of the same namespace keeps the name.
+        if known.iter().all(|known| known.namespace != service.namespace) {
+            service.second = !known.is_empty();
+            let service = Arc::new(service);
+            by_namespace.entry(service.namespace.clone()).or_default().push(Arc::clone(&service));
+            known.push(service);
+        }
+    }
+    (all, by_namespace)
+}
+
+/// What an alias of aliases stands for in the end; nothing, when they go round in circles.
+fn meant<'a>(host: &'a Host, direct: &HashMap<&Host, &'a Host>) -> Option<&'a Host> {
+    let mut found = host;
+    for _ in 0..=direct.len() {
+        match direct.get(found) {
+            Some(next) => found = next,
+            None => return Some(found),
+        }
+    }
+    None
+}
+
+/// Of those that a namespace sees its own, else Kubernetes' own, else the first of those that are exported to it by name,
+/// else the first.
+fn nearest<'a>(
+    all: &'a [Arc<Service>],
+    namespace: &str,
+    meant: impl Fn(&Service) -> bool,
+) -> Option<&'a Arc<Service>> {
+    let seen = all.iter().filter(|one| one.visibility.includes(namespace) && meant(one));
+    seen.min_by_key(|one| {
+        let distance = one.visibility.distance(&one.namespace, namespace);
+        (one.namespace != namespace, one.entry.is_some(), distance)
+    })
+}
+
 fn selector_keys(model: &MeshModel) -> BTreeSet<String> {
     let peers = model.peer_authentications.iter().filter_map(|o| o.spec.selector.as_ref());
     let policies = model.authorization_policies.iter().filter_map(|o| o.spec.selector.as_ref());
     let workloads = peers.chain(policies).flat_map(|selector| selector.match_labels.keys());
     let gateways = model.gateways.iter().flat_map(|gateway| gateway.spec.selector.keys());
-    workloads.chain(gateways).cloned().collect()
+    let sidecars = model.sidecars.iter().filter_map(|object| sidecars::wanted(object));
+    let sidecars = sidecars.flat_map(BTreeMap::keys);
+    workloads.chain(gateways).chain(sidecars).cloned().collect()
+}
+
+fn rule_keys(model: &MeshModel) -> BTreeSet<String> {
+    let selectors =
+        model.destination_rules.iter().filter_map(|o| o.spec.workload_selector.as_ref());
+    selectors.flat_map(|selector| selector.match_labels.keys()).cloned().collect()
 }
 
 fn source_keys(model: &MeshModel) -> BTreeSet<String> {
     let specs = || model.virtual_services.iter().map(|object| &object.spec);
     let http = specs().flat_map(|spec| &spec.http).flat_map(|route| &route.matches);
+    let tls = specs().flat_map(|spec| &spec.tls).flat_map(|route| &route.matches);
     let tcp = specs().flat_map(|spec| &spec.tcp).flat_map(|route| &route.matches);
     let http = http.flat_map(|found| found.source_labels.keys());
+    let tls = tls.flat_map(|found| found.source_labels.keys());
     let tcp = tcp.flat_map(|found| found.source_labels.keys());
-    http.chain(tcp).cloned().collect()
+    http.chain(tls).chain(tcp).cloned().collect()
 }

@@ -4,12 +4,19 @@
 //! Holds: configuration and endpoints are separate, so that a change of endpoints shares the rest.
 //! Never: protobuf, I/O, locks.
 
+mod allocate;
 mod authn;
 mod config;
+mod delegates;
 mod discovery;
+mod entry;
+pub mod localities;
+mod machines;
+mod preference;
 mod rules;
 mod service;
 mod settings;
+mod sidecars;
 mod visibility;
 mod workloads;
 
@@ -17,12 +24,17 @@ use std::sync::Arc;
 
 pub use authn::Mtls;
 pub use config::Config;
-pub use rules::{Policy, Rule, Subset};
+pub use delegates::gateway_reference;
+pub use entry::{Entry, Resolution};
+pub use localities::Locality;
+pub use preference::{Near, Preference};
+pub use rules::{Client, Policy, Rule, Subset};
 pub use service::{Alias, Port, Service};
 pub use settings::{Exports, MeshSettings, PathNormalization, UnknownDestinations};
+pub use sidecars::{Reach, Scope};
 pub use visibility::Visibility;
 use weft_model::MeshModel;
-pub use workloads::{Backing, Endpoint, Workloads};
+pub use workloads::{Address, Backing, Endpoint, Workloads};
 
 /// One version of the mesh.
 #[derive(Debug, Clone)]

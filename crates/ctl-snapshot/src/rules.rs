@@ -1,20 +1,31 @@
 //! DestinationRules, merged per host, and which of them a client uses.
 //!
 //! Holds: the client's namespace comes before the service's, and that before the root namespace, as in Istio; a client of
-//! the root namespace looks at the service's first, so that a rule for everybody does not hide the owner's.
+//! the root namespace looks at the service's first, so that a rule for everybody does not hide the owner's. Of the rules of
+//! one namespace and host one that selects the client comes first, and then the last that selects nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weft_model::api::destination_rule::DestinationRule;
 use weft_model::api::traffic_policy::{
-    ClientTls, ConnectionPool, LoadBalancer, OutlierDetection, TrafficPolicy,
+    ClientTls, ConnectionPool, LoadBalancer, OutlierDetection, ProxyProtocol, RetryBudget,
+    TrafficPolicy, Tunnel,
 };
 use weft_model::{Host, HostPattern, Object, Objects, expand};
 
 use crate::{MeshSettings, Service, Visibility};
 
-/// All rules of one namespace for one host that are exported alike.
+/// Who asks for a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// Namespace.
+    pub namespace: &'a str,
+    /// Labels that some rule looks at.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+/// All rules of one namespace for one host that are exported alike and select alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Namespace and name of the first of them.
@@ -26,6 +37,10 @@ pub struct Rule {
     /// Subsets of all of them.
     pub subsets: Vec<Subset>,
     visibility: Visibility,
+    /// `exportTo` as it is written; a rule for selected clients is private.
+    exports: BTreeSet<String>,
+    /// Labels of the clients that it is for; `None` for all.
+    selects: Option<BTreeMap<String, String>>,
 }
 
 /// A part of a service's endpoints.
@@ -50,6 +65,12 @@ pub struct Policy<'a> {
     pub outlier_detection: Option<&'a OutlierDetection>,
     /// TLS.
     pub tls: Option<&'a ClientTls>,
+    /// Share of retries.
+    pub retry_budget: Option<&'a RetryBudget>,
+    /// CONNECT to somewhere behind; not of single ports.
+    pub tunnel: Option<&'a Tunnel>,
+    /// The client's address is told; not of single ports.
+    pub proxy_protocol: Option<&'a ProxyProtocol>,
 }
 
 impl Rule {
@@ -61,12 +82,15 @@ impl Rule {
         let named = subset.and_then(|subset| self.subsets.iter().find(|s| s.name == subset.name));
         match named.and_then(|subset| subset.policy.as_ref()).map(|policy| of_port(policy, port)) {
             None => host,
-            Some((own, true)) => own,
+            Some((own, true)) => Policy { retry_budget: host.retry_budget, ..own },
             Some((own, false)) => Policy {
                 load_balancer: own.load_balancer.or(host.load_balancer),
                 connection_pool: own.connection_pool.or(host.connection_pool),
                 outlier_detection: own.outlier_detection.or(host.outlier_detection),
                 tls: own.tls.or(host.tls),
+                retry_budget: own.retry_budget.or(host.retry_budget),
+                tunnel: own.tunnel.or(host.tunnel),
+                proxy_protocol: own.proxy_protocol.or(host.proxy_protocol),
             },
         }
     }
@@ -74,13 +98,32 @@ impl Rule {
     fn new(object: &Object<DestinationRule>, settings: &MeshSettings) -> Self {
         let (meta, spec) = (&object.meta, &object.spec);
         let otherwise = &settings.exports.destination_rules;
+        let selects = spec.workload_selector.as_ref().map(|all| all.match_labels.clone());
+        let own = || Visibility::Namespaces([meta.namespace.clone()].into());
+        let written = || Visibility::of(&spec.export_to, otherwise, &meta.namespace);
         Self {
             name: (meta.namespace.clone(), meta.name.clone()),
             parts: Vec::new(),
             policy: None,
             subsets: Vec::new(),
-            visibility: Visibility::of(&spec.export_to, otherwise, &meta.namespace),
+            visibility: if selects.is_some() { own() } else { written() },
+            exports: match selects {
+                Some(_) => [".".to_owned()].into(),
+                None => spec.export_to.iter().cloned().collect(),
+            },
+            selects,
         }
+    }
+
+    /// Whether a younger rule goes into this one: it is exported alike, or to more that are named.
+    fn takes(&self, younger: &Self) -> bool {
+        let more = !self.exports.is_empty() && younger.exports.is_superset(&self.exports);
+        let other = self.selects.is_some() && younger.selects.is_some();
+        (self.exports == younger.exports || more) && (!other || self.selects == younger.selects)
+    }
+
+    fn is_private(&self) -> bool {
+        self.visibility == Visibility::Namespaces([self.name.0.clone()].into())
     }
 
     /// Takes in a younger rule: its new subsets, and its policy when there is none.
@@ -112,6 +155,9 @@ fn of_port(policy: &TrafficPolicy, port: u16) -> (Policy<'_>, bool) {
         connection_pool: policy.connection_pool.as_ref(),
         outlier_detection: policy.outlier_detection.as_ref(),
         tls: policy.tls.as_ref(),
+        retry_budget: policy.retry_budget.as_ref(),
+        tunnel: policy.tunnel.as_ref(),
+        proxy_protocol: policy.proxy_protocol.as_ref(),
     };
     own.map_or((whole, false), |entry| {
         let own = Policy {
@@ -119,6 +165,9 @@ fn of_port(policy: &TrafficPolicy, port: u16) -> (Policy<'_>, bool) {
             connection_pool: entry.connection_pool.as_ref(),
             outlier_detection: entry.outlier_detection.as_ref(),
             tls: entry.tls.as_ref(),
+            retry_budget: None,
+            tunnel: policy.tunnel.as_ref(),
+            proxy_protocol: policy.proxy_protocol.as_ref(),
         };
         (own, true)
     })
@@ -133,15 +182,52 @@ struct Scope {
 }
 
 impl Scope {
-    /// Rules for a host, the most specific first, then the oldest.
+    /// Rules for a host, those of the most specific name first, then the oldest.
+    fn by_name<'a, 'h>(
+        &'a self,
+        host: &'h Host,
+    ) -> impl Iterator<Item = &'a Vec<Arc<Rule>>> + use<'a, 'h> {
+        let wild = self.wild.iter().filter(|(pattern, _)| pattern.matches(host.as_str()));
+        self.exact.get(host).into_iter().chain(wild.map(|(_, rules)| rules))
+    }
+
     fn for_host<'a, 'h>(
         &'a self,
         host: &'h Host,
     ) -> impl Iterator<Item = &'a Arc<Rule>> + use<'a, 'h> {
-        let wild = self.wild.iter().filter(|(pattern, _)| pattern.matches(host.as_str()));
-        let wild = wild.flat_map(|(_, rules)| rules);
-        self.exact.get(host).into_iter().flatten().chain(wild)
+        self.by_name(host).flatten()
     }
+
+    /// What other namespaces get: of the most specific name that is not private, or nothing.
+    fn exported<'a>(&'a self, host: &Host, client: Client<'_>) -> Option<&'a Arc<Rule>> {
+        let mut names = self.by_name(host);
+        let named = names.find(|rules| rules.iter().any(|rule| !rule.is_private()))?;
+        chosen(named, client, |rule| rule.visibility.includes(client.namespace))
+    }
+
+    /// What its own namespace gets.
+    fn own<'a>(
+        &'a self,
+        host: &Host,
+        client: Client<'_>,
+        counts: impl Fn(&Rule) -> bool,
+    ) -> Option<&'a Arc<Rule>> {
+        self.by_name(host).find_map(|rules| chosen(rules, client, &counts))
+    }
+}
+
+/// The first that selects the client, else the last that selects nobody.
+fn chosen<'a>(
+    rules: &'a [Arc<Rule>],
+    client: Client<'_>,
+    counts: impl Fn(&Rule) -> bool,
+) -> Option<&'a Arc<Rule>> {
+    let means = |selects: &BTreeMap<String, String>| {
+        selects.iter().all(|(key, value)| client.labels.get(key) == Some(value))
+    };
+    let mut own = rules.iter().filter(|rule| rule.name.0 == client.namespace && counts(rule));
+    own.find(|rule| rule.selects.as_ref().is_some_and(means))
+        .or_else(|| rules.iter().rfind(|rule| rule.selects.is_none() && counts(rule)))
 }
 
 /// All rules.
@@ -154,20 +240,11 @@ impl Rules {
     /// Merges rules of one namespace for one host; they come oldest first.
     pub(crate) fn build(settings: &MeshSettings, rules: &Objects<DestinationRule>) -> Self {
         let mut merged: BTreeMap<(String, HostPattern), Vec<Rule>> = BTreeMap::new();
-        // A rule for selected clients only must not become everybody's.
-        for object in rules.iter().filter(|object| object.spec.workload_selector.is_none()) {
+        for object in rules {
             let namespace = &object.meta.namespace;
             let host = expand(&object.spec.host, namespace, &settings.domain);
             let key = (namespace.clone(), HostPattern::new(host.as_str()));
-            let found = merged.entry(key).or_default();
-            let mut fresh = Rule::new(object, settings);
-            match found.iter_mut().find(|rule| rule.visibility == fresh.visibility) {
-                Some(rule) => rule.merge(object),
-                None => {
-                    fresh.merge(object);
-                    found.push(fresh);
-                }
-            }
+            add(merged.entry(key).or_default(), object, settings);
         }
         let mut by_namespace: BTreeMap<String, Scope> = BTreeMap::new();
         for ((namespace, pattern), rules) in merged {
@@ -189,22 +266,36 @@ impl Rules {
         self.by_namespace.values().flat_map(move |scope| scope.for_host(host))
     }
 
-    /// The rule that a client of a namespace uses for a service.
+    /// The rule that a client uses for a service.
     pub(crate) fn find<'a>(
         &'a self,
-        client: &str,
+        client: Client<'_>,
         service: &Service,
         root: &str,
     ) -> Option<&'a Arc<Rule>> {
-        let in_scope = |namespace: &str, takes: &dyn Fn(&Rule) -> bool| {
-            let scope = self.by_namespace.get(namespace)?;
-            scope.for_host(&service.host).find(|rule| takes(rule))
-        };
         let private = Visibility::Namespaces([root.to_owned()].into());
-        let own = |rule: &Rule| client != root || rule.visibility == private;
-        let exported = |rule: &Rule| rule.visibility.includes(client);
-        in_scope(client, &own)
-            .or_else(|| in_scope(&service.namespace, &exported))
-            .or_else(|| in_scope(root, &exported))
+        let own = |rule: &Rule| client.namespace != root || rule.visibility == private;
+        let scope = |namespace: &str| self.by_namespace.get(namespace);
+        let exported = |namespace: &str| scope(namespace)?.exported(&service.host, client);
+        scope(client.namespace)
+            .and_then(|scope| scope.own(&service.host, client, own))
+            .or_else(|| exported(&service.namespace))
+            .or_else(|| exported(root))
+    }
+}
+
+/// Adds a younger rule to those for its host: into each that takes it, and for itself where none of them is alike.
+fn add(known: &mut Vec<Rule>, object: &Object<DestinationRule>, settings: &MeshSettings) {
+    let mut fresh = Rule::new(object, settings);
+    let mut alike = false;
+    for rule in known.iter_mut().filter(|rule| rule.takes(&fresh)) {
+        rule.merge(object);
+        // Others would not see what went into a private rule only.
+        let hidden = rule.is_private() && !fresh.is_private();
+        alike |= rule.selects == fresh.selects && !hidden;
+    }
+    if !alike {
+        fresh.merge(object);
+        known.push(fresh);
     }
 }

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use weft_model::api::mesh_config::LabelSelector;
-use weft_model::api::traffic_policy::{ConnectionPool, OutlierDetection, TcpKeepalive};
+use weft_model::api::traffic_policy::{
+    ClientTls, ConnectionPool, LocalityLb, OutlierDetection, TcpKeepalive,
+};
 use weft_model::api::virtual_service::Retries;
 
 /// Facts of the whole mesh that no object of the mesh says.
@@ -25,6 +27,8 @@ pub struct MeshSettings {
     pub access_log: Option<String>,
     /// What happens to connections and requests to what nobody knows.
     pub unknown: UnknownDestinations,
+    /// TLS towards unknown hosts that are looked up.
+    pub unknown_tls: Option<ClientTls>,
     /// Clients use mTLS by themselves with endpoints that have a proxy.
     pub auto_mtls: bool,
     /// Who sees objects that do not say so.
@@ -43,6 +47,8 @@ pub struct MeshSettings {
     pub connection_pool: Option<ConnectionPool>,
     /// Ejection, where no rule says so.
     pub outlier_detection: Option<OutlierDetection>,
+    /// Balancing by place, where no rule says otherwise; `None` for none.
+    pub locality: Option<LocalityLb>,
     /// Retries of routes that say nothing; `None` for the built-in ones.
     pub retries: Option<Retries>,
     /// Retries of a sidecar towards its own pod; `None` for the built-in ones.
@@ -55,6 +61,8 @@ pub enum UnknownDestinations {
     /// It goes where the application wanted.
     #[default]
     Allowed,
+    /// Requests go to the host that they name, and the rest to where the application wanted.
+    Called,
     /// It ends at the proxy.
     Refused,
 }
@@ -94,6 +102,7 @@ impl Default for MeshSettings {
             domain: "cluster.local".to_owned(),
             access_log: None,
             unknown: UnknownDestinations::default(),
+            unknown_tls: None,
             auto_mtls: true,
             exports: Exports::default(),
             paths: PathNormalization::default(),
@@ -103,6 +112,7 @@ impl Default for MeshSettings {
             h2_upgrade: false,
             connection_pool: None,
             outlier_detection: None,
+            locality: Some(LocalityLb { enabled: Some(true), ..LocalityLb::default() }),
             retries: None,
             inbound_retries: None,
         }

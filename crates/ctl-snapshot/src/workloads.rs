@@ -4,12 +4,16 @@
 //! not change from one version to the next is the same allocation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use weft_model::api::core::{EndpointSlice, Pod, SliceEndpoint};
-use weft_model::{Host, MeshModel, Object};
+use weft_model::api::workload::WorkloadEntry;
+use weft_model::{Host, MeshModel, Object, Objects};
 
+use crate::localities::{self, Localities, Locality};
+use crate::machines::Machines;
 use crate::{Config, MeshSettings, Mtls, Service, Subset};
 
 /// Annotation of pods that are gateways.
@@ -18,18 +22,59 @@ const GATEWAY: &str = "gateway.istio.io/status";
 /// One address of a service's port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// Address of the pod.
-    pub address: IpAddr,
-    /// Port of the pod.
+    /// Where it is.
+    pub address: Address,
+    /// Port there.
     pub port: u16,
     /// Accepts the mesh's mutual TLS.
     pub mtls: bool,
-    /// Labels of the pod.
+    /// Labels of the pod, and those that tell its place.
     pub labels: BTreeMap<String, String>,
     /// Namespace and name of the pod, when there is one.
     pub pod: Option<(String, String)>,
-    /// Zone.
-    pub zone: Option<String>,
+    /// Place.
+    pub locality: Locality,
+    /// Share of requests, compared to others.
+    pub weight: u32,
+    /// Not ready: it takes no requests, and is told of only where clients weigh how many are.
+    pub unready: bool,
+}
+
+/// Where an endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// At an address.
+    Ip(IpAddr),
+    /// Where DNS says.
+    Name(Arc<str>),
+}
+
+impl Address {
+    /// Reads an address or a name; a unix socket is neither.
+    pub(crate) fn of(written: &str) -> Option<Self> {
+        if written.is_empty() || written.starts_with("unix://") {
+            return None;
+        }
+        Some(written.parse().map_or_else(|_name| Self::Name(written.into()), Self::Ip))
+    }
+
+    /// The address, when it needs no looking up.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(ip) => Some(*ip),
+            Self::Name(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => ip.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 /// What is behind one service.
@@ -40,11 +85,50 @@ pub struct Backing {
     identities: BTreeSet<String>,
 }
 
+/// An endpoint that a slice lists.
+struct Listed<'a> {
+    written: &'a SliceEndpoint,
+    pod: Option<&'a Object<Pod>>,
+    place: Locality,
+    unready: bool,
+}
+
+/// By host and namespace of the service.
+type ByService<T> = BTreeMap<(Host, String), T>;
+
+/// What endpoints of a service were made from: the same objects make the same endpoints.
+#[derive(Debug, Default)]
+struct Source {
+    slices: Vec<Arc<Object<EndpointSlice>>>,
+    /// One for each endpoint of the slices.
+    pods: Vec<Option<Arc<Object<Pod>>>>,
+}
+
+impl Source {
+    fn is(&self, other: &Self) -> bool {
+        let same = |(one, other): (&Option<Arc<_>>, &Option<Arc<_>>)| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        all_same(&self.slices, &other.slices)
+            && self.pods.len() == other.pods.len()
+            && self.pods.iter().zip(&other.pods).all(same)
+    }
+}
+
+fn all_same<T>(one: &[Arc<T>], other: &[Arc<T>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
 /// What runs.
 #[derive(Debug, Default)]
 pub struct Workloads {
+    localities: Localities,
     pods: HashMap<IpAddr, Arc<Object<Pod>>>,
-    backing: BTreeMap<Host, Arc<Backing>>,
+    machines: Objects<WorkloadEntry>,
+    sources: ByService<Source>,
+    backing: ByService<Arc<Backing>>,
 }
 
 impl Workloads {
@@ -54,6 +138,7 @@ impl Workloads {
         model: &MeshModel,
         before: Option<&Self>,
     ) -> Self {
+        let localities = Localities::of(&model.nodes);
         let mut pods = HashMap::new();
         let mut by_name: HashMap<(&str, &str), &Arc<Object<Pod>>> = HashMap::new();
         for pod in &model.pods {
@@ -63,29 +148,36 @@ impl Workloads {
                 pod.spec.ips.iter().for_each(|ip| drop(pods.insert(*ip, Arc::clone(pod))));
             }
         }
-        let mut backing: BTreeMap<Host, Backing> = BTreeMap::new();
-        for slice in &model.slices {
-            let namespace = slice.meta.namespace.as_str();
-            let host = Host::of_service(&slice.spec.service, namespace, &settings.domain);
-            let Some(service) = config.service(&host) else { continue };
-            let found = backing.entry(host).or_default();
-            for one in &slice.spec.endpoints {
-                let named = one.pod.as_deref().and_then(|pod| by_name.get(&(namespace, pod)));
-                let pod = named.copied().or_else(|| pods.get(&one.address)).map(|pod| &**pod);
-                // Those that are not ready yet count, so that clients need not learn of them when they are.
-                found.identify(settings, pod);
-                if one.ready || service.publish_not_ready {
-                    found.add(config, slice, one, pod);
-                }
-            }
-        }
-        let backing = backing.into_iter().map(|(host, mut found)| {
-            found.sort();
-            let known = before.and_then(|before| before.backing.get(&host));
-            let same = known.filter(|known| ***known == found).cloned();
-            (host, same.unwrap_or_else(|| Arc::new(found)))
+        let sources = sources(settings, config, model, &Pods { by_name, by_address: &pods });
+        let machines = Machines { settings, config, model, localities: &localities };
+        let before = before.filter(|before| {
+            before.localities == localities && all_same(&before.machines, &model.workload_entries)
         });
-        Self { backing: backing.collect(), pods }
+        let none = Source::default();
+        let mut backing = BTreeMap::new();
+        for service in config.services() {
+            let key = (service.host.clone(), service.namespace.clone());
+            let source = sources.get(&key).unwrap_or(&none);
+            // What a ServiceEntry selects is found by labels, and may be other pods than before.
+            let older = before.filter(|_| service.entry.is_none());
+            let known = older.filter(|old| old.sources.get(&key).unwrap_or(&none).is(source));
+            let found = match known {
+                Some(known) => known.backing.get(&key).cloned(),
+                None => {
+                    let mut found = Backing::default();
+                    found.list(settings, config, service, source, &localities);
+                    machines.fill(service, &mut found);
+                    found.sort();
+                    let old = before.and_then(|before| before.backing.get(&key));
+                    let same = old.filter(|old| ***old == found).cloned();
+                    let any = found != Backing::default();
+                    any.then(|| same.unwrap_or_else(|| Arc::new(found)))
+                }
+            };
+            backing.extend(found.map(|found| (key, found)));
+        }
+        let machines = model.workload_entries.clone();
+        Self { localities, backing, sources, machines, pods }
     }
 
     /// The pod of an address.
@@ -94,10 +186,16 @@ impl Workloads {
         self.pods.get(&ip)
     }
 
-    /// What is behind a host; the same allocation for as long as it does not change.
+    /// Where a pod is.
     #[must_use]
-    pub fn behind(&self, host: &Host) -> Option<&Arc<Backing>> {
-        self.backing.get(host)
+    pub fn locality(&self, pod: &Object<Pod>) -> Locality {
+        self.localities.of_pod(pod)
+    }
+
+    /// What is behind a service; the same allocation for as long as it does not change.
+    #[must_use]
+    pub fn behind(&self, service: &Service) -> Option<&Arc<Backing>> {
+        self.backing.get(&(service.host.clone(), service.namespace.clone()))
     }
 
     /// Endpoints of a port of a service, or of a subset of it.
@@ -107,7 +205,7 @@ impl Workloads {
         port_name: &str,
         subset: Option<&'a Subset>,
     ) -> impl Iterator<Item = &'a Endpoint> + use<'a> {
-        let backing = self.backing.get(&service.host);
+        let backing = self.behind(service);
         let all = backing.and_then(|found| found.ports.get(port_name)).into_iter().flatten();
         all.filter(move |endpoint| {
             subset.is_none_or(|subset| {
@@ -117,41 +215,70 @@ impl Workloads {
     }
 
     /// Who answers for a service: the identities of the pods behind it.
-    pub fn identities(&self, host: &Host) -> impl Iterator<Item = &str> {
-        let backing = self.backing.get(host);
+    pub fn identities(&self, service: &Service) -> impl Iterator<Item = &str> + use<'_> {
+        let backing = self.behind(service);
         backing.into_iter().flat_map(|found| &found.identities).map(String::as_str)
     }
 }
 
 impl Backing {
-    fn identify(&mut self, settings: &MeshSettings, pod: Option<&Object<Pod>>) {
-        if let Some(pod) = pod {
-            let (place, account) = (&pod.meta.namespace, &pod.spec.service_account);
-            let id = format!("spiffe://{}/ns/{place}/sa/{account}", settings.trust_domain);
-            self.identities.insert(id);
+    pub(crate) fn identify(&mut self, settings: &MeshSettings, place: &str, account: &str) {
+        let id = format!("spiffe://{}/ns/{place}/sa/{account}", settings.trust_domain);
+        self.identities.insert(id);
+    }
+
+    pub(crate) fn insert(&mut self, port: &str, endpoint: Endpoint) {
+        self.ports.entry(port.to_owned()).or_default().push(endpoint);
+    }
+
+    /// Takes what slices list.
+    fn list(
+        &mut self,
+        settings: &MeshSettings,
+        config: &Config,
+        service: &Service,
+        source: &Source,
+        localities: &Localities,
+    ) {
+        let Source { slices, pods } = source;
+        let listed = slices
+            .iter()
+            .flat_map(|slice| slice.spec.endpoints.iter().map(move |one| (slice, one)));
+        for ((slice, one), pod) in listed.zip(pods) {
+            let pod = pod.as_deref();
+            // Those that are not ready yet count, so that clients need not learn of them when they are.
+            if let Some(pod) = pod {
+                self.identify(settings, &pod.meta.namespace, &pod.spec.service_account);
+            }
+            let weighed = service.preference.is_some() && !one.terminating;
+            if one.ready || service.publish_not_ready || weighed {
+                let place = pod.map(|pod| localities.of_pod(pod)).unwrap_or_default();
+                let unready = !one.ready && !service.publish_not_ready;
+                self.add(config, slice, &Listed { written: one, pod, place, unready });
+            }
         }
     }
 
-    fn add(
-        &mut self,
-        config: &Config,
-        slice: &Object<EndpointSlice>,
-        written: &SliceEndpoint,
-        pod: Option<&Object<Pod>>,
-    ) {
-        let labels = pod.map(|pod| pod.meta.labels.clone()).unwrap_or_default();
+    fn add(&mut self, config: &Config, slice: &Object<EndpointSlice>, listed: &Listed<'_>) {
+        let Listed { written, pod, place, unready } = listed;
+        let own = pod.map(|pod| pod.meta.labels.clone()).unwrap_or_default();
         // A gateway takes the mesh's TLS on no port that a Service has.
         let gateway = pod.is_some_and(|pod| pod.meta.annotations.contains_key(GATEWAY));
-        let mode = labels.get("security.istio.io/tlsMode").filter(|_| !gateway);
+        let mode = own.get("security.istio.io/tlsMode").filter(|_| !gateway);
         let meshed = mode.is_some_and(|mode| mode == "istio");
-        let accepts = |port| config.mtls(&slice.meta.namespace, &labels, port) != Mtls::Disable;
+        let accepts = |port| config.mtls(&slice.meta.namespace, &own, port) != Mtls::Disable;
+        let node = written.node.as_deref().or(pod.map(|pod| pod.spec.node.as_str()));
+        let mut labels = own.clone();
+        localities::add_labels(&mut labels, place, node.unwrap_or_default());
         for (name, port) in &slice.spec.ports {
             self.ports.entry(name.clone()).or_default().push(Endpoint {
-                address: written.address,
+                address: Address::Ip(written.address),
                 port: *port,
                 mtls: meshed && accepts(*port),
                 pod: pod.map(|pod| (pod.meta.namespace.clone(), pod.meta.name.clone())),
-                zone: written.zone.clone(),
+                locality: place.clone(),
+                weight: 1,
+                unready: *unready,
                 labels: labels.clone(),
             });
         }
@@ -160,7 +287,37 @@ impl Backing {
     fn sort(&mut self) {
         for endpoints in self.ports.values_mut() {
             endpoints.sort();
-            endpoints.dedup_by_key(|endpoint| (endpoint.address, endpoint.port));
+            endpoints.dedup_by(|a, b| a.address == b.address && a.port == b.port);
         }
     }
+}
+
+/// Pods, by namespace and name and by address.
+struct Pods<'a> {
+    by_name: HashMap<(&'a str, &'a str), &'a Arc<Object<Pod>>>,
+    by_address: &'a HashMap<IpAddr, Arc<Object<Pod>>>,
+}
+
+/// What the slices of each service of Kubernetes list.
+fn sources(
+    settings: &MeshSettings,
+    config: &Config,
+    model: &MeshModel,
+    pods: &Pods<'_>,
+) -> ByService<Source> {
+    let mut found = ByService::<Source>::new();
+    for slice in &model.slices {
+        let namespace = slice.meta.namespace.as_str();
+        let host = Host::of_service(&slice.spec.service, namespace, &settings.domain);
+        if config.service(&host).is_none_or(|service| service.entry.is_some()) {
+            continue;
+        }
+        let source = found.entry((host, namespace.to_owned())).or_default();
+        source.slices.push(Arc::clone(slice));
+        source.pods.extend(slice.spec.endpoints.iter().map(|one| {
+            let named = one.pod.as_deref().and_then(|pod| pods.by_name.get(&(namespace, pod)));
+            named.copied().or_else(|| pods.by_address.get(&one.address)).cloned()
+        }));
+    }
+    found
 }

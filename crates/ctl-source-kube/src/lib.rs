@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ctl_source::{Object, ObjectKey, ResourceType, Source, SourceError, Watch};
+use ctl_source::{Object, ObjectKey, ResourceType, Selection, Source, SourceError, Watch};
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
@@ -116,7 +116,12 @@ fn place(value: &Value) -> (Option<String>, String) {
 #[async_trait]
 impl Source for KubeSource {
     async fn watch(&self, types: &[ResourceType]) -> Result<Watch, SourceError> {
-        Ok(watch::start(self, types))
+        let whole = |resource: &ResourceType| Selection { resource: resource.clone(), fields: "" };
+        Ok(watch::start(self, &types.iter().map(whole).collect::<Vec<_>>()))
+    }
+
+    async fn watch_selected(&self, parts: &[Selection]) -> Result<Watch, SourceError> {
+        Ok(watch::start(self, parts))
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, SourceError> {

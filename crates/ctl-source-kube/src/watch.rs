@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ctl_source::{Batch, Change, Object, ResourceType, Watch};
+use ctl_source::{Batch, Change, Object, ResourceType, Selection, Watch};
 use futures::TryStreamExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
@@ -41,18 +41,21 @@ impl Backoff for Soon {
     }
 }
 
-pub(crate) fn start(source: &KubeSource, types: &[ResourceType]) -> Watch {
+pub(crate) fn start(source: &KubeSource, parts: &[Selection]) -> Watch {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    for resource in types {
-        let follow = follow(source.clone(), resource.clone(), sender.clone());
+    for part in parts {
+        let follow = follow(source.clone(), part.clone(), sender.clone());
         tokio::spawn(follow);
     }
     receiver
 }
 
-async fn follow(source: KubeSource, resource: ResourceType, sender: mpsc::Sender<Batch>) {
+async fn follow(source: KubeSource, part: Selection, sender: mpsc::Sender<Batch>) {
+    let Selection { resource, fields } = part;
     let api = source.api(&resource, None);
-    let stream = watcher::watcher(api, watcher::Config::default()).backoff(Soon::default());
+    let config = watcher::Config::default();
+    let config = if fields.is_empty() { config } else { config.fields(fields) };
+    let stream = watcher::watcher(api, config).backoff(Soon::default());
     let mut stream = std::pin::pin!(stream);
     let mut snapshot = Vec::new();
     loop {

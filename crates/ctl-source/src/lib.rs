@@ -36,6 +36,15 @@ pub struct ObjectKey {
     pub name: String,
 }
 
+/// What of a collection is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The collection.
+    pub resource: ResourceType,
+    /// A field selector of Kubernetes; empty for all objects.
+    pub fields: &'static str,
+}
+
 /// One object as stored: whole JSON with `apiVersion`, `kind`, `metadata` filled in.
 pub type Object = Arc<Value>;
 
@@ -86,6 +95,11 @@ pub enum SourceError {
 pub trait Source: Send + Sync + 'static {
     /// Watches collections, all namespaces: first a `Snapshot` per type, then changes; reconnects by itself.
     async fn watch(&self, types: &[ResourceType]) -> Result<Watch, SourceError>;
+    /// Watches parts of collections. The selection spares work: a source may hand out more than was selected.
+    async fn watch_selected(&self, parts: &[Selection]) -> Result<Watch, SourceError> {
+        let types: Vec<ResourceType> = parts.iter().map(|part| part.resource.clone()).collect();
+        self.watch(&types).await
+    }
     /// Reads one object.
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, SourceError>;
     /// Lists one collection, one namespace or (`None`) all.

@@ -1,20 +1,26 @@
 //! Watches facts and ledger, and writes.
 //!
-//! Holds: changes are gathered for a moment, so that a push makes one write per object and not one per proxy.
+//! Holds: changes are gathered for a moment, so that a push makes one write per object and not one per proxy. A status that
+//! another controller keeps changing is written at a bounded pace; an object that its owner keeps changing is not held up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctl_source::{Source, SourceError};
-use tokio::sync::watch;
+use ctl_source::{ObjectKey, Source, SourceError};
+use tokio::sync::{mpsc, watch};
 use weft_admin_api::sync::SyncReport;
 
-use crate::{Observed, Tracker};
+use crate::budget::{Budgets, Pace};
+use crate::notes::Note;
+use crate::tracker::Due;
+use crate::{Observed, Tracker, events};
 
 /// How long changes are gathered.
 const GATHER: Duration = Duration::from_millis(40);
 /// When a write failed, it is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
+/// Writes of the status of one content of an object.
+const PACE: Pace = Pace { burst: 200, every: Duration::from_secs(5) };
 
 /// What the writer needs. `wall` gives the time for `lastTransitionTime`, `report` the ledger's state.
 pub struct StatusWriter {
@@ -37,8 +43,16 @@ impl std::fmt::Debug for StatusWriter {
 }
 
 /// Runs until the pipeline that feeds `observed` is gone.
-pub async fn run(mut writer: StatusWriter) {
+pub async fn run(writer: StatusWriter) {
+    let (told, notes) = mpsc::channel(events::QUEUE);
+    let events = events::run(Arc::clone(&writer.source), writer.wall, notes);
+    // The first ends when the facts do, and the second when the first lets go of the queue.
+    tokio::join!(conditions(writer, told), events);
+}
+
+async fn conditions(mut writer: StatusWriter, told: mpsc::Sender<Note>) {
     let mut tracker = Tracker::default();
+    let mut budgets = Budgets::new(PACE);
     writer.observed.mark_changed();
     let mut failed = false;
     loop {
@@ -55,7 +69,7 @@ pub async fn run(mut writer: StatusWriter) {
             let observed = Arc::clone(&writer.observed.borrow_and_update());
             tracker.observe(&observed);
         }
-        failed = !write(&writer, &mut tracker).await;
+        failed = !write(&writer, &mut tracker, &mut budgets, &told).await;
     }
 }
 
@@ -69,23 +83,43 @@ async fn news(observed: &mut watch::Receiver<Arc<Observed>>) -> bool {
 }
 
 /// False when something has to be tried again.
-async fn write(writer: &StatusWriter, tracker: &mut Tracker) -> bool {
-    let now = rfc3339((writer.wall)());
+async fn write(
+    writer: &StatusWriter,
+    tracker: &mut Tracker,
+    budgets: &mut Budgets<(ObjectKey, i64)>,
+    told: &mpsc::Sender<Note>,
+) -> bool {
+    let wall = (writer.wall)();
+    let Due { patches, mut notes } = tracker.due(&(writer.report)(), &rfc3339(wall));
     let mut all = true;
-    for patch in tracker.patches(&(writer.report)(), &now) {
+    for patch in patches {
+        if !budgets.take(&(patch.key.clone(), patch.generation), wall) {
+            tracing::debug!(name = patch.key.name, "its status is written too often; it waits");
+            all = false;
+            continue;
+        }
         match writer.source.merge_patch(&patch.key, Some("status"), patch.patch.clone()).await {
             Ok(_) => tracker.written(&patch),
-            Err(SourceError::NotFound(_)) => tracker.forget(&patch.key),
+            Err(SourceError::NotFound(_)) => {
+                tracker.forget(&patch.key);
+                notes.retain(|note| note.about.key != patch.key);
+            }
             Err(error) => {
                 tracing::warn!(%error, name = patch.key.name, "status not written");
                 all = false;
             }
         }
     }
+    for note in notes {
+        if let Err(error) = told.try_send(note) {
+            tracing::warn!(%error, "an event is lost");
+        }
+    }
     all
 }
 
-fn rfc3339(wall: std::time::SystemTime) -> String {
+/// A time as Kubernetes writes it, without parts of seconds.
+pub(crate) fn rfc3339(wall: std::time::SystemTime) -> String {
     let seconds = time::OffsetDateTime::from(wall).replace_nanosecond(0);
     let text = seconds.map(|t| t.format(&time::format_description::well_known::Rfc3339));
     text.ok().and_then(Result::ok).unwrap_or_default()

@@ -2,24 +2,31 @@
 //!
 //! Holds: one per port of every visible service, one more per subset; and those that lead nowhere or everywhere.
 
-use ctl_snapshot::{MeshSettings, MeshSnapshot, Policy, Port, Rule, Service, Subset};
+use ctl_snapshot::{MeshSettings, MeshSnapshot, Policy, Port, Resolution, Rule, Service, Subset};
 use weft_model::Protocol;
-use weft_model::api::traffic_policy::ClientTlsMode;
+use weft_model::api::traffic_policy::{ClientTls, ClientTlsMode, ProxyProtocol};
 use weft_proto::envoy::config::cluster::v3::Cluster;
 use weft_proto::envoy::config::cluster::v3::cluster as parts;
+use weft_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use weft_proto::envoy::r#type::v3::Percent;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{ListValue, Struct, Value};
 
+use crate::credential::Credentials;
 use crate::domains::Domains;
+use crate::near::Nearness;
+use crate::origination::Origination;
+use crate::reach::Reach;
 use crate::view::OutboundView;
-use crate::{endpoints, names, policy, tls, wire};
+use crate::{called, endpoints, names, policy, tls, wire};
 
 /// All clusters of a view.
 pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Cluster> {
     let config = snapshot.config();
     let mut found = Vec::new();
-    for service in config.services_for(&view.namespace) {
-        let rule = config.rule(&view.namespace, service);
+    let reach = Reach::of(snapshot, view);
+    for service in reach.services() {
+        let rule = config.rule(view.client(), service);
         for port in &service.ports {
             // Where it is found out what a connection carries, either kind has a cluster of its own: a server tells
             // them apart by what the client offers in TLS.
@@ -31,10 +38,10 @@ pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Clus
                 let rule = rule.map(|rule| &**rule);
                 let place = Place { snapshot, view, service, port, protocol, rule };
                 let whole = rule.map(|rule| rule.policy_of(port.number, None)).unwrap_or_default();
-                found.push(place.cluster(None, &whole));
+                found.extend(place.cluster(None, &whole));
                 for subset in rule.into_iter().flat_map(|rule| &rule.subsets) {
                     let own = rule.map(|rule| rule.policy_of(port.number, Some(subset)));
-                    found.push(place.cluster(Some(subset), &own.unwrap_or_default()));
+                    found.extend(place.cluster(Some(subset), &own.unwrap_or_default()));
                 }
             }
         }
@@ -43,13 +50,40 @@ pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Clus
     if !view.router {
         found.push(original_destination(names::PASSTHROUGH, snapshot.settings()));
     }
+    if view.looks_up_unknown(snapshot) {
+        found.push(called::anywhere(snapshot, view));
+    }
     found
+}
+
+/// The cluster towards a port whose TLS a gateway passes on; named like the server name that leads to it.
+pub(crate) fn passed(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    service: &Service,
+    port: &Port,
+    subset: Option<&Subset>,
+) -> Option<Cluster> {
+    let rule = snapshot.config().rule(view.client(), service).map(|rule| &**rule);
+    let policy = rule.map(|rule| rule.policy_of(port.number, subset)).unwrap_or_default();
+    // What is passed on is secured already, and is not seen.
+    let policy = Policy { tls: None, proxy_protocol: None, ..policy };
+    let place = Place { snapshot, view, service, port, protocol: Protocol::Tcp, rule };
+    let mut cluster = place.cluster(subset, &policy)?;
+    let name = subset.map_or("", |subset| subset.name.as_str());
+    cluster.name = names::server_name(port.number, name, &service.host);
+    if let Some(listed) = cluster.load_assignment.as_mut() {
+        listed.cluster_name.clone_from(&cluster.name);
+    }
+    cluster.transport_socket_matches.clear();
+    Some(cluster)
 }
 
 /// Whether clients may go to the pods of a service themselves, so that its clusters and listeners hold endpoints.
 pub(crate) fn may_be_direct(snapshot: &MeshSnapshot, service: &Service) -> bool {
     let passes = |policy: Policy<'_>| policy::passes_through(policy.load_balancer);
     service.is_headless()
+        || service.resolution.is_dns()
         || snapshot.config().rules(service).any(|rule| {
             service.ports.iter().any(|port| {
                 passes(rule.policy_of(port.number, None))
@@ -69,7 +103,8 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn cluster(&self, subset: Option<&Subset>, policy: &Policy<'_>) -> Cluster {
+    /// `None` where there is nothing to look up.
+    fn cluster(&self, subset: Option<&Subset>, policy: &Policy<'_>) -> Option<Cluster> {
         let (port, host) = (self.port.number, &self.service.host);
         let name = subset.map_or("", |subset| subset.name.as_str());
         let bytes = self.protocol != self.port.protocol;
@@ -83,29 +118,84 @@ impl Place<'_> {
             ..Cluster::default()
         };
         policy::apply(&mut cluster, policy, self.protocol, self.snapshot.settings());
+        self.by_place(&mut cluster, policy);
         // A gateway has no destination of the client's to go to.
-        let headless = self.service.is_headless();
-        let direct =
-            (headless || policy::passes_through(policy.load_balancer)) && !self.view.router;
+        let called = self.service.is_headless() || self.service.resolution == Resolution::Called;
+        let direct = (called || policy::passes_through(policy.load_balancer)) && !self.view.router;
         if direct {
             set_type(&mut cluster, parts::DiscoveryType::OriginalDst);
             cluster.lb_policy = parts::LbPolicy::ClusterProvided.into();
             cluster.lb_config = None;
-        } else {
+        } else if self.service.resolution.is_dns() {
+            self.looked_up(&mut cluster, subset, policy)?;
+        } else if !called::is_called(self.service) {
             set_type(&mut cluster, parts::DiscoveryType::Eds);
             cluster.eds_cluster_config = Some(parts::EdsClusterConfig {
                 eds_config: Some(wire::ads()),
                 service_name: self.rule.map_or_else(
-                    || names::outbound(port, name, host),
+                    || endpoints::whole(self.service, port),
                     |rule| endpoints::name(self.snapshot, self.service, port, rule, subset),
                 ),
             });
-            if cluster.lb_policy() == parts::LbPolicy::ClusterProvided {
-                cluster.lb_policy = parts::LbPolicy::RoundRobin.into();
-            }
+            round_robin_for_none(&mut cluster);
         }
         self.secure(&mut cluster, subset, policy, direct);
-        cluster
+        if called::is_called(self.service) && !direct {
+            called::cluster(&mut cluster, self.service, policy.tls);
+        }
+        if let Some(said) = policy.proxy_protocol {
+            introduce(&mut cluster, said);
+        }
+        Some(cluster)
+    }
+
+    /// Says whether weights of places count, and that endpoints which are not ready are never asked.
+    fn by_place(&self, cluster: &mut Cluster, policy: &Policy<'_>) {
+        use parts::common_lb_config::{LocalityConfigSpecifier, LocalityWeightedLbConfig};
+        let nearness = Nearness::of(self.service, policy, self.snapshot.settings());
+        let Some(common) = cluster.common_lb_config.as_mut() else { return };
+        if nearness.weighs_places() {
+            let weighted = LocalityWeightedLbConfig::default();
+            common.locality_config_specifier =
+                Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(weighted));
+        }
+        if self.service.preference.is_some() {
+            common.healthy_panic_threshold = Some(Percent { value: 0.0 });
+        }
+    }
+
+    /// The proxy asks DNS.
+    fn looked_up(
+        &self,
+        cluster: &mut Cluster,
+        subset: Option<&Subset>,
+        policy: &Policy<'_>,
+    ) -> Option<()> {
+        let all = self.endpoints(subset);
+        let one = self.service.resolution == Resolution::DnsRoundRobin;
+        let all = all.take(if one { 1 } else { usize::MAX });
+        let nearness = Nearness::of(self.service, policy, self.snapshot.settings());
+        let groups = nearness.groups(all, &self.view.standpoint).into_iter();
+        let endpoints: Vec<_> = groups.map(endpoints::group).collect();
+        if endpoints.is_empty() {
+            return None;
+        }
+        let kind =
+            if one { parts::DiscoveryType::LogicalDns } else { parts::DiscoveryType::StrictDns };
+        set_type(cluster, kind);
+        #[expect(deprecated, reason = "it is what Istio writes, and every Envoy reads it")]
+        {
+            cluster.dns_refresh_rate = Some(wire::seconds(60));
+            cluster.respect_dns_ttl = true;
+        }
+        cluster.dns_lookup_family = parts::DnsLookupFamily::V4Only.into();
+        cluster.load_assignment = Some(ClusterLoadAssignment {
+            cluster_name: cluster.name.clone(),
+            endpoints,
+            ..ClusterLoadAssignment::default()
+        });
+        round_robin_for_none(cluster);
+        Some(())
     }
 
     fn secure(
@@ -119,7 +209,10 @@ impl Place<'_> {
         let mutual = || {
             let spoken = policy::spoken(policy, self.protocol, self.snapshot.settings());
             let asked = policy.tls.map(|tls| tls.subject_alt_names.as_slice()).unwrap_or_default();
-            let known = self.snapshot.workloads().identities(&self.service.host);
+            let known = self.snapshot.workloads().identities(self.service);
+            let entry = self.service.entry.iter();
+            let known =
+                known.chain(entry.flat_map(|entry| &entry.subject_alt_names).map(String::as_str));
             let known = known.filter(|_| asked.is_empty());
             let sni = policy.tls.map(|tls| tls.sni.clone()).filter(|sni| !sni.is_empty());
             tls::upstream(
@@ -134,9 +227,12 @@ impl Place<'_> {
         match policy.tls.map(|tls| tls.mode) {
             Some(ClientTlsMode::Disable) => {}
             Some(ClientTlsMode::IstioMutual) => cluster.transport_socket = Some(mutual()),
-            // Told of as not honoured; requests must fail rather than go out unprotected.
-            Some(ClientTlsMode::Simple | ClientTlsMode::Mutual) => close(cluster),
-            None if !self.snapshot.settings().auto_mtls => {}
+            Some(ClientTlsMode::Simple | ClientTlsMode::Mutual) => {
+                if let Some(asked) = policy.tls {
+                    self.originate(cluster, asked, policy);
+                }
+            }
+            None if !self.snapshot.settings().auto_mtls || self.service.is_external() => {}
             // Without endpoints of our own there is no metadata to match: all or none.
             None if direct => {
                 let mut endpoints = self.endpoints(subset).peekable();
@@ -159,6 +255,20 @@ impl Place<'_> {
                 ];
             }
         }
+    }
+
+    /// TLS with other certificates than the mesh's.
+    fn originate(&self, cluster: &mut Cluster, asked: &ClientTls, policy: &Policy<'_>) {
+        let entry = self.service.entry.as_ref();
+        let known_names = entry.map(|entry| entry.subject_alt_names.as_slice()).unwrap_or_default();
+        let (snapshot, namespace) = (self.snapshot, self.view.namespace.as_str());
+        let origination = Origination {
+            asked,
+            known_names,
+            spoken: policy::spoken(policy, self.protocol, self.snapshot.settings()),
+            credentials: Credentials { snapshot, namespace, keys: self.view.router },
+        };
+        origination.apply(cluster);
     }
 
     fn endpoints<'a>(
@@ -192,12 +302,20 @@ pub(crate) fn set_type(cluster: &mut Cluster, kind: parts::DiscoveryType) {
     cluster.cluster_discovery_type = Some(parts::ClusterDiscoveryType::Type(kind.into()));
 }
 
-/// Takes the endpoints away.
-fn close(cluster: &mut Cluster) {
-    set_type(cluster, parts::DiscoveryType::Static);
-    cluster.eds_cluster_config = None;
+/// A client of listed endpoints cannot let their cluster choose.
+fn round_robin_for_none(cluster: &mut Cluster) {
     if cluster.lb_policy() == parts::LbPolicy::ClusterProvided {
         cluster.lb_policy = parts::LbPolicy::RoundRobin.into();
+    }
+}
+
+/// Puts the client's address before everything else.
+fn introduce(cluster: &mut Cluster, said: &ProxyProtocol) {
+    for found in &mut cluster.transport_socket_matches {
+        found.transport_socket = Some(tls::introduced(found.transport_socket.take(), said));
+    }
+    if cluster.transport_socket_matches.is_empty() {
+        cluster.transport_socket = Some(tls::introduced(cluster.transport_socket.take(), said));
     }
 }
 
@@ -211,7 +329,7 @@ fn black_hole(mesh: &MeshSettings) -> Cluster {
 /// Goes to where the connection was meant to go.
 pub(crate) fn original_destination(name: &str, mesh: &MeshSettings) -> Cluster {
     let mut cluster = Cluster { name: name.to_owned(), ..Cluster::default() };
-    policy::apply_plain(&mut cluster, Protocol::Auto, mesh);
+    policy::apply_plain(&mut cluster, Protocol::Auto, None, mesh);
     set_type(&mut cluster, parts::DiscoveryType::OriginalDst);
     cluster.lb_policy = parts::LbPolicy::ClusterProvided.into();
     cluster

@@ -10,7 +10,7 @@ use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3
 use weft_proto::google::protobuf::Any;
 
 use crate::started::{Server, Started};
-use crate::{access_log, wire};
+use crate::{access_log, called, policy, wire};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
@@ -52,6 +52,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) routes: Routes,
     /// Filters before the usual ones.
     pub(crate) access: Vec<hcm::HttpFilter>,
+    /// A route may lead to hosts that are looked up when they are called.
+    pub(crate) looks_up: bool,
     pub(crate) access_log: Option<&'a str>,
     pub(crate) paths: PathNormalization,
     pub(crate) started: &'a Started,
@@ -85,7 +87,7 @@ impl Manager<'_> {
         let escaped_slashes = self.escaped_slashes();
         let mut manager = hcm::HttpConnectionManager {
             stat_prefix: format!("{direction}_{};", self.name),
-            http_filters: filters(self.access),
+            http_filters: filters(self.access, self.looks_up),
             access_log: access_log::loggers(self.access_log),
             server_name: self.side.server_name().to_owned(),
             normalize_path: wire::truth(self.paths != PathNormalization::None),
@@ -168,6 +170,11 @@ fn as_started(manager: &mut hcm::HttpConnectionManager, started: &Started) {
     if started.without_request_id {
         manager.generate_request_id = wire::truth(false);
     }
+    if started.http_10 || started.keeps_case {
+        let options = manager.http_protocol_options.get_or_insert_default();
+        options.accept_http_10 = started.http_10;
+        options.header_key_format = started.keeps_case.then(policy::case_kept);
+    }
     limits(manager, started);
 }
 
@@ -192,8 +199,10 @@ fn limits(manager: &mut hcm::HttpConnectionManager, started: &Started) {
     });
     manager.request_timeout = started.request.map(wire::duration);
     manager.drain_timeout = started.drain.map(wire::duration);
-    manager.http2_protocol_options = started.streams.map(|streams| core::Http2ProtocolOptions {
-        max_concurrent_streams: wire::number(streams),
+    manager.http2_protocol_options = Some(core::Http2ProtocolOptions {
+        // Istio leaves it out, so that WebSockets pass no HTTP/2, also none that h2UpgradePolicy asks for.
+        allow_connect: true,
+        max_concurrent_streams: started.streams.and_then(wire::number),
         ..core::Http2ProtocolOptions::default()
     });
 }
@@ -206,9 +215,10 @@ pub(crate) fn http_filter(name: &str, config: Any) -> hcm::HttpFilter {
     }
 }
 
-fn filters(mut filters: Vec<hcm::HttpFilter>) -> Vec<hcm::HttpFilter> {
+fn filters(mut filters: Vec<hcm::HttpFilter>, looks_up: bool) -> Vec<hcm::HttpFilter> {
     filters.push(http_filter(FAULT, wire::any(&fault::v3::HttpFault::default())));
     filters.push(http_filter(CORS, wire::any(&cors::v3::Cors {})));
+    filters.extend(looks_up.then(called::of_requests));
     let router = wire::any(&router::v3::Router::default());
     filters.push(http_filter("envoy.filters.http.router", router));
     filters

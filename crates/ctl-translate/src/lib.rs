@@ -4,21 +4,27 @@
 //! Holds: names and defaults are Istio's; only extensions that a stock Envoy has are used; the same snapshot and view give
 //! the same bytes.
 //! Never: I/O, clocks, locks, state. A view is the cache key: whoever caches, caches by it.
-//! Why three parts: endpoints are the same for every proxy, outbound resources for every proxy of a namespace, and only
+//! Why several parts: endpoints are the same for every proxy but where its place counts, outbound resources for every proxy of a namespace, and only
 //! what a pod accepts is its own.
 
 mod access_log;
+mod called;
 mod cluster;
+mod credential;
 mod domains;
 mod endpoints;
 mod gateway;
 mod http;
 mod inbound;
 mod listener;
+mod name_table;
 mod names;
+mod near;
+mod origination;
 mod outbound;
 mod policy;
 mod rbac;
+mod reach;
 mod resources;
 mod route;
 mod started;
@@ -26,14 +32,20 @@ mod tls;
 mod view;
 mod wire;
 
+pub use near::Standpoint;
 pub use resources::{Resource, Resources};
 pub use started::{Server, Started};
+pub use tls::offered as mesh_protocols;
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ctl_snapshot::{MeshSnapshot, Service};
 use weft_proto::type_url;
+
+use crate::credential::Credentials;
+use crate::gateway::Built;
 
 /// Everything that a proxy of this view gets.
 #[must_use]
@@ -46,7 +58,18 @@ pub fn translate(snapshot: &MeshSnapshot, view: &ProxyView) -> Resources {
         all.merge(translate_router(snapshot, &view.outbound, router));
     }
     all.merge(translate_endpoints(snapshot));
+    all.replace(translate_near(snapshot, &view.outbound));
     all
+}
+
+/// Endpoints that clients of a view see otherwise than others do; each stands for the shared ones of the same name.
+#[must_use]
+pub fn translate_near(snapshot: &MeshSnapshot, view: &OutboundView) -> Resources {
+    let mut found = Resources::default();
+    for assignment in endpoints::near(snapshot, view) {
+        found.add(type_url::ENDPOINTS, assignment.cluster_name.clone(), &assignment);
+    }
+    found
 }
 
 /// Endpoints of every service; the same for all proxies.
@@ -73,7 +96,15 @@ pub fn translate_endpoints_of(snapshot: &MeshSnapshot, service: &Service) -> Res
 #[must_use]
 pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resources {
     let mut found = Resources::default();
-    for cluster in cluster::outbound(snapshot, view) {
+    let mut clusters = cluster::outbound(snapshot, view);
+    if view.started.keeps_case {
+        clusters.iter_mut().for_each(policy::keep_case);
+    }
+    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.router };
+    for secret in credentials.named_in(credential::of_clusters(&clusters)) {
+        found.add(type_url::SECRET, secret.name.clone(), &secret);
+    }
+    for cluster in clusters {
         found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
     }
     if !view.router {
@@ -82,6 +113,9 @@ pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resou
         }
         for routes in route::sidecar(snapshot, view) {
             found.add(type_url::ROUTE, routes.name.clone(), &routes);
+        }
+        if let Some(table) = name_table::of(snapshot, view) {
+            found.add(type_url::NAMES, name_table::RESOURCE.to_owned(), &table);
         }
     }
     found
@@ -93,15 +127,18 @@ pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resou
 pub fn same_outbound(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
     let (old, new) = (one.workloads(), other.workloads());
     let same = |service: &Service| {
-        let whole = || match (old.behind(&service.host), new.behind(&service.host)) {
-            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-            (None, None) => true,
-            _ => false,
-        };
-        old.identities(&service.host).eq(new.identities(&service.host))
-            && (!cluster::may_be_direct(one, service) || whole())
+        same_behind(one, other, service)
+            || old.identities(service).eq(new.identities(service))
+                && !cluster::may_be_direct(one, service)
     };
     same_config(one, other) && one.config().services().all(|service| same(service))
+}
+
+/// Whether two versions of the mesh give the same endpoints for every view.
+#[must_use]
+pub fn same_endpoints(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
+    let same = |service: &Arc<Service>| same_behind(one, other, service);
+    same_config(one, other) && one.config().services().all(same)
 }
 
 /// Whether two versions of the mesh have the same configuration; then inbound and gateway resources are the same.
@@ -110,15 +147,44 @@ pub fn same_config(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
     Arc::ptr_eq(one.config(), other.config()) && one.settings() == other.settings()
 }
 
+/// Whether the proxy at an address has the same view of two versions of the mesh; in doubt it has not.
+#[must_use]
+pub fn same_view(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> bool {
+    let (old, new) = (one.workloads(), other.workloads());
+    let pod = match (old.pod(address), new.pod(address)) {
+        (Some(old), Some(new)) => {
+            Arc::ptr_eq(old, new)
+                && one.workloads().locality(old) == other.workloads().locality(new)
+        }
+        (None, None) => true,
+        _ => false,
+    };
+    // Of other services it does not matter what stands behind them.
+    let listing = || one.config().listing().all(|service| same_behind(one, other, service));
+    pod && same_config(one, other) && listing()
+}
+
+fn same_behind(one: &MeshSnapshot, other: &MeshSnapshot, service: &Service) -> bool {
+    match (one.workloads().behind(service), other.workloads().behind(service)) {
+        (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 /// What a sidecar accepts for its pod.
 #[must_use]
 pub fn translate_inbound(snapshot: &MeshSnapshot, view: &InboundView) -> Resources {
     let mut found = Resources::default();
-    for cluster in inbound::clusters(snapshot, view) {
+    for mut cluster in inbound::clusters(snapshot, view) {
+        if view.started.keeps_case {
+            policy::keep_case(&mut cluster);
+        }
         found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
     }
-    let listener = inbound::listener(snapshot, view);
-    found.add(type_url::LISTENER, listener.name.clone(), &listener);
+    for listener in inbound::listeners(snapshot, view) {
+        found.add(type_url::LISTENER, listener.name.clone(), &listener);
+    }
     found
 }
 
@@ -130,7 +196,14 @@ pub fn translate_router(
     view: &RouterView,
 ) -> Resources {
     let mut found = Resources::default();
-    let (listeners, routes) = gateway::build(snapshot, outbound, view);
+    let Built { listeners, routes, clusters } = gateway::build(snapshot, outbound, view);
+    for cluster in clusters {
+        found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
+    }
+    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: true };
+    for secret in credentials.named_in(credential::of_listeners(&listeners)) {
+        found.add(type_url::SECRET, secret.name.clone(), &secret);
+    }
     for listener in listeners {
         found.add(type_url::LISTENER, listener.name.clone(), &listener);
     }

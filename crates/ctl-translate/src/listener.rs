@@ -1,23 +1,30 @@
 //! Parts that listeners share.
 
 use ctl_snapshot::MeshSettings;
+use std::time::Duration;
+
+use weft_model::api::traffic_policy::Tunnel;
 use weft_proto::envoy::config::core::v3::{Metadata, TrafficDirection, TransportSocket};
 use weft_proto::envoy::config::listener::v3::{
     self as wire_listener, Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter,
     filter::ConfigType,
 };
 use weft_proto::envoy::extensions::filters::listener::{
-    http_inspector, original_dst, tls_inspector,
+    http_inspector, original_dst, proxy_protocol as introduction, tls_inspector,
 };
 use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
-use weft_proto::envoy::r#type::v3::Int32Range;
+use weft_proto::envoy::r#type::v3::hash_policy::{PolicySpecifier, SourceIp};
+use weft_proto::envoy::r#type::v3::{HashPolicy, Int32Range};
 use weft_proto::google::protobuf::{Any, Struct};
 
+use crate::started::Started;
 use crate::{access_log, wire};
 
 pub(crate) const ANY_ADDRESS: &str = "0.0.0.0";
-/// What detection calls plaintext HTTP.
-pub(crate) const PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
+/// What detection calls plaintext HTTP that is served. HTTP/1.0 passes as bytes where it would only be refused.
+pub(crate) const fn plain_http(started: &Started) -> &'static [&'static str] {
+    if started.http_10 { &["http/1.0", "http/1.1", "h2c"] } else { &["http/1.1", "h2c"] }
+}
 
 /// A listener of a captured direction.
 pub(crate) fn listener(
@@ -73,6 +80,12 @@ pub(crate) fn original_destination() -> ListenerFilter {
     listener_filter("original_dst", wire::any(&original_dst::v3::OriginalDst {}), &[])
 }
 
+/// Connections begin with a header that tells who the client is.
+pub(crate) fn proxy_protocol() -> ListenerFilter {
+    let config = wire::any(&introduction::v3::ProxyProtocol::default());
+    listener_filter("proxy_protocol", config, &[])
+}
+
 pub(crate) fn tls_inspector(not_on: &[u16]) -> ListenerFilter {
     let config = wire::any(&tls_inspector::v3::TlsInspector::default());
     listener_filter("tls_inspector", config, not_on)
@@ -120,13 +133,26 @@ pub(crate) fn chain(
 
 /// Sends bytes to clusters by weight.
 pub(crate) fn tcp_proxy(clusters: &[(String, u32)], access_log: Option<&str>) -> Filter {
-    tcp_proxy_until(clusters, None, access_log)
+    tcp_proxy_under(clusters, TcpTerms::default(), access_log)
 }
 
-/// The same, for connections that end when nothing came for so long; zero for never, none for an hour.
-pub(crate) fn tcp_proxy_until(
+/// What a rule says of connections whose bytes are passed on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TcpTerms<'a> {
+    /// They end when nothing came for so long; zero for never, none for an hour.
+    pub(crate) idle: Option<Duration>,
+    /// They end after so long in any case.
+    pub(crate) longest: Option<Duration>,
+    /// The client's address decides who is asked.
+    pub(crate) by_source_ip: bool,
+    /// They go on to somewhere behind the cluster.
+    pub(crate) tunnel: Option<&'a Tunnel>,
+}
+
+/// The same, under these terms.
+pub(crate) fn tcp_proxy_under(
     clusters: &[(String, u32)],
-    idle: Option<std::time::Duration>,
+    terms: TcpTerms<'_>,
     access_log: Option<&str>,
 ) -> Filter {
     use tcp::tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight};
@@ -151,10 +177,28 @@ pub(crate) fn tcp_proxy_until(
         stat_prefix: prefix,
         cluster_specifier: Some(specifier),
         access_log: access_log::loggers(access_log),
-        idle_timeout: idle.map(wire::duration),
+        idle_timeout: terms.idle.map(wire::duration),
+        max_downstream_connection_duration: terms.longest.map(wire::duration),
+        hash_policy: terms.by_source_ip.then(by_source_ip).into_iter().collect(),
+        tunneling_config: terms.tunnel.map(tunneling),
         ..tcp::TcpProxy::default()
     };
     network_filter("tcp_proxy", wire::any(&proxy))
+}
+
+fn by_source_ip() -> HashPolicy {
+    let source = PolicySpecifier::SourceIp(SourceIp {});
+    HashPolicy { policy_specifier: Some(source) }
+}
+
+fn tunneling(tunnel: &Tunnel) -> tcp::tcp_proxy::TunnelingConfig {
+    let Tunnel { protocol, target_host: host, target_port: port } = tunnel;
+    let six = host.parse::<std::net::Ipv6Addr>().is_ok();
+    tcp::tcp_proxy::TunnelingConfig {
+        hostname: if six { format!("[{host}]:{port}") } else { format!("{host}:{port}") },
+        use_post: protocol == "POST",
+        ..tcp::tcp_proxy::TunnelingConfig::default()
+    }
 }
 
 pub(crate) fn network_filter(name: &str, config: Any) -> Filter {

@@ -7,6 +7,8 @@ use weft_model::api::meta::Metadata;
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
 /// Requests to where the client wanted to go.
 pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
+/// Requests to the host that they name, whoever that is.
+pub(crate) const ANYWHERE: &str = "AllowAnyDynamicDNSCluster";
 /// Requests to a port of the pod that no service names.
 pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 /// Captured outbound connections.

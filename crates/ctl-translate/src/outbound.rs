@@ -3,21 +3,24 @@
 //! Holds: one listener per port for all HTTP services, one per address and port for the others; what matches none goes on
 //! to where it was meant to go.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-use ctl_snapshot::{MeshSettings, MeshSnapshot, Port, Service, UnknownDestinations};
-use weft_model::api::virtual_service::TcpRoute;
-use weft_model::{Host, Protocol, expand};
+use ctl_snapshot::{MeshSettings, MeshSnapshot, Port, Service};
+use weft_model::Protocol;
 use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Listener};
 
 use crate::http::{Manager, Routes, Side};
-use crate::listener::{self, ANY_ADDRESS, PLAIN_HTTP};
-use crate::route::selection::{Context, Source, VirtualServices};
+use crate::listener::{self, ANY_ADDRESS};
+use crate::outbound::connections::Connections;
+use crate::outbound::opened::{Opened, Place, Speaks};
+use crate::reach::{Egress, Reach};
+use crate::route::selection::{Context, VirtualServices};
 use crate::started::Started;
-use crate::view::OutboundView;
-use crate::{names, policy, route, wire};
+use crate::view::{OutboundView, RESERVED};
+use crate::{called, names, route, wire};
+
+pub(crate) mod connections;
+mod opened;
+mod shared;
 
 const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 
@@ -25,43 +28,75 @@ const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 #[derive(Clone, Copy)]
 struct Own<'a> {
     mesh: &'a MeshSettings,
+    /// The cluster of what no service is called.
+    unknown: &'a str,
     started: &'a Started,
+    /// Some service is looked up by the host that is called.
+    looks_up: bool,
 }
 
 /// All outbound listeners of a sidecar.
 pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Listener> {
-    let mesh = snapshot.settings();
-    let own = Own { mesh, started: &view.started };
-    let chosen = VirtualServices::of(snapshot, view);
-    let mut found = vec![virtual_outbound(mesh)];
-    let mut http = BTreeSet::new();
-    let mut by_address: BTreeMap<(String, u16), Listener> = BTreeMap::new();
-    for service in snapshot.config().services_for(&view.namespace) {
-        for port in &service.ports {
-            if port.protocol.is_http() {
-                http.insert(port.number);
-                continue;
-            }
-            for address in addresses(snapshot, service, port) {
+    let unknown = view.unknown(snapshot).unwrap_or_else(|| names::BLACK_HOLE.to_owned());
+    let reach = Reach::of(snapshot, view);
+    let own = Own {
+        mesh: snapshot.settings(),
+        unknown: &unknown,
+        started: &view.started,
+        looks_up: view.looks_up_unknown(snapshot)
+            || reach.services().any(|service| called::is_called(service)),
+    };
+    let mut opened = Opened::default();
+    for egress in reach.listeners() {
+        let chosen = VirtualServices::of(snapshot, view, egress);
+        if egress.is_of_the_rest() {
+            opened.close();
+        }
+        for service in egress.services() {
+            for port in egress.ports(service) {
                 let context = Context { snapshot, view, gateway: None, port: port.number };
-                let to = Bytes {
-                    clusters: tcp_clusters(&context, &chosen, service, port, &address),
-                    idle: idle(snapshot, view, service, port),
-                };
-                by_address
-                    .entry((address.clone(), port.number))
-                    .or_insert_with(|| for_address(service, port, &address, &to, own));
+                let to = Connections { context, chosen: &chosen, service, port: &port };
+                open(&to, egress, own, &mut opened);
             }
         }
     }
-    found.extend(http.into_iter().map(|port| for_port(port, own)));
-    found.extend(by_address.into_values());
-    found
+    std::iter::once(virtual_outbound(own)).chain(opened.listeners(own)).collect()
+}
+
+/// Opens what connections to a port of a service need.
+fn open(to: &Connections<'_>, egress: &Egress<'_>, own: Own<'_>, opened: &mut Opened) {
+    let Connections { service, port, .. } = *to;
+    let place = |address: String| Place { address, port: port.number, bound: egress.is_bound() };
+    if port.protocol.is_http() {
+        let place = place(egress.bind().unwrap_or(ANY_ADDRESS).to_owned());
+        if place.is_anywhere() && RESERVED.contains(&port.number) {
+            return;
+        }
+        let speaks = if place.is_anywhere() { Speaks::Either } else { Speaks::Requests };
+        let chain = requests(&place, Routes::Named(port.number.to_string()), own);
+        return opened.add(place, speaks, || vec![chain]);
+    }
+    let addresses = match egress.bind() {
+        Some(address) => vec![address.to_owned()],
+        None => addresses(&to.context, service, port),
+    };
+    for address in addresses {
+        let place = place(address);
+        if place.is_anywhere() && !shared::is_told_apart(service, port) {
+            continue;
+        }
+        let speaks = match port.protocol {
+            Protocol::Auto => Speaks::Either,
+            _ => Speaks::Bytes,
+        };
+        let wanted = place.clone();
+        opened.add(place, speaks, || chains(to, &wanted, own));
+    }
 }
 
 /// Everything that the pod sends arrives here, and is handed to the listener of its destination.
-fn virtual_outbound(mesh: &MeshSettings) -> Listener {
-    let log = mesh.access_log.as_deref();
+fn virtual_outbound(own: Own<'_>) -> Listener {
+    let log = own.mesh.access_log.as_deref();
     let port = names::OUTBOUND_PORT;
     let name = names::VIRTUAL_OUTBOUND.to_owned();
     let mut listener = listener::listener(name, ANY_ADDRESS, port, DIRECTION);
@@ -72,11 +107,7 @@ fn virtual_outbound(mesh: &MeshSettings) -> Listener {
         ..FilterChainMatch::default()
     };
     let nowhere = listener::tcp_proxy(&[(names::BLACK_HOLE.to_owned(), 1)], log);
-    let unknown = match mesh.unknown {
-        UnknownDestinations::Allowed => names::PASSTHROUGH,
-        UnknownDestinations::Refused => names::BLACK_HOLE,
-    };
-    let on = listener::tcp_proxy(&[(unknown.to_owned(), 1)], log);
+    let on = listener::tcp_proxy(&[(own.unknown.to_owned(), 1)], log);
     let black_hole =
         listener::chain("virtualOutbound-blackhole", Some(itself), vec![nowhere], None);
     let catch_all = listener::chain("virtualOutbound-catchall-tcp", None, vec![on], None);
@@ -84,130 +115,67 @@ fn virtual_outbound(mesh: &MeshSettings) -> Listener {
     listener
 }
 
-fn for_port(port: u16, own: Own<'_>) -> Listener {
-    let name = format!("{ANY_ADDRESS}_{port}");
+/// For connections that no chain of a listener takes.
+fn on_to_where_it_was_meant(own: Own<'_>) -> FilterChain {
+    let to = [(own.unknown.to_owned(), 1)];
+    let on = listener::tcp_proxy(&to, own.mesh.access_log.as_deref());
+    listener::chain("PassthroughFilterChain", None, vec![on], None)
+}
+
+/// The chain of requests. Where others share the port, it takes what looks like HTTP only.
+fn requests(place: &Place, routes: Routes, own: Own<'_>) -> FilterChain {
+    let alone =
+        !place.is_anywhere() && matches!(&routes, Routes::Named(name) if !name.contains(':'));
     let manager = Manager {
         side: Side::Outbound,
-        name: &name,
-        routes: Routes::Named(port.to_string()),
+        name: &place.name(),
+        routes,
         access: Vec::new(),
+        looks_up: own.looks_up,
         access_log: own.mesh.access_log.as_deref(),
         paths: own.mesh.paths,
         started: own.started,
     };
-    let chain = listener::chain("", None, vec![manager.filter()], None);
-    let mut listener = listener::listener(name.clone(), ANY_ADDRESS, port, DIRECTION);
-    listener.filter_chains = vec![chain];
-    listener::unbound(listener)
+    listener::chain("", (!alone).then(|| plain_http(own.started)), vec![manager.filter()], None)
 }
 
-/// Where the bytes of a connection go, and how long it may be idle.
-struct Bytes {
-    clusters: Vec<(String, u32)>,
-    idle: Option<Duration>,
-}
-
-fn idle(
-    snapshot: &MeshSnapshot,
-    view: &OutboundView,
-    service: &Service,
-    port: &Port,
-) -> Option<Duration> {
-    let rule = snapshot.config().rule(&view.namespace, service);
-    let own = rule.and_then(|rule| rule.policy_of(port.number, None).connection_pool);
-    let pool = policy::pool(own, snapshot.settings());
-    pool.tcp.as_ref()?.idle_timeout.map(|span| span.0)
-}
-
-fn for_address(
-    service: &Service,
-    port: &Port,
-    address: &str,
-    to: &Bytes,
-    own: Own<'_>,
-) -> Listener {
-    let name = format!("{address}_{}", port.number);
-    let proxy = listener::tcp_proxy_until(&to.clusters, to.idle, own.mesh.access_log.as_deref());
-    let bytes = listener::chain("", None, vec![proxy], None);
-    let listener = listener::listener(name.clone(), address, port.number, DIRECTION);
-    let mut listener = listener::unbound(listener);
-    if port.protocol != Protocol::Auto {
-        listener.filter_chains = vec![bytes];
-        return listener;
-    }
-    listener.filter_chains = vec![detected_http(service, port, &name, own)];
-    listener.default_filter_chain = Some(bytes);
-    let filters = vec![listener::tls_inspector(&[]), listener::http_inspector(&[])];
-    listener::detecting(listener, filters, own.mesh)
-}
-
-fn detected_http(service: &Service, port: &Port, name: &str, own: Own<'_>) -> FilterChain {
-    let manager = Manager {
-        side: Side::Outbound,
-        name,
-        routes: Routes::Named(route::name_of_detected(service, port.number)),
-        access: Vec::new(),
-        access_log: own.mesh.access_log.as_deref(),
-        paths: own.mesh.paths,
-        started: own.started,
-    };
-    let matches = FilterChainMatch {
+fn plain_http(started: &Started) -> FilterChainMatch {
+    FilterChainMatch {
         transport_protocol: "raw_buffer".to_owned(),
-        application_protocols: PLAIN_HTTP.map(str::to_owned).to_vec(),
+        application_protocols: listener::plain_http(started)
+            .iter()
+            .map(|&p| p.to_owned())
+            .collect(),
         ..FilterChainMatch::default()
-    };
-    listener::chain("", Some(matches), vec![manager.filter()], None)
+    }
+}
+
+/// The chains of bytes, and of requests where it is found out which of them a connection carries.
+fn chains(to: &Connections<'_>, place: &Place, own: Own<'_>) -> Vec<FilterChain> {
+    let mut found = to.chains();
+    if place.is_anywhere() {
+        shared::narrow(&mut found, to.service, to.port);
+    }
+    if to.port.protocol == Protocol::Auto {
+        let name = match place.is_anywhere() {
+            true => to.port.number.to_string(),
+            false => route::name_of_detected(&to.service.host, to.port.number),
+        };
+        found.insert(0, requests(place, Routes::Named(name), own));
+    }
+    found
 }
 
 /// Addresses that clients connect to: the service's, or its pods'.
-fn addresses(snapshot: &MeshSnapshot, service: &Service, port: &Port) -> Vec<String> {
-    if !service.is_headless() {
-        return service.addresses.iter().map(ToString::to_string).collect();
+fn addresses(context: &Context<'_>, service: &Service, port: &Port) -> Vec<String> {
+    let Context { snapshot, view, .. } = context;
+    let captures = view.started.captures_names;
+    let listed = service.is_headless() || service.is_selected_where_called();
+    if !listed {
+        let own = service.reached_at(captures).iter().map(ToString::to_string);
+        let any = service.is_called_anywhere(captures);
+        return own.chain(any.then(|| ANY_ADDRESS.to_owned())).collect();
     }
     let pods = snapshot.workloads().endpoints(service, &port.name, None);
-    pods.map(|endpoint| endpoint.address.to_string()).collect()
-}
-
-/// Where connections to an address and port go: by the first TCP route that means it, else to the service.
-fn tcp_clusters(
-    context: &Context<'_>,
-    chosen: &VirtualServices<'_>,
-    service: &Service,
-    port: &Port,
-    address: &str,
-) -> Vec<(String, u32)> {
-    let (snapshot, called) = (context.snapshot, context.port);
-    let itself = vec![(name_of_bytes(port.protocol, called, "", &service.host), 1)];
-    let Some(object) = chosen.for_host(&service.host) else { return itself };
-    let namespace = &object.meta.namespace;
-    let means = |route: &&TcpRoute| {
-        let mut conditions = route.matches.iter();
-        route.matches.is_empty()
-            || conditions.any(|found| {
-                context.admits(&Source::from(found), namespace)
-                    && wire::in_ranges(address, &found.destination_subnets)
-            })
-    };
-    let Some(route) = object.spec.tcp.iter().find(means) else { return itself };
-    let single = route.route.len() == 1;
-    let clusters = route.route.iter().filter_map(|entry| {
-        let to = entry.destination.as_ref()?;
-        let host = expand(&to.host, namespace, &snapshot.settings().domain);
-        let host = snapshot.config().aliased(&host);
-        let number = route::action::port_of(snapshot, to, host, called);
-        let weight = if single { 1 } else { u32::try_from(entry.weight).ok()? };
-        let known = snapshot.config().service(host).and_then(|service| service.port(number));
-        let protocol = known.map_or(Protocol::Tcp, |port| port.protocol);
-        (weight > 0).then(|| (name_of_bytes(protocol, number, &to.subset, host), weight))
-    });
-    let clusters: Vec<(String, u32)> = clusters.collect();
-    if clusters.is_empty() { itself } else { clusters }
-}
-
-/// The cluster that carries bytes to a port.
-fn name_of_bytes(protocol: Protocol, port: u16, subset: &str, host: &Host) -> String {
-    match protocol {
-        Protocol::Auto => names::outbound_bytes(port, subset, host),
-        _ => names::outbound(port, subset, host),
-    }
+    pods.filter_map(|endpoint| Some(endpoint.address.ip()?.to_string())).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Holds: a version follows from the bytes alone, so that equal resources have equal versions in every process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
@@ -40,6 +40,16 @@ impl Resources {
     pub fn merge(&mut self, other: Self) {
         for (type_url, resources) in other.by_type {
             self.by_type.entry(type_url).or_default().extend(resources);
+        }
+    }
+
+    /// Takes the resources of another part in place of those of the same name.
+    pub fn replace(&mut self, other: Self) {
+        for (type_url, resources) in other.by_type {
+            let known = self.by_type.entry(type_url).or_default();
+            let names: HashSet<&str> = resources.iter().map(|new| new.name.as_str()).collect();
+            known.retain(|old| !names.contains(old.name.as_str()));
+            known.extend(resources);
         }
     }
 

@@ -39,10 +39,18 @@ pub struct Started {
     pub drain: Option<Duration>,
     /// Requests at once on one HTTP/2 connection.
     pub streams: Option<u32>,
+    /// It answers the name questions of its pod.
+    pub captures_names: bool,
     /// `//` in a path becomes `/`, whatever the mesh says.
     pub merge_slashes: Option<bool>,
     /// What happens to paths with escaped slashes, whatever the mesh says.
     pub escaped_slashes: EscapedSlashes,
+    /// Clients of a gateway come with the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Clients that speak HTTP/1.0 are served.
+    pub http_10: bool,
+    /// Names of HTTP/1 fields keep their case.
+    pub keeps_case: bool,
 }
 
 /// How the field `server` of responses is written.
@@ -61,14 +69,18 @@ impl Started {
     pub(crate) fn of(node: &Node, router: bool) -> Self {
         let metadata = node.metadata.as_ref();
         let config = metadata.and_then(|fields| fields.fields.get("PROXY_CONFIG")?.kind.as_ref());
-        let Some(Kind::StructValue(config)) = config else { return Self::default() };
+        let http_10 = metadata.and_then(|fields| fields.fields.get("HTTP10")?.kind.as_ref());
+        let http_10 = matches!(http_10, Some(Kind::StringValue(asked)) if asked == "1");
+        let mut started = Self { http_10, ..Self::default() };
+        let Some(Kind::StructValue(config)) = config else { return started };
         let config = json_of(config);
-        let mut started = Self::default();
         started.headers(&part(&config, "proxyHeaders"));
         started.connections(part(&config, "connectionSettings"), router);
+        started.captures_names = !router && captures_names(&config);
         if router {
             let topology: GatewayTopology = part(&config, "gatewayTopology");
             started.trusted_proxies = topology.num_trusted_proxies;
+            started.proxy_protocol = topology.proxy_protocol.is_some();
             if topology.forward_client_cert_details != ForwardClientCert::Undefined {
                 started.client_cert = topology.forward_client_cert_details;
             }
@@ -83,6 +95,7 @@ impl Started {
         self.client_cert = headers.forwarded_client_cert;
         self.without_request_id = off(&headers.request_id);
         self.without_attempt_count = off(&headers.attempt_count);
+        self.keeps_case = headers.preserve_http1_header_case == Some(true);
         self.server = match &headers.server {
             Some(server) if server.disabled == Some(true) => Server::Untouched,
             Some(server) if !server.value.is_empty() => Server::Named(server.value.clone()),
@@ -108,6 +121,16 @@ impl Started {
             EscapedSlashes::Unspecified if edge => EscapedSlashes::UnescapeAndRedirect,
             written => written,
         };
+    }
+}
+
+/// As whoever sets it for Istio's agent writes it.
+fn captures_names(config: &Map<String, Value>) -> bool {
+    let wish = config.get("proxyMetadata").and_then(|all| all.get("ISTIO_META_DNS_CAPTURE"));
+    match wish {
+        Some(Value::Bool(wish)) => *wish,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true") || text == "1",
+        _ => false,
     }
 }
 

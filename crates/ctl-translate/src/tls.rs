@@ -1,7 +1,9 @@
 //! TLS of the mesh: certificates by SDS, peers by SPIFFE name.
 
 use weft_model::Protocol;
+use weft_model::api::traffic_policy::{ProxyProtocol, ProxyProtocolVersion};
 use weft_proto::envoy::config::core::v3 as core;
+use weft_proto::envoy::extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport;
 use weft_proto::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 use weft_proto::envoy::extensions::transport_sockets::tls::v3 as tls;
 use weft_proto::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
@@ -17,19 +19,21 @@ pub(crate) const MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "is
 /// The same for connections that are not known to be HTTP.
 pub(crate) const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
 
-/// What a client offers, by the protocol of the port.
-pub(crate) fn offered(protocol: Protocol) -> Vec<String> {
+/// What a proxy of the mesh offers in TLS to another one, by the protocol of the port.
+#[must_use]
+pub fn offered(protocol: Protocol) -> Vec<String> {
     let names: &[&str] = match protocol {
         Protocol::Http => &["istio-http/1.1", "istio", "http/1.1"],
         Protocol::Http2 => &["istio-h2", "istio", "h2"],
         // Either version of HTTP, which the server finds out: no real name, or it would have to choose one.
         Protocol::Auto => &["istio-http/1.1", "istio-h2", "istio"],
-        Protocol::Tcp | Protocol::Udp => &["istio-peer-exchange", "istio"],
+        Protocol::Tcp | Protocol::Tls | Protocol::Udp => &["istio-peer-exchange", "istio"],
     };
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn secret(name: &str) -> tls::SdsSecretConfig {
+/// A secret that whoever runs the proxy hands to it: the mesh's own, or one that stands in files.
+pub(crate) fn secret(name: &str) -> tls::SdsSecretConfig {
     use core::config_source::ConfigSourceSpecifier;
     use core::grpc_service::{EnvoyGrpc, TargetSpecifier};
     let service = core::GrpcService {
@@ -57,19 +61,22 @@ fn secret(name: &str) -> tls::SdsSecretConfig {
     }
 }
 
-fn common(peers: Vec<StringMatcher>, alpn: Vec<String>) -> tls::CommonTlsContext {
-    use tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
+fn uris(peers: Vec<StringMatcher>) -> tls::CertificateValidationContext {
     use tls::subject_alt_name_matcher::SanType;
-    use tls::tls_parameters::TlsProtocol;
     let typed = peers.into_iter().map(|matcher| tls::SubjectAltNameMatcher {
         san_type: SanType::Uri.into(),
         matcher: Some(matcher),
         ..tls::SubjectAltNameMatcher::default()
     });
-    let validation = tls::CertificateValidationContext {
+    tls::CertificateValidationContext {
         match_typed_subject_alt_names: typed.collect(),
         ..tls::CertificateValidationContext::default()
-    };
+    }
+}
+
+/// From TLS 1.2 to 1.3, without a certificate or a check of the peer's.
+pub(crate) fn bare(alpn: Vec<String>) -> tls::CommonTlsContext {
+    use tls::tls_parameters::TlsProtocol;
     tls::CommonTlsContext {
         tls_params: Some(tls::TlsParameters {
             tls_minimum_protocol_version: TlsProtocol::TlSv12.into(),
@@ -77,19 +84,32 @@ fn common(peers: Vec<StringMatcher>, alpn: Vec<String>) -> tls::CommonTlsContext
             ..tls::TlsParameters::default()
         }),
         alpn_protocols: alpn,
-        tls_certificate_sds_secret_configs: vec![secret("default")],
-        validation_context_type: Some(ValidationContextType::CombinedValidationContext(
-            CombinedCertificateValidationContext {
-                default_validation_context: Some(validation),
-                validation_context_sds_secret_config: Some(secret("ROOTCA")),
-                ..CombinedCertificateValidationContext::default()
-            },
-        )),
         ..tls::CommonTlsContext::default()
     }
 }
 
-fn socket(name: &str, config: Any) -> core::TransportSocket {
+/// Peers are verified by roots that come as a secret, and by what is said here.
+pub(crate) fn verified(
+    said: tls::CertificateValidationContext,
+    roots: tls::SdsSecretConfig,
+) -> tls::common_tls_context::ValidationContextType {
+    use tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
+    ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
+        default_validation_context: Some(said),
+        validation_context_sds_secret_config: Some(roots),
+        ..CombinedCertificateValidationContext::default()
+    })
+}
+
+fn common(peers: Vec<StringMatcher>, alpn: Vec<String>) -> tls::CommonTlsContext {
+    tls::CommonTlsContext {
+        tls_certificate_sds_secret_configs: vec![secret("default")],
+        validation_context_type: Some(verified(uris(peers), secret("ROOTCA"))),
+        ..bare(alpn)
+    }
+}
+
+pub(crate) fn socket(name: &str, config: Any) -> core::TransportSocket {
     core::TransportSocket {
         name: format!("envoy.transport_sockets.{name}"),
         config_type: Some(core::transport_socket::ConfigType::TypedConfig(config)),
@@ -139,6 +159,26 @@ pub(crate) fn downstream(domains: Domains<'_>, http: bool) -> core::TransportSoc
         ..tls::DownstreamTlsContext::default()
     };
     socket("tls", wire::any(&context))
+}
+
+/// The same, after a header that tells the server who its client is.
+pub(crate) fn introduced(
+    inner: Option<core::TransportSocket>,
+    said: &ProxyProtocol,
+) -> core::TransportSocket {
+    let version = match said.version {
+        ProxyProtocolVersion::V1 => core::proxy_protocol_config::Version::V1,
+        ProxyProtocolVersion::V2 => core::proxy_protocol_config::Version::V2,
+    };
+    let outer = ProxyProtocolUpstreamTransport {
+        config: Some(core::ProxyProtocolConfig {
+            version: version.into(),
+            ..core::ProxyProtocolConfig::default()
+        }),
+        transport_socket: Some(inner.unwrap_or_else(raw)),
+        ..ProxyProtocolUpstreamTransport::default()
+    };
+    socket("upstream_proxy_protocol", wire::any(&outer))
 }
 
 /// Plaintext.

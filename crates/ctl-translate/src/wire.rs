@@ -49,21 +49,13 @@ pub(crate) fn ip_socket(ip: IpAddr, port: u16) -> Option<core::Address> {
     socket(&ip.to_string(), port)
 }
 
-/// Whether an address is in one of the ranges; no range at all means every address.
-pub(crate) fn in_ranges(address: &str, ranges: &[String]) -> bool {
-    let number = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => (u128::from(u32::from(ip)) << 96, true),
-        IpAddr::V6(ip) => (u128::from(ip), false),
-    };
-    let within = |range: &String| {
-        let (start, length) = range.split_once('/').unwrap_or((range, "128"));
-        let (start, old) = number(start.parse().ok()?);
-        let (own, own_old) = number(address.parse().ok()?);
-        let length = length.parse::<u32>().ok()?.min(if old { 32 } else { 128 });
-        let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
-        Some(old == own_old && start & mask == own & mask)
-    };
-    ranges.is_empty() || ranges.iter().any(|range| within(range) == Some(true))
+/// A range of addresses, or one address; `None` when the text is neither.
+pub(crate) fn range(text: &str) -> Option<core::CidrRange> {
+    let (address, length) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
+    let ip: IpAddr = address.parse().ok()?;
+    let most = if ip.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Some(most), |length| length.parse().ok())?;
+    Some(core::CidrRange { address_prefix: ip.to_string(), prefix_len: number(length.min(most)) })
 }
 
 /// "Ask on the stream that you already have."
@@ -128,12 +120,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_found_in_ranges() {
-        let within = |address, range: &str| in_ranges(address, &[range.to_owned()]);
-        assert!(within("10.1.2.3", "10.1.0.0/16") && !within("10.2.2.3", "10.1.0.0/16"));
-        assert!(within("10.1.2.3", "10.1.2.3") && !within("10.1.2.4", "10.1.2.3"));
-        assert!(within("10.1.2.3", "0.0.0.0/0") && !within("10.1.2.3", "::/0"));
-        assert!(within("fd00::1", "fd00::/8") && in_ranges("10.0.0.1", &[]));
+    fn an_address_alone_is_a_range_of_one() {
+        let of =
+            |text| range(text).map(|r| (r.address_prefix, r.prefix_len.map_or(0, |n| n.value)));
+        assert_eq!(of("10.1.0.0/16"), Some(("10.1.0.0".to_owned(), 16)));
+        assert_eq!(of("10.1.2.3"), Some(("10.1.2.3".to_owned(), 32)));
+        assert_eq!(of("fd00::1"), Some(("fd00::1".to_owned(), 128)));
+        assert_eq!(of("somewhere"), None);
     }
 
     #[test]

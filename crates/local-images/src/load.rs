@@ -3,9 +3,10 @@
 //! In: a rate, a duration, a URL. Out: a [`Report`].
 //! Holds: request `i` is due at `start + i / rate` whatever the answers do, and its latency counts from when it was
 //! due, so a stalled server cannot hide behind requests that were never sent (coordinated omission).
-//! Never: retries; a failed request is a finding.
+//! Never: retries; a failed request is a finding. Told to stop, it sends no more, waits for what is under way, and reports.
 //! Bound: `concurrency` requests at once; the next one waits, and its waiting counts.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use futures::future;
 use http::{HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
+use tokio::sync::watch;
 use weft_rt::Clock;
 
 use crate::client::{self, Http};
@@ -146,39 +149,58 @@ pub(crate) async fn run_image(arguments: Arguments) -> anyhow::Result<ExitCode> 
     if arguments.forever {
         options.duration = None;
     }
+    if options.duration.is_some() {
+        return print(options, &arguments.flags.output).await;
+    }
     tokio::select! {
-        report = run(options) => report.print(&mut std::io::stdout(), &arguments.flags.output)?,
+        _ = run(options, std::future::pending()) => {}
         stopped = crate::stop::requested() => stopped?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs `weft load`: prints the report; the exit code is 1 when a request failed.
+/// Runs `weft load`: prints the report, also when SIGINT or SIGTERM ended it early. The exit code does not tell of failed
+/// requests.
 ///
 /// # Errors
-/// When the report cannot be printed.
+/// When signal handlers or the output fail.
 pub async fn run_command(flags: &Flags) -> anyhow::Result<ExitCode> {
-    let report = run(Options::from(flags)).await;
-    report.print(&mut std::io::stdout(), &flags.output).context("cannot print the report")?;
+    print(Options::from(flags), &flags.output).await
+}
+
+async fn print(options: Options, format: &str) -> anyhow::Result<ExitCode> {
+    let mut stopped = Ok(());
+    let report = run(options, async { stopped = crate::stop::requested().await }).await;
+    stopped.context("cannot listen for signals")?;
+    report.print(&mut std::io::stdout(), format).context("cannot print the report")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends, and reports what came back.
-pub async fn run(options: Options) -> Report {
+/// Sends until the duration is over or `stop` resolves, and reports what came back.
+pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Report {
     let clock = Clock::real();
     let total = options.duration.map(|d| requests(options.rate, d));
     let shared = Arc::new(Shared {
         next: AtomicU64::new(0),
         total,
+        stopped: watch::Sender::new(false),
         start: clock.now(),
         client: client::new(options.http2, options.concurrency as usize),
         clock,
         options,
     });
     let workers = (0..shared.options.concurrency).map(|_| tokio::spawn(work(Arc::clone(&shared))));
+    let mut all = pin!(future::join_all(workers));
+    let ended = tokio::select! {
+        ended = &mut all => ended,
+        () = stop => {
+            shared.stopped.send_replace(true);
+            all.await
+        }
+    };
     let mut tally = Tally::default();
-    for worker in workers.collect::<Vec<_>>() {
-        match worker.await {
+    for worker in ended {
+        match worker {
             Ok(part) => tally.merge(part),
             Err(error) => tally.lost(&error.to_string()),
         }
@@ -193,6 +215,7 @@ fn requests(rate: u32, duration: Duration) -> u64 {
 struct Shared {
     next: AtomicU64,
     total: Option<u64>,
+    stopped: watch::Sender<bool>,
     start: Instant,
     client: Http,
     clock: Clock,
@@ -201,13 +224,18 @@ struct Shared {
 
 async fn work(shared: Arc<Shared>) -> Tally {
     let mut tally = Tally::default();
+    let mut stopped = shared.stopped.subscribe();
     loop {
         let index = shared.next.fetch_add(1, Ordering::Relaxed);
         if shared.total.is_some_and(|total| index >= total) {
             return tally;
         }
         let due = shared.start + due_after(index, shared.options.rate);
-        shared.clock.sleep_until(due).await;
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => return tally,
+            () = shared.clock.sleep_until(due) => {}
+        }
         let outcome = shared.send().await;
         if shared.total.is_some() {
             let latency = shared.clock.now().saturating_duration_since(due);

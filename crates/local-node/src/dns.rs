@@ -27,6 +27,8 @@ const TTL: u32 = 5;
 const IDLE: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 256;
 const PLAIN_UDP: usize = 512;
+/// So many names may stand for one another; more of them is a circle.
+const LONGEST_CHAIN: usize = 8;
 
 /// Binds both sockets and starts to answer.
 pub(crate) async fn serve(node: Arc<Shared>, tasks: &mut JoinSet<()>) -> io::Result<()> {
@@ -137,10 +139,8 @@ fn respond(zone: &Zone<'_>, question: &Message) -> Message {
         return answer;
     };
     answer.add_query(query.clone());
-    match zone.find(query) {
-        Some(data) => {
-            let records =
-                data.into_iter().map(|data| Record::from_rdata(query.name().clone(), TTL, data));
+    match zone.records(query) {
+        Some(records) => {
             answer.add_answers(records);
         }
         None => answer.metadata.response_code = ResponseCode::NXDomain,
@@ -154,6 +154,24 @@ struct Zone<'a> {
 }
 
 impl Zone<'_> {
+    /// The answer to a question: a name that stands for another brings what that one has, because resolvers do not ask again.
+    fn records(&self, query: &Query) -> Option<Vec<Record>> {
+        let mut query = query.clone();
+        let mut records = Vec::new();
+        let mut found = self.find(&query)?;
+        for _ in 0..LONGEST_CHAIN {
+            let next = found.iter().find_map(alias);
+            let owner = query.name().clone();
+            records.extend(found.into_iter().map(|d| Record::from_rdata(owner.clone(), TTL, d)));
+            let Some(next) = next.filter(|_| query.query_type() != RecordType::CNAME) else {
+                break;
+            };
+            query.set_name(next);
+            found = self.find(&query).unwrap_or_default();
+        }
+        Some(records)
+    }
+
     /// The data of a name; `None` when there is no such name.
     fn find(&self, query: &Query) -> Option<Vec<RData>> {
         let name = query.name().to_lowercase().to_ascii();
@@ -259,6 +277,14 @@ fn absolute(name: &str) -> Option<Name> {
     Name::from_str(&format!("{}.", name.trim_end_matches('.'))).ok()
 }
 
+/// The name that stands behind an alias.
+fn alias(data: &RData) -> Option<Name> {
+    match data {
+        RData::CNAME(CNAME(target)) => Some(target.clone()),
+        _ => None,
+    }
+}
+
 /// Only what was asked for; an alias answers every type.
 fn of_type(data: Vec<RData>, kind: RecordType) -> Vec<RData> {
     let fits = |data: &RData| {
@@ -292,11 +318,30 @@ mod tests {
         };
         add("front", "10.96.4.4");
         add("web", "None");
+        for (name, target) in [
+            ("other", "front.shop.svc.cluster.local."),
+            ("far", "example.com"),
+            ("here", "there.shop.svc.cluster.local"),
+            ("there", "here.shop.svc.cluster.local"),
+        ] {
+            let alias = json!({"spec": {"type": "ExternalName", "externalName": target}});
+            services.insert(("shop".into(), name.into()), Arc::new(alias));
+        }
         let config = NodeConfig::new("/s".into(), "/w".into(), "/p".into());
         let directory = Directory::build(&config, &services, &slices);
         let zone = Zone { directory: &directory, domain: "cluster.local" };
-        let data = zone.find(&Query::query(absolute(name).unwrap(), kind))?;
-        Some(data.iter().map(ToString::to_string).collect())
+        let records = zone.records(&Query::query(absolute(name).unwrap(), kind))?;
+        Some(records.iter().map(|record| record.data.to_string()).collect())
+    }
+
+    #[test]
+    fn a_name_for_another_name_brings_the_addresses_of_that_one() {
+        let found = |name| ask(name, RecordType::A).unwrap();
+        let front = "front.shop.svc.cluster.local.";
+        assert_eq!(found("other.shop.svc.cluster.local"), [front, "10.96.4.4"]);
+        assert_eq!(found("far.shop.svc.cluster.local"), ["example.com."]);
+        assert_eq!(found("here.shop.svc.cluster.local").len(), LONGEST_CHAIN, "a circle ends");
+        assert_eq!(ask("other.shop.svc.cluster.local", RecordType::CNAME).unwrap(), [front]);
     }
 
     #[test]

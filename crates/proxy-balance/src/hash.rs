@@ -3,8 +3,10 @@
 //! Holds: an endpoint's places depend on its address and weight alone, so others move little when one comes or goes;
 //! no weights make a table larger than asked for, by more than one place per endpoint.
 
+use std::collections::HashMap;
+
 use proxy_config::cluster::Balancer;
-use proxy_config::endpoint::{Endpoint, Endpoints};
+use proxy_config::endpoint::{Endpoint, Endpoints, Locality};
 
 use crate::mix;
 
@@ -23,23 +25,24 @@ enum Kind {
 impl Table {
     /// Makes the table that `balancer` needs; `None` when it hashes nothing, or there are no endpoints.
     #[must_use]
-    pub fn new(endpoints: &Endpoints, balancer: Balancer) -> Option<Self> {
+    pub fn new(endpoints: &Endpoints, balancer: Balancer, localities: bool) -> Option<Self> {
         let endpoints = endpoints.endpoints.as_slice();
         if endpoints.is_empty() {
             return None;
         }
+        let weights = weights(endpoints, localities);
         Some(Self(match balancer {
             Balancer::RingHash { minimum, maximum } => {
-                Kind::Ring(ring(endpoints, minimum.min(maximum)))
+                Kind::Ring(ring(endpoints, &weights, minimum.min(maximum)))
             }
-            Balancer::Maglev { size } => Kind::Maglev(maglev(endpoints, size)),
+            Balancer::Maglev { size } => Kind::Maglev(maglev(endpoints, &weights, size)),
             _ => return None,
         }))
     }
 
-    /// The first available endpoint at or after the place of `hash`.
+    /// The first available endpoint at or after the place of `hash`; `available` is in order.
     pub(crate) fn find(&self, hash: u64, available: &[usize]) -> Option<usize> {
-        let free = |index: &u32| available.contains(&(*index as usize));
+        let free = |index: &u32| available.binary_search(&(*index as usize)).is_ok();
         let found = match &self.0 {
             Kind::Ring(places) => {
                 let start = places.partition_point(|(place, _)| *place < hash);
@@ -59,20 +62,38 @@ fn index(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn weight(endpoint: &Endpoint) -> u64 {
-    u64::from(endpoint.weight.max(1))
+/// Weights of endpoints; where those of localities count, an endpoint's share of its locality's.
+fn weights(endpoints: &[Endpoint], localities: bool) -> Vec<u64> {
+    let own = |endpoint: &Endpoint| u64::from(endpoint.weight.max(1));
+    if !localities {
+        return endpoints.iter().map(own).collect();
+    }
+    let mut totals: HashMap<(u32, &Locality), u64> = HashMap::new();
+    for endpoint in endpoints {
+        *totals.entry((endpoint.priority, &endpoint.locality)).or_default() += own(endpoint);
+    }
+    let share = |endpoint: &Endpoint| {
+        let total = totals.get(&(endpoint.priority, &*endpoint.locality)).copied().unwrap_or(1);
+        let place = u128::from(endpoint.locality.weight.max(1)) * PRECISION;
+        let share = place * u128::from(own(endpoint)) / u128::from(total.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX).max(1)
+    };
+    endpoints.iter().map(share).collect()
 }
+
+/// Parts of a locality's weight that shares of its endpoints are counted in.
+const PRECISION: u128 = 1 << 20;
 
 fn seed(endpoint: &Endpoint) -> u64 {
     hash(endpoint.address.to_string().as_bytes())
 }
 
 /// About `size` places shared by weight, at least one each.
-fn ring(endpoints: &[Endpoint], size: u64) -> Vec<(u64, u32)> {
-    let total = endpoints.iter().map(weight).sum::<u64>().max(1);
+fn ring(endpoints: &[Endpoint], weights: &[u64], size: u64) -> Vec<(u64, u32)> {
+    let total = weights.iter().fold(0u64, |sum, weight| sum.saturating_add(*weight)).max(1);
     let mut places = Vec::new();
-    for (number, endpoint) in endpoints.iter().enumerate() {
-        let share = u128::from(weight(endpoint)) * u128::from(size) / u128::from(total);
+    for (number, (endpoint, weight)) in endpoints.iter().zip(weights).enumerate() {
+        let share = u128::from(*weight) * u128::from(size) / u128::from(total);
         let share = u64::try_from(share).unwrap_or(size).max(1);
         let seed = seed(endpoint);
         places.extend((0..share).map(|n| (mix(seed ^ mix(n)), index(number))));
@@ -83,11 +104,13 @@ fn ring(endpoints: &[Endpoint], size: u64) -> Vec<(u64, u32)> {
 
 /// Everybody in turn takes the next free place of his own permutation; who weighs less sits out turns.
 /// Source: Maglev, NSDI 2016, with Envoy's way of weights.
-fn maglev(endpoints: &[Endpoint], size: u64) -> Vec<u32> {
+fn maglev(endpoints: &[Endpoint], weights: &[u64], size: u64) -> Vec<u32> {
     const FREE: u32 = u32::MAX;
     let size = size.max(2);
-    let most = endpoints.iter().map(weight).max().unwrap_or(1);
-    let mut walkers: Vec<Walker> = endpoints.iter().map(|e| Walker::new(e, size)).collect();
+    let most = weights.iter().copied().max().unwrap_or(1);
+    let walkers = endpoints.iter().zip(weights);
+    let mut walkers: Vec<Walker> =
+        walkers.map(|(e, weight)| Walker::new(e, *weight, size)).collect();
     let mut table = vec![FREE; usize::try_from(size).unwrap_or(2)];
     let mut left = table.len();
     let mut turn = 0u64;
@@ -97,7 +120,7 @@ fn maglev(endpoints: &[Endpoint], size: u64) -> Vec<u32> {
             if left == 0 || turn.saturating_mul(walker.weight) < walker.due {
                 continue;
             }
-            walker.due += most;
+            walker.due = walker.due.saturating_add(most);
             // The size is prime, so that the walk meets every place; there is a free one.
             while table.get(walker.at).is_some_and(|taken| *taken != FREE) {
                 walker.step(size);
@@ -119,15 +142,10 @@ struct Walker {
 }
 
 impl Walker {
-    fn new(endpoint: &Endpoint, size: u64) -> Self {
+    fn new(endpoint: &Endpoint, weight: u64, size: u64) -> Self {
         let seed = seed(endpoint);
         let at = usize::try_from(seed % size).unwrap_or(0);
-        Self {
-            at,
-            skip: mix(seed) % (size - 1) + 1,
-            weight: weight(endpoint),
-            due: weight(endpoint),
-        }
+        Self { at, skip: mix(seed) % (size - 1) + 1, weight, due: weight }
     }
 
     fn step(&mut self, size: u64) {

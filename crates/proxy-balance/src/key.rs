@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use proxy_config::RequestFacts;
 use proxy_config::route::{HashBy, HashPolicy};
@@ -32,16 +33,18 @@ pub fn key(
     for policy in policies {
         let found = match &policy.by {
             HashBy::Header(name) => request.any_field(name).map(|value| hash(value.as_bytes())),
-            HashBy::SourceIp => Some(hash(client.to_string().as_bytes())),
+            HashBy::SourceIp => Some(address(client)),
             HashBy::Query(name) => parameter(request.query(), name).map(|v| hash(v.as_bytes())),
-            HashBy::Cookie { name, ttl, path } => {
+            HashBy::Cookie { name, ttl, path, attributes } => {
                 let given = request.field("cookie").and_then(|all| cookie(&all, name));
                 match (given, ttl) {
                     (Some(value), _) => Some(hash(value.as_bytes())),
                     (None, None) => None,
                     (None, Some(ttl)) => {
                         let value = format!("{:016x}", fresh());
-                        key.cookies.push(set_cookie(name, &value, ttl.as_secs(), path));
+                        let mut cookie = set_cookie(name, &value, ttl.as_secs(), path);
+                        add(&mut cookie, attributes);
+                        key.cookies.push(cookie);
                         Some(hash(value.as_bytes()))
                     }
                 }
@@ -57,6 +60,12 @@ pub fn key(
     key
 }
 
+/// The hash of a client's address.
+#[must_use]
+pub fn address(client: IpAddr) -> u64 {
+    hash(client.to_string().as_bytes())
+}
+
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
@@ -67,6 +76,18 @@ fn cookie(all: &str, name: &str) -> Option<String> {
     let pairs = all.split([';', ',']).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
     Some(value.trim_matches('"').to_owned())
+}
+
+/// `; SameSite=Strict`, or `; Secure` for a mark.
+fn add(cookie: &mut String, attributes: &[(Arc<str>, Arc<str>)]) {
+    for (name, value) in attributes {
+        cookie.push_str("; ");
+        cookie.push_str(name);
+        if !value.is_empty() {
+            cookie.push('=');
+            cookie.push_str(value);
+        }
+    }
 }
 
 fn set_cookie(name: &str, value: &str, seconds: u64, path: &str) -> String {

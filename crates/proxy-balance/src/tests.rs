@@ -18,7 +18,8 @@ fn endpoints(weights: &[u32]) -> Endpoints {
         workload: "".into(),
         hostname: "".into(),
     };
-    Endpoints { name: "c".into(), endpoints: weights.iter().enumerate().map(endpoint).collect() }
+    let endpoints = weights.iter().enumerate().map(endpoint).collect();
+    Endpoints { name: "c".into(), endpoints, overprovisioning: None }
 }
 
 fn request<'a>(
@@ -34,11 +35,19 @@ fn request<'a>(
         random: 0,
         hash: None,
         table: None,
+        calm: None,
         panic_threshold: 0,
+        weighs_localities: false,
+        remote: false,
     }
 }
 
-const IDLE: fn(usize) -> Live = |_| Live { active: 0, ejected: false };
+/// Nothing is known of it, but perhaps that it is out.
+fn out(ejected: bool) -> Live {
+    Live { ejected, ..Live::default() }
+}
+
+const IDLE: fn(usize) -> Live = |_| Live { active: 0, ejected: false, warm: warmup::WHOLE };
 
 #[test]
 fn round_robin_spreads_by_weight() {
@@ -52,7 +61,7 @@ fn round_robin_spreads_by_weight() {
 #[test]
 fn a_busy_host_gets_less() {
     let endpoints = endpoints(&[1, 1]);
-    let live = |index| Live { active: if index == 0 { 50 } else { 0 }, ejected: false };
+    let live = |index| Live { active: if index == 0 { 50 } else { 0 }, ..Live::default() };
     let mut hits = [0, 0];
     for random in 0..1000 {
         let mut request = request(&endpoints, Balancer::LeastRequest { choices: 2 }, &live);
@@ -69,10 +78,10 @@ fn priorities_tried_hosts_and_ejection_are_respected() {
     let mut request = request(&endpoints, Balancer::Random, &IDLE);
     request.tried = &[0];
     assert_eq!(pick(&request, &mut Cursor::default()), Some(1));
-    let first_out = |index| Live { active: 0, ejected: index < 2 };
+    let first_out = |index| self::out(index < 2);
     request.live = &first_out;
     assert_eq!(pick(&request, &mut Cursor::default()), Some(2));
-    let all_out = |_| Live { active: 0, ejected: true };
+    let all_out = |_| self::out(true);
     request.live = &all_out;
     assert_eq!(pick(&request, &mut Cursor::default()), None);
 }
@@ -89,13 +98,13 @@ fn a_host_that_was_tried_is_taken_again_when_nobody_else_is_left() {
 fn a_table_moves_only_the_keys_of_a_host_that_left() {
     let endpoints = endpoints(&[1, 1, 1, 1]);
     for balancer in [RING, Balancer::Maglev { size: 65_537 }] {
-        let table = Table::new(&endpoints, balancer).unwrap();
+        let table = Table::new(&endpoints, balancer, false).unwrap();
         let at = |hash: u64, live: &dyn Fn(usize) -> Live| {
             let mut request = request(&endpoints, balancer, live);
             (request.hash, request.table) = (Some(hash), Some(&table));
             pick(&request, &mut Cursor::default()).unwrap()
         };
-        let without_last = |index| Live { active: 0, ejected: index == 3 };
+        let without_last = |index| self::out(index == 3);
         let mut moved = 0;
         for key in 0..1000 {
             let (before, after) = (at(mix(key), &IDLE), at(mix(key), &without_last));
@@ -113,7 +122,7 @@ fn tables_share_by_weight_and_huge_weights_make_no_huge_table() {
     let big = u32::MAX;
     let endpoints = endpoints(&[big, big / 3, 1]);
     for balancer in [RING, Balancer::Maglev { size: 65_537 }] {
-        let table = Table::new(&endpoints, balancer).unwrap();
+        let table = Table::new(&endpoints, balancer, false).unwrap();
         let mut hits = [0u32; 3];
         for key in 0..4000 {
             let mut request = request(&endpoints, balancer, &IDLE);
@@ -128,7 +137,7 @@ fn tables_share_by_weight_and_huge_weights_make_no_huge_table() {
 #[test]
 fn below_the_panic_threshold_health_no_longer_counts() {
     let endpoints = endpoints(&[1; 10]);
-    let two_left = |index| Live { active: 0, ejected: index >= 2 };
+    let two_left = |index| self::out(index >= 2);
     let mut request = request(&endpoints, Balancer::RoundRobin, &two_left);
     let hosts = |request: &Pick<'_>| {
         let mut cursor = Cursor::default();
@@ -140,7 +149,7 @@ fn below_the_panic_threshold_health_no_longer_counts() {
     assert_eq!(hosts(&request), 2);
     request.panic_threshold = 21;
     assert_eq!(hosts(&request), 10);
-    let all_out = |_| Live { active: 0, ejected: true };
+    let all_out = |_| self::out(true);
     request.live = &all_out;
     assert_eq!(hosts(&request), 10);
 }
@@ -182,12 +191,17 @@ fn a_request_is_hashed_by_what_the_policies_name() {
     let query = ask(HashBy::Query("u".into()), &Asked("/a?b=1&u=jason", "", ""));
     assert_eq!(query.hash, jason);
     assert!(ask(HashBy::SourceIp, &Asked("/", "", "")).hash.is_some());
-    let cookie = |ttl| HashBy::Cookie { name: "u".into(), ttl, path: "/".into() };
+    let attributes = || vec![("SameSite".into(), "Strict".into()), ("Secure".into(), "".into())];
+    let cookie =
+        |ttl| HashBy::Cookie { name: "u".into(), ttl, path: "/".into(), attributes: attributes() };
     let given = ask(cookie(None), &Asked("/", "cookie", "a=b; u=jason"));
     assert_eq!((given.hash, given.cookies.len()), (jason, 0));
     assert_eq!(ask(cookie(None), &Asked("/", "", "")).hash, None);
     let fresh = ask(cookie(Some(Duration::from_secs(60))), &Asked("/", "", ""));
-    assert_eq!(fresh.cookies, ["u=\"0000000000000007\"; Max-Age=60; Path=/; HttpOnly"]);
+    assert_eq!(
+        fresh.cookies,
+        ["u=\"0000000000000007\"; Max-Age=60; Path=/; HttpOnly; SameSite=Strict; Secure"]
+    );
     let back = ask(cookie(None), &Asked("/", "cookie", "u=0000000000000007"));
     assert_eq!(fresh.hash, back.hash);
 }
@@ -207,6 +221,7 @@ fn failures_in_a_row_eject_and_each_ejection_is_longer() {
         base_ejection: Duration::from_secs(30),
         max_ejection: Duration::from_secs(300),
         max_ejection_percent: 10,
+        errors: None,
     };
     let start = Instant::now();
     let mut host = HostHealth::default();
@@ -230,7 +245,7 @@ proptest! {
         kind in 0..3,
     ) {
         let endpoints = endpoints(&weights);
-        let live = |index: usize| Live { active: 0, ejected: out >> index & 1 == 1 };
+        let live = |index: usize| self::out(out >> index & 1 == 1);
         let balancer = match kind {
             0 => Balancer::RoundRobin,
             1 => Balancer::LeastRequest { choices: 2 },

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, Endpoints, Metadata};
-use crate::listener::SecretName;
-use crate::matcher::StringMatcher;
+use crate::statuses::Statuses;
+use crate::tls::UpstreamTls;
 
 /// A cluster.
 #[derive(Debug, Clone)]
@@ -22,10 +22,16 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// HTTP version toward the endpoints.
     pub protocol: Protocol,
+    /// Names of HTTP/1 responses' fields go on as the server wrote them.
+    pub keep_case: bool,
     /// TLS by the endpoint's metadata; the first whose labels all match is taken.
     pub transport_matches: Vec<TransportMatch>,
     /// TLS when none matches; `None` is plain text.
     pub tls: Option<Arc<UpstreamTls>>,
+    /// What of a request's host counts in TLS.
+    pub by_host: ByHost,
+    /// Endpoints are told the client's address by a PROXY header.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// Bounds.
     pub limits: Limits,
     /// Passive health checking; `None` is off.
@@ -38,6 +44,16 @@ pub struct Cluster {
     pub source: Option<IpAddr>,
     /// TCP keep-alive.
     pub keepalive: Option<Keepalive>,
+    /// New hosts get their share slowly; `None` at once.
+    pub slow_start: Option<SlowStart>,
+    /// The weights of localities count.
+    pub weighs_localities: bool,
+    /// Longest life of a connection; `None` has no bound.
+    pub max_connection_duration: Option<Duration>,
+    /// Requests at once on one HTTP/2 connection; `None` leaves it to the server.
+    pub max_streams: Option<u32>,
+    /// Pings on HTTP/2 connections; `None` for none.
+    pub pings: Option<Pings>,
     /// Share of healthy hosts (percent) below which health no longer counts; Istio's default is 0.
     pub panic_threshold: u8,
     /// Istio's `host`, `name` and `namespace` of the service, for telemetry.
@@ -66,6 +82,25 @@ pub enum Discovery {
     Dns(Arc<DnsEndpoints>),
     /// Where the connection was going.
     OriginalDestination,
+    /// Looked up by the host that is called: that of a request, or the name that a connection asks for in TLS.
+    Called(Arc<CalledHosts>),
+}
+
+/// How hosts are looked up when they are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalledHosts {
+    /// Clusters that name the same cache share what is known.
+    pub cache: Arc<str>,
+    /// Which addresses count.
+    pub family: Family,
+    /// How often to look up a host that is being called.
+    pub refresh: Duration,
+    /// How long a host is known that nobody calls.
+    pub kept: Duration,
+    /// Hosts known at once.
+    pub most: u32,
+    /// Bound of one look-up.
+    pub limit: Duration,
 }
 
 /// Endpoints by host name.
@@ -146,6 +181,24 @@ pub enum Protocol {
     Downstream,
 }
 
+/// Form of a PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyVersion {
+    /// Text.
+    V1,
+    /// Bytes.
+    V2,
+}
+
+/// What of a request's host counts in TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByHost {
+    /// It is the server name that is sent.
+    pub sni: bool,
+    /// The server's certificate must have it.
+    pub san: bool,
+}
+
 /// TLS for endpoints with these labels.
 #[derive(Debug, Clone)]
 pub struct TransportMatch {
@@ -157,21 +210,6 @@ pub struct TransportMatch {
     pub tls: Option<Arc<UpstreamTls>>,
 }
 
-/// TLS toward an endpoint.
-#[derive(Debug, Clone)]
-pub struct UpstreamTls {
-    /// SNI; empty sends none.
-    pub sni: Arc<str>,
-    /// Offered application protocols.
-    pub alpn: Vec<Arc<str>>,
-    /// Our certificate; `None` shows none.
-    pub certificate: Option<SecretName>,
-    /// Trusted roots; `None` verifies nobody.
-    pub roots: Option<SecretName>,
-    /// One must match a name in the server's certificate; empty accepts any trusted one.
-    pub server_sans: Vec<StringMatcher>,
-}
-
 /// Circuit breakers; `u32::MAX` is no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -181,14 +219,62 @@ pub struct Limits {
     pub max_pending: u32,
     /// Requests at once.
     pub max_requests: u32,
-    /// Retries at once.
+    /// Retries at once, where there is no budget.
     pub max_retries: u32,
+    /// Retries at once as a share of requests.
+    pub retry_budget: Option<RetryBudget>,
+}
+
+/// Bounds retries by a share of the requests under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryBudget {
+    /// Retries per million requests under way.
+    pub per_million: u32,
+    /// Retries that are allowed in any case.
+    pub minimum: u32,
+    /// The share is of the requests that began within this time, not of those under way.
+    pub interval: Option<Duration>,
+}
+
+impl RetryBudget {
+    /// How many retries may be under way beside so many requests (of the interval, where there is one).
+    #[must_use]
+    pub fn allows(&self, requests: u32) -> u32 {
+        let share = u64::from(requests) * u64::from(self.per_million) / 1_000_000;
+        u32::try_from(share).unwrap_or(u32::MAX).max(self.minimum)
+    }
+}
+
+/// How new hosts come to their share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlowStart {
+    /// How long it takes.
+    pub window: Duration,
+    /// 1 is a straight line, more is steeper at the beginning.
+    pub aggression: f64,
+    /// Least share, in percent.
+    pub minimum_percent: f64,
+}
+
+/// Pings on HTTP/2 connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pings {
+    /// Time between them.
+    pub interval: Duration,
+    /// A ping without answer for so long ends the connection.
+    pub timeout: Duration,
 }
 
 impl Default for Limits {
     /// Envoy's defaults: 1024, 1024, 1024 and 3.
     fn default() -> Self {
-        Self { max_connections: 1024, max_pending: 1024, max_requests: 1024, max_retries: 3 }
+        Self {
+            max_connections: 1024,
+            max_pending: 1024,
+            max_requests: 1024,
+            max_retries: 3,
+            retry_budget: None,
+        }
     }
 }
 
@@ -211,6 +297,20 @@ pub struct Outlier {
     pub max_ejection: Duration,
     /// Share of hosts that may be ejected, percent.
     pub max_ejection_percent: u32,
+    /// The answers that are failures; `None` for those with 500 and more.
+    pub errors: Option<Statuses>,
+}
+
+impl Outlier {
+    /// The status that an answer counts as: a failure as one of 500 and more, anything else as a success.
+    #[must_use]
+    pub fn counts_as(&self, status: u16) -> u16 {
+        match &self.errors {
+            None => status,
+            Some(errors) if errors.contains(status) => status.max(500),
+            Some(_) => 200,
+        }
+    }
 }
 
 /// TCP keep-alive; `None` leaves the system's.

@@ -14,6 +14,8 @@ pub struct Endpoints {
     pub name: Arc<str>,
     /// All of them.
     pub endpoints: Vec<Endpoint>,
+    /// Percent by which a priority is taken to be larger than it needs to be; `None` is Envoy's 140.
+    pub overprovisioning: Option<u32>,
 }
 
 /// One endpoint.
@@ -38,7 +40,7 @@ pub struct Endpoint {
 }
 
 /// Region, zone, sub-zone and weight (0: not given).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Locality {
     /// Region.
     pub region: Arc<str>,

@@ -60,6 +60,10 @@ pub struct HttpManager {
     pub max_request_headers_kb: u32,
     /// HTTP/1.0 is answered.
     pub accept_http_10: bool,
+    /// Names of HTTP/1 requests' fields go on as the client wrote them.
+    pub keep_case: bool,
+    /// CONNECT is taken in HTTP/2, also with a protocol (WebSockets).
+    pub http2_connect: bool,
     /// Streams at once per HTTP/2 connection.
     pub max_concurrent_streams: Option<u32>,
 }

@@ -12,8 +12,11 @@ pub mod facts;
 pub mod http;
 pub mod listener;
 pub mod matcher;
+pub mod names;
 pub mod rbac;
 pub mod route;
+pub mod statuses;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub use endpoint::Endpoints;
 pub use facts::{ConnectionFacts, RequestFacts};
 pub use listener::Listener;
 pub use route::RouteConfig;
+pub use tls::{Secret, SecretName};
 
 /// Everything that a proxy has accepted, by name. Cheap to clone and change: resources are shared.
 #[derive(Debug, Clone, Default)]
@@ -37,4 +41,6 @@ pub struct ProxyConfig {
     pub clusters: BTreeMap<Arc<str>, Arc<Cluster>>,
     /// Endpoints by EDS service name.
     pub endpoints: BTreeMap<Arc<str>, Arc<Endpoints>>,
+    /// Secrets by name, those of the mesh excepted.
+    pub secrets: BTreeMap<SecretName, Arc<Secret>>,
 }

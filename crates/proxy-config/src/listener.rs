@@ -1,14 +1,15 @@
 //! Listeners and filter chains: which connection is treated how.
 //! In: nothing. Out: types. Source of the semantics: Envoy's Listener and FilterChainMatch.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
 use crate::http::HttpManager;
-use crate::matcher::{AddressRange, StringMatcher};
+use crate::matcher::AddressRange;
 use crate::rbac::Rbac;
+use crate::tls::DownstreamTls;
 
 /// Which way traffic goes through a listener; chooses the reporter in telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -20,6 +21,16 @@ pub enum Direction {
     Inbound,
     /// From the application.
     Outbound,
+}
+
+/// The addresses of listeners that stand for a destination, the most exact first: itself, then any address on its port.
+#[must_use]
+pub fn stand_ins(destination: SocketAddr) -> [SocketAddr; 2] {
+    let any: IpAddr = match destination {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    [destination, SocketAddr::new(any, destination.port())]
 }
 
 /// A listener.
@@ -35,6 +46,8 @@ pub struct Listener {
     pub use_original_dst: bool,
     /// The original destination is read from the socket (listener filter `original_dst`).
     pub reads_original_dst: bool,
+    /// Connections begin with a PROXY header.
+    pub introduced: bool,
     /// Look for a TLS ClientHello.
     pub tls_inspector: Option<Inspector>,
     /// Look for HTTP in plain text.
@@ -51,6 +64,21 @@ pub struct Listener {
     pub default_filter_chain: Option<Arc<FilterChain>>,
     /// Log of connections that no chain took.
     pub access_logs: Vec<AccessLog>,
+}
+
+impl Listener {
+    /// All its chains.
+    pub fn all_chains(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+        self.filter_chains.iter().chain(&self.default_filter_chain)
+    }
+}
+
+impl Inspector {
+    /// Whether it looks at connections to this port.
+    #[must_use]
+    pub fn looks_at(&self, port: u16) -> bool {
+        !self.disabled_ports.iter().any(|(first, last)| (*first..=*last).contains(&port))
+    }
 }
 
 /// Where an inspector does not look.
@@ -102,33 +130,26 @@ pub enum Transport {
     RawBuffer,
 }
 
-/// How TLS is terminated.
-#[derive(Debug, Clone)]
-pub struct DownstreamTls {
-    /// The client must show a certificate of the mesh.
-    pub require_client_certificate: bool,
-    /// Offered application protocols, by preference.
-    pub alpn: Vec<Arc<str>>,
-    /// Where certificate and key come from.
-    pub certificate: SecretName,
-    /// Where trusted roots come from; `None` verifies nobody.
-    pub roots: Option<SecretName>,
-    /// One of these must match a URI or DNS name in the client's certificate; empty accepts any trusted one.
-    pub client_sans: Vec<StringMatcher>,
-}
-
-/// Name of a secret, e.g. `default`, `ROOTCA`, `kubernetes://cert`.
-pub type SecretName = Arc<str>;
-
 /// A network filter.
 #[derive(Debug, Clone)]
 pub enum NetworkFilter {
     /// Decides on the connection before anything is forwarded.
     Rbac(Arc<Rbac>),
+    /// The name that the connection asks for in TLS is looked up, and this port of it is gone to.
+    Called(u16),
     /// Speaks HTTP. Terminal.
     Http(Arc<HttpManager>),
     /// Copies bytes to a cluster. Terminal.
     Tcp(Arc<TcpProxy>),
+}
+
+/// A tunnel through an HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunnel {
+    /// `host:port` behind it.
+    pub to: Arc<str>,
+    /// By POST instead of CONNECT.
+    pub post: bool,
 }
 
 /// The TCP proxy filter.
@@ -140,6 +161,12 @@ pub struct TcpProxy {
     pub clusters: Vec<(Arc<str>, u32)>,
     /// Close after this long without a byte either way; `None` never.
     pub idle_timeout: Option<Duration>,
+    /// Close after this long in any case; `None` never.
+    pub max_duration: Option<Duration>,
+    /// The client's address is what consistent hashing hashes.
+    pub by_source_ip: bool,
+    /// Where the cluster's endpoint is to lead to; `None` when it is meant itself.
+    pub tunnel: Option<Tunnel>,
     /// Log of its connections.
     pub access_logs: Vec<AccessLog>,
 }

@@ -201,6 +201,8 @@ pub struct Retry {
     pub back_off: (Duration, Duration),
     /// Avoid hosts that were tried.
     pub avoid_previous_hosts: bool,
+    /// After some tries ask other priorities than those that were tried.
+    pub remote: bool,
     /// How often a host may be drawn again to avoid such ones.
     pub host_attempts: u32,
 }
@@ -224,6 +226,8 @@ pub struct RetryOn {
     pub retriable_4xx: bool,
     /// `retriable-status-codes`.
     pub status_codes: bool,
+    /// `envoy-ratelimited`.
+    pub rate_limited: bool,
     /// gRPC statuses by number, one bit each (`cancelled` is bit 1, `unavailable` bit 14).
     pub grpc: u32,
 }
@@ -264,8 +268,14 @@ pub struct HashPolicy {
 pub enum HashBy {
     /// A field.
     Header(Arc<str>),
-    /// A cookie; made with this lifetime (zero: the browser's session) and path when missing and a lifetime is given.
-    Cookie { name: Arc<str>, ttl: Option<Duration>, path: Arc<str> },
+    /// A cookie; made with this lifetime (zero: the browser's session), path and further attributes when missing and a
+    /// lifetime is given.
+    Cookie {
+        name: Arc<str>,
+        ttl: Option<Duration>,
+        path: Arc<str>,
+        attributes: Vec<(Arc<str>, Arc<str>)>,
+    },
     /// The client's address.
     SourceIp,
     /// A query parameter.

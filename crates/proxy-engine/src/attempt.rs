@@ -2,7 +2,8 @@
 //!
 //! In: a route. Out: a server whose answer begins, or the failure that the client is told.
 //! Holds: nothing is repeated once bytes went to the client, nor when the request's body was not kept whole;
-//! a pooled connection that turns out stale costs no try.
+//! a pooled connection that turns out stale costs no try, and neither does a server that never saw the request;
+//! where retries have no room left, the client gets what the last try brought.
 //! Never: reading configuration.
 
 use std::future::poll_fn;
@@ -19,8 +20,11 @@ use proxy_upstream::pool::Budget;
 use proxy_upstream::{Acquired, ConnectError, Exchange as Server, Slot};
 use smallvec::SmallVec;
 use weft_rt::Backoff;
+use weft_telemetry::Flag;
 
+use crate::called::Unknown;
 use crate::decide::{self, Forward};
+use crate::elsewhere::{self, Elsewhere};
 use crate::patience::Over;
 use crate::peers::{METADATA, METADATA_ID};
 use crate::plan::Cluster;
@@ -29,6 +33,8 @@ use crate::reply::Reply;
 use crate::request::Run;
 
 const STALE_RETRIES: u32 = 3;
+/// Tries after which other priorities are asked, where a policy wants that.
+const TRIES_AT_HOME: usize = 2;
 const BACKOFF_BASE: Duration = Duration::from_millis(25);
 const BACKOFF_MAX: Duration = Duration::from_millis(250);
 
@@ -37,9 +43,16 @@ const BACKOFF_MAX: Duration = Duration::from_millis(250);
 pub(crate) enum Failure {
     /// The client left.
     Client,
+    /// The client broke the protocol in its request's body.
+    Malformed {
+        /// Its trailers are larger than a head may be.
+        too_large: bool,
+    },
     NoEndpoint,
     Overflow,
     Connect,
+    /// The connection was refused, or broken off before a request could be on it.
+    Refused,
     /// The connection ended before the answer began.
     Ended {
         /// It was a pooled connection, which may have gone stale.
@@ -55,6 +68,8 @@ pub(crate) enum Failure {
     },
     /// The request did not arrive in time.
     Late,
+    /// The called host has no address that we know.
+    Unknown(Unknown),
 }
 
 impl Failure {
@@ -62,28 +77,42 @@ impl Failure {
         match self {
             Self::NoEndpoint => Reply::no_healthy_upstream(),
             Self::Overflow => Reply::overflow(),
-            Self::Connect => Reply::connect_failed(why.unwrap_or("connection refused")),
+            Self::Connect | Self::Refused => {
+                Reply::connect_failed(why.unwrap_or("connection refused"))
+            }
             Self::Ended { .. } | Self::Client => Reply::connection_ended(),
+            Self::Malformed { too_large } => Reply::malformed(too_large),
             Self::Reset(_) => Reply::upstream_reset(),
             Self::Protocol => Reply::upstream_protocol(),
             Self::Timeout => Reply::timeout(),
             Self::Silent { arrived } => Reply::silent(arrived),
             Self::Late => Reply::late(),
+            Self::Unknown(Unknown::NoAddress) => Reply::unresolved(),
+            Self::Unknown(Unknown::Full) => Reply::too_many_hosts(),
         }
     }
 
     const fn is_stale(self) -> bool {
-        matches!(self, Self::Ended { stale: true } | Self::Reset(h2::Reason::REFUSED_STREAM))
+        matches!(self, Self::Ended { stale: true }) || self.is_refusal()
+    }
+
+    /// The server says that it did not process the request.
+    const fn is_refusal(self) -> bool {
+        matches!(self, Self::Reset(h2::Reason::REFUSED_STREAM))
     }
 
     /// True when a policy with these conditions repeats the request after this failure.
     const fn retriable(self, on: RetryOn) -> bool {
         let any = on.any_5xx || on.reset;
         match self {
-            Self::Client | Self::NoEndpoint | Self::Overflow | Self::Silent { .. } | Self::Late => {
-                false
-            }
-            Self::Connect => any || on.connect_failure || on.gateway_error,
+            Self::Client
+            | Self::Malformed { .. }
+            | Self::NoEndpoint
+            | Self::Overflow
+            | Self::Silent { .. }
+            | Self::Late
+            | Self::Unknown(_) => false,
+            Self::Connect | Self::Refused => any || on.connect_failure || on.gateway_error,
             Self::Ended { .. } | Self::Protocol => any || on.gateway_error,
             Self::Reset(h2::Reason::REFUSED_STREAM) => any || on.refused_stream,
             Self::Reset(_) => any,
@@ -96,6 +125,10 @@ impl Failure {
 fn wants(policy: &Retry, head: &ResponseHead) -> bool {
     let (on, status) = (policy.on, head.status);
     let grpc = grpc_status(&head.fields);
+    if head.fields.has("x-envoy-ratelimited") {
+        // What a rate limit refused is asked again only where the policy names just that.
+        return on.rate_limited;
+    }
     (on.any_5xx && status >= 500)
         || (on.gateway_error && matches!(status, 502..=504))
         || (on.retriable_4xx && status == 409)
@@ -116,11 +149,13 @@ pub(crate) struct Tries<'a> {
     cluster: Arc<Cluster>,
     route: Forward<'a>,
     tried: SmallVec<[SocketAddr; 4]>,
+    /// A server that was tried is going away.
+    elsewhere: bool,
 }
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(cluster: Arc<Cluster>, route: Forward<'a>) -> Self {
-        Self { cluster, route, tried: SmallVec::new() }
+        Self { cluster, route, tried: SmallVec::new(), elsewhere: false }
     }
 
     pub(crate) async fn run(
@@ -134,49 +169,115 @@ impl<'a> Tries<'a> {
         let limits = self.cluster.limits;
         let load = Arc::clone(&self.cluster.load);
         let slot = Slot::take(&load.requests, limits.max_requests).ok_or(Failure::Overflow)?;
+        self.begin(clock.now());
         let (base, most) = self.route.retry().map_or((BACKOFF_BASE, BACKOFF_MAX), |p| p.back_off);
         let mut backoff = Backoff::new(base, most);
         let (mut retries, mut stale, mut fresh) = (0, 0, false);
-        let mut _retry_slot = None;
+        let mut elsewhere = Elsewhere::new(deadline);
+        let mut retry_slot: Option<Slot> = None;
         loop {
             if self.route.attempt_count() {
-                head.fields.set("x-envoy-attempt-count", (retries + 1).to_string().as_bytes());
+                head.fields.set_number("x-envoy-attempt-count", u64::from(retries + 1));
             }
             let result = self.limited(run, head, client, fresh, deadline).await;
             self.judge(run, &result);
+            let side = run.bound.listener.reporter;
+            let unseen = elsewhere.unseen(&result, side, &self.cluster, run.host);
+            if unseen && run.upload.repeatable() {
+                let served = elsewhere::served(&result, &self.cluster);
+                let wait = elsewhere.wait(clock.now(), served, &mut run.worker.rng.borrow_mut());
+                if let Some(wait) = wait {
+                    self.look_again(result, run);
+                    clock.sleep(wait).await;
+                    continue;
+                }
+            }
             let policy = self.route.retry();
-            let again = run.upload.repeatable()
-                && policy.is_some_and(|p| retries < p.num_retries)
-                && deadline.is_none_or(|at| clock.now() < at);
+            let may = run.upload.repeatable() && deadline.is_none_or(|at| clock.now() < at);
+            let left = policy.is_some_and(|p| retries < p.num_retries);
+            // A second retry counts once, as the first did.
+            drop(retry_slot.take());
             match result {
                 Ok((server, response)) => {
-                    let wanted = policy.is_some_and(|p| wants(p, &response));
-                    if !(again && wanted) {
+                    let wanted = may && policy.is_some_and(|p| wants(p, &response));
+                    retry_slot = self.room(wanted, left, run);
+                    if retry_slot.is_none() {
                         return Ok(Answered { server, head: response, deadline, slot });
                     }
                     server.abort();
                 }
-                Err(failure)
-                    if failure.is_stale() && run.upload.repeatable() && stale < STALE_RETRIES =>
-                {
+                Err(failure) if self.is_free(failure, run) && stale < STALE_RETRIES => {
                     stale += 1;
                     fresh = true;
                     run.upload.rewind();
                     self.tried.pop();
                     continue;
                 }
-                Err(failure) if again && policy.is_some_and(|p| failure.retriable(p.on)) => {}
-                Err(failure) => return Err(failure),
+                Err(failure) => {
+                    let wanted = may && policy.is_some_and(|p| failure.retriable(p.on));
+                    retry_slot = self.room(wanted, left, run);
+                    if retry_slot.is_none() {
+                        return Err(failure);
+                    }
+                }
             }
             retries += 1;
             fresh = false;
-            _retry_slot = Slot::take(&load.retries, limits.max_retries);
-            if _retry_slot.is_none() {
-                return Err(Failure::Overflow);
-            }
             run.upload.rewind();
             let wait = backoff.next(&mut run.worker.rng.borrow_mut());
             clock.sleep(wait).await;
+        }
+    }
+
+    /// Endpoints are looked at anew, unlike the route: the last ones may be gone.
+    fn look_again(&mut self, result: Result<(Server, ResponseHead), Failure>, run: &mut Run<'_>) {
+        if let Ok((server, _)) = result {
+            server.abort();
+        }
+        if let Some(newest) = run.worker.shared.plan.load().clusters.get(&self.cluster.name) {
+            self.cluster = Arc::clone(newest);
+            run.cluster = Some(Arc::clone(newest));
+        }
+        self.elsewhere = true;
+        run.upload.rewind();
+    }
+
+    /// True for a failure that costs no try: a policy that asks for refused streams counts them itself.
+    fn is_free(&self, failure: Failure, run: &Run<'_>) -> bool {
+        let counted = || self.route.retry().is_some_and(|p| failure.retriable(p.on));
+        let free = failure.is_stale() && !(failure.is_refusal() && counted());
+        free && run.upload.repeatable()
+    }
+
+    /// Room for one more retry that the policy wants; says in the record why there is none.
+    fn room(&self, wanted: bool, left: bool, run: &mut Run<'_>) -> Option<Slot> {
+        let slot = (wanted && left).then(|| self.retry_slot(run.worker.shared.clock.now()));
+        run.untried = match slot {
+            _ if !wanted => Flag::None,
+            None => Flag::RetryLimit,
+            Some(None) => Flag::UpstreamOverflow,
+            Some(Some(_)) => Flag::None,
+        };
+        slot.flatten()
+    }
+
+    fn retry_slot(&self, now: Instant) -> Option<Slot> {
+        let load = &self.cluster.load;
+        let most = match self.cluster.config.limits.retry_budget {
+            None => self.cluster.limits.max_retries,
+            Some(budget) => budget.allows(match budget.interval {
+                None => load.busy(),
+                Some(interval) => load.recent.within(now, interval),
+            }),
+        };
+        Slot::take(&load.retries, most)
+    }
+
+    /// Counts the request where retries are a share of those that began lately.
+    fn begin(&self, now: Instant) {
+        let budget = self.cluster.config.limits.retry_budget;
+        if let Some(interval) = budget.and_then(|budget| budget.interval) {
+            self.cluster.load.recent.began(now, interval);
         }
     }
 
@@ -187,13 +288,15 @@ impl<'a> Tries<'a> {
             Ok((_, head)) => OutlierVerdict::Status(head.status),
             Err(
                 Failure::Client
+                | Failure::Malformed { .. }
                 | Failure::NoEndpoint
                 | Failure::Overflow
                 | Failure::Silent { .. }
-                | Failure::Late,
+                | Failure::Late
+                | Failure::Unknown(_),
             ) => return,
             Err(failure) if failure.is_stale() => return,
-            Err(Failure::Timeout) => OutlierVerdict::Status(504),
+            Err(Failure::Timeout) => OutlierVerdict::Timeout,
             Err(_) => OutlierVerdict::LocalOrigin,
         };
         let (hosts, now) = (self.cluster.hosts.len(), run.worker.shared.clock.now());
@@ -229,9 +332,20 @@ impl<'a> Tries<'a> {
     ) -> Result<(Server, ResponseHead), Failure> {
         let avoid: &[SocketAddr] = match self.route.retry() {
             Some(policy) if policy.avoid_previous_hosts => &self.tried,
+            _ if self.elsewhere => &self.tried,
             _ => &[],
         };
-        let wish = decide::Wish { avoid, hash: run.key.hash };
+        let remote = self.route.retry().is_some_and(|policy| policy.remote)
+            && self.tried.len() >= TRIES_AT_HOME;
+        let shared = &run.worker.shared;
+        let called = run.worker.called.of_request(&shared.clock, &self.cluster, &head.authority);
+        let called = called.await.map_err(Failure::Unknown)?;
+        let wish = decide::Wish {
+            avoid: if remote { &self.tried } else { avoid },
+            hash: run.key.hash,
+            remote,
+            called: &called,
+        };
         let picked = decide::pick(run.worker, &self.cluster, run.facts, Some(head), wish)
             .ok_or(Failure::NoEndpoint)?;
         if !picked.usable {
@@ -244,17 +358,27 @@ impl<'a> Tries<'a> {
         }
         let target = &picked.target;
         run.host = Some(target.address);
-        run.upstream_tls = target.tls.is_some();
+        run.upstream_tls = target.is_in_mesh();
         self.tried.push(target.address);
-        introduce(run, head, target.tls.is_some());
+        crate::websocket::key(head, target.protocol, &mut run.worker.rng.borrow_mut());
+        introduce(run, head, target.is_in_mesh());
         let budget = Budget { load: &self.cluster.load, limits: self.cluster.limits, fresh };
-        let started = run.worker.pools.start(&self.cluster.name, target, head, budget).await;
+        let start = run.worker.pools.start(&self.cluster.name, target, head, budget);
+        let started = tokio::select! {
+            biased;
+            started = start => started,
+            () = elsewhere::vanished(run.worker, &self.cluster, target.address) => {
+                run.failure = Some("endpoint removed".into());
+                return Err(Failure::Refused);
+            }
+        };
         let mut server = match started {
             Acquired::Exchange(server) => server,
             Acquired::Failed(ConnectError::Overflow) => return Err(Failure::Overflow),
             Acquired::Failed(error) => {
                 run.failure = Some(error.to_string());
-                return Err(Failure::Connect);
+                let refused = matches!(error, ConnectError::Refused(_));
+                return Err(if refused { Failure::Refused } else { Failure::Connect });
             }
             Acquired::Broken(error) => return Err(failure_of(error, true)),
         };
@@ -285,9 +409,9 @@ impl<'a> Tries<'a> {
                     client.send_informational(&response);
                 }
                 Ok(response) => return Ok((server, response)),
-                Err(Broken::Client(_)) => {
+                Err(Broken::Client(error)) => {
                     server.abort();
-                    return Err(Failure::Client);
+                    return Err(blame(error));
                 }
                 Err(Broken::Server(error)) => return Err(failure_of(error, stale)),
             }
@@ -304,6 +428,14 @@ fn introduce(run: &Run<'_>, head: &mut RequestHead, mesh: bool) {
     } else {
         head.fields.remove(METADATA);
         head.fields.remove(METADATA_ID);
+    }
+}
+
+const fn blame(error: StreamError) -> Failure {
+    match error {
+        StreamError::Protocol(_) => Failure::Malformed { too_large: false },
+        StreamError::TooLarge => Failure::Malformed { too_large: true },
+        StreamError::Closed | StreamError::Reset(_) => Failure::Client,
     }
 }
 

@@ -4,39 +4,36 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use proxy_config::ProxyConfig;
-use proxy_config::cluster::{Discovery, UpstreamTls};
+use proxy_config::cluster::Discovery;
 use proxy_config::endpoint::{Endpoint, Metadata};
 use proxy_config::http::RouteSource;
-use proxy_config::listener::{Direction, DownstreamTls, FilterChain, NetworkFilter};
-use proxy_config::matcher::StringMatcher;
+use proxy_config::listener::{Direction, FilterChain, NetworkFilter};
+use proxy_config::tls::{DownstreamTls, UpstreamTls};
+use proxy_config::{ProxyConfig, SecretName};
 use proxy_route::Routes;
-use proxy_upstream::{Limits, Load, TlsTarget};
-use weft_identity::rustls::ClientConfig;
-use weft_identity::rustls::pki_types::ServerName;
-use weft_identity::{ClientTls, IdentityStore, SanMatch, ServerTls, client_config, server_config};
+use proxy_upstream::{Limits, Load};
+use weft_identity::IdentityStore;
 use weft_telemetry::{Reporter, Service, Workload};
 
 use crate::health::Health;
 use crate::plan::{
-    Action, Chain, Cluster, Host, HttpAction, Listener, Plan, ServerTlsPair, TcpAction, Tls,
+    Action, Chain, ChainTls, Cluster, Host, HttpAction, Listener, Plan, TcpAction, Tls,
 };
 use crate::unserved;
 
-/// The secret that holds the workload's own certificate.
-const OWN: &str = "default";
-/// The secret that holds the mesh's roots.
-const ROOTS: &str = "ROOTCA";
+mod tls;
+
+use tls::Settings;
 
 /// What outlives a plan.
 #[derive(Debug)]
 pub struct Living {
-    identity: IdentityStore,
+    tls: Settings,
     clusters: HashMap<Arc<str>, ClusterLife>,
-    client_tls: HashMap<ClientKey, (Arc<ClientConfig>, u64)>,
     /// Addresses of the names of clusters.
     resolved: HashMap<Arc<str>, Arc<proxy_config::Endpoints>>,
 }
@@ -45,21 +42,17 @@ pub struct Living {
 struct ClusterLife {
     load: Arc<Load>,
     active: HashMap<SocketAddr, Arc<AtomicU32>>,
+    /// Since when hosts are asked.
+    since: HashMap<SocketAddr, Arc<OnceLock<Instant>>>,
     health: Arc<Health>,
 }
-
-type ClientKey = (Vec<SanMatch>, Vec<Arc<str>>, Arc<str>);
 
 impl Living {
     /// Nothing lives yet.
     #[must_use]
     pub fn new(identity: IdentityStore) -> Self {
-        Self {
-            identity,
-            clusters: HashMap::new(),
-            client_tls: HashMap::new(),
-            resolved: HashMap::new(),
-        }
+        let tls = Settings::new(identity);
+        Self { tls, clusters: HashMap::new(), resolved: HashMap::new() }
     }
 
     /// Takes in the addresses of a cluster's names; true when they are other ones than before.
@@ -80,8 +73,9 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
         unknown_service: Arc::clone(&last.unknown_service),
         ..Plan::default()
     };
-    let own = living.identity.current();
+    let own = living.tls.identity.current();
     plan.principal = own.and_then(|own| own.spiffe_id().map(|id| id.to_string().into_boxed_str()));
+    living.tls.secrets.take(config, &mut problems);
     for (name, routes) in &config.routes {
         plan.routes.insert(Arc::clone(name), table(last.routes.get(name), routes));
     }
@@ -93,9 +87,11 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
     living.clusters.retain(|name, _| config.clusters.contains_key(name));
     living.resolved.retain(|name, _| config.clusters.contains_key(name));
     for (name, listener) in &config.listeners {
-        let same = last.listeners.get(name).filter(|old| Arc::ptr_eq(&old.config, listener));
+        let stamp = living.tls.secrets.stamp(secrets_of(listener));
+        let same = |old: &&Arc<Listener>| Arc::ptr_eq(&old.config, listener) && old.stamp == stamp;
+        let same = last.listeners.get(name).filter(same);
         let compiled = same.map_or_else(
-            || Arc::new(compile_listener(listener, living, &mut problems)),
+            || Arc::new(compile_listener(listener, &living.tls, &mut problems)),
             Arc::clone,
         );
         if !listener.bind_to_port {
@@ -103,6 +99,7 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
         }
         plan.listeners.insert(Arc::clone(name), compiled);
     }
+    living.tls.forget();
     (plan, problems)
 }
 
@@ -113,12 +110,17 @@ fn table(last: Option<&Arc<Routes>>, config: &Arc<proxy_config::RouteConfig>) ->
     }
 }
 
+fn secrets_of(listener: &proxy_config::Listener) -> impl Iterator<Item = &SecretName> {
+    let tls = listener.all_chains().filter_map(|chain| chain.tls.as_ref());
+    tls.flat_map(DownstreamTls::secrets)
+}
+
 fn compile_listener(
     config: &Arc<proxy_config::Listener>,
-    living: &Living,
+    settings: &Settings,
     problems: &mut Vec<String>,
 ) -> Listener {
-    let mut compile = |chain: &Arc<FilterChain>| match compile_chain(chain, living, problems) {
+    let mut compile = |chain: &Arc<FilterChain>| match compile_chain(chain, settings, problems) {
         Ok(chain) => Some(Arc::new(chain)),
         Err(why) => {
             problems.push(format!("listener {}, chain {:?}: {why}", config.name, chain.name));
@@ -138,6 +140,7 @@ fn compile_listener(
             Direction::Outbound | Direction::Unspecified => Reporter::Source,
         },
         detection_timeout: (!timeout.is_zero()).then_some(timeout),
+        stamp: settings.secrets.stamp(secrets_of(config)),
         config: Arc::clone(config),
         chains,
         fallback,
@@ -146,15 +149,27 @@ fn compile_listener(
 
 fn compile_chain(
     config: &Arc<FilterChain>,
-    living: &Living,
+    settings: &Settings,
     problems: &mut Vec<String>,
 ) -> Result<Chain, String> {
-    let tls = config.tls.as_ref().map(|tls| server_tls(tls, living)).transpose()?;
-    let mut rbac = Vec::new();
+    let tls = match config.tls.as_ref().map(|tls| settings.server(tls)) {
+        None => ChainTls::Plain,
+        Some(Ok(pair)) => ChainTls::On(pair),
+        // It stays, so that no other chain takes its connections.
+        Some(Err(why)) => {
+            problems.push(format!("chain {:?} is closed: {why}", config.name));
+            ChainTls::Unusable
+        }
+    };
+    let (mut rbac, mut called) = (Vec::new(), None);
     for filter in &config.filters {
         let action = match filter {
             NetworkFilter::Rbac(rules) => {
                 rbac.push(Arc::clone(rules));
+                continue;
+            }
+            NetworkFilter::Called(port) => {
+                called = Some(*port);
                 continue;
             }
             NetworkFilter::Http(manager) => {
@@ -166,55 +181,12 @@ fn compile_chain(
                 Action::Http(HttpAction { manager: Arc::clone(manager), rbac, inline })
             }
             NetworkFilter::Tcp(proxy) => {
-                Action::Tcp(Arc::new(TcpAction { proxy: Arc::clone(proxy), rbac }))
+                Action::Tcp(Arc::new(TcpAction { proxy: Arc::clone(proxy), called, rbac }))
             }
         };
         return Ok(Chain { config: Arc::clone(config), tls, action });
     }
     Err("no terminal filter".into())
-}
-
-fn server_tls(config: &DownstreamTls, living: &Living) -> Result<ServerTlsPair, String> {
-    if config.certificate.as_ref() != OWN {
-        return Err(format!(
-            "certificate {:?} is not served by this proxy yet",
-            config.certificate
-        ));
-    }
-    if config.require_client_certificate && config.roots.is_none() {
-        return Err("client certificates are required, but no roots are given".into());
-    }
-    known_roots(config.roots.as_deref())?;
-    let settings = |alpn: &[Arc<str>]| {
-        let tls = ServerTls {
-            require_client: config.require_client_certificate,
-            sans: sans(&config.client_sans)?,
-            alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
-        };
-        server_config(&living.identity, &tls).map_err(|error| error.to_string())
-    };
-    Ok(ServerTlsPair {
-        alpn: config.alpn.clone(),
-        with: settings(&config.alpn)?,
-        without: settings(&[])?,
-    })
-}
-
-/// Peers are verified by the mesh's roots; other ones must not be taken for them.
-fn known_roots(name: Option<&str>) -> Result<(), String> {
-    match name {
-        None | Some(ROOTS) => Ok(()),
-        Some(other) => Err(format!("roots {other:?} are not served by this proxy yet")),
-    }
-}
-
-fn sans(matchers: &[StringMatcher]) -> Result<Vec<SanMatch>, String> {
-    let one = |matcher: &StringMatcher| match matcher {
-        StringMatcher::Exact(text) => Ok(SanMatch::Exact(text.as_ref().into())),
-        StringMatcher::Prefix(text) => Ok(SanMatch::Prefix(text.as_ref().into())),
-        other => Err(format!("a certificate name cannot be matched by {other:?}")),
-    };
-    matchers.iter().map(one).collect()
 }
 
 fn compile_cluster(
@@ -228,10 +200,13 @@ fn compile_cluster(
         Discovery::Eds(name) => config.endpoints.get(name).map(Arc::clone),
         Discovery::Static(endpoints) => Some(Arc::clone(endpoints)),
         Discovery::Dns(_) => living.resolved.get(&cluster.name).map(Arc::clone),
-        Discovery::OriginalDestination => None,
+        Discovery::OriginalDestination | Discovery::Called(_) => None,
     };
+    let own = cluster.transport_matches.iter().map(|found| &found.tls).chain([&cluster.tls]);
+    let stamp = living.tls.secrets.stamp(own.flatten().flat_map(|tls| tls.secrets()));
     let same = |old: &&Arc<Cluster>| {
         Arc::ptr_eq(&old.config, cluster)
+            && old.stamp == stamp
             && match (&old.endpoints, &endpoints) {
                 (Some(old), Some(new)) => Arc::ptr_eq(old, new),
                 (None, None) => true,
@@ -241,25 +216,30 @@ fn compile_cluster(
     if let Some(old) = last.filter(same) {
         return Arc::clone(old);
     }
-    let mut modes = Modes::new(cluster, living, problems);
+    let mut modes = Modes::new(cluster, &mut living.tls, problems);
     let list = endpoints.as_ref().map_or(&[][..], |e| &e.endpoints);
     let picks: Vec<_> = list.iter().map(|e| modes.of(&e.transport_labels)).collect();
     let default_tls = modes.of(&Vec::new());
     let life = living.clusters.entry(Arc::clone(&cluster.name)).or_default();
     let mut active = HashMap::with_capacity(list.len());
+    let mut since = HashMap::with_capacity(list.len());
     let hosts = list.iter().zip(picks).map(|(endpoint, tls)| {
         let count = life.active.get(&endpoint.address).map_or_else(Arc::default, Arc::clone);
         active.insert(endpoint.address, Arc::clone(&count));
+        let first = life.since.get(&endpoint.address).map_or_else(Arc::default, Arc::clone);
+        since.insert(endpoint.address, Arc::clone(&first));
         let workload = workload(endpoint);
-        Host { endpoint: endpoint.clone(), active: count, tls, workload }
+        Host { endpoint: endpoint.clone(), active: count, since: first, tls, workload }
     });
     let hosts = hosts.collect();
     let addresses: Vec<_> = active.keys().copied().collect();
     life.health.keep(&addresses);
     life.active = active;
+    life.since = since;
     let limits = cluster.limits;
     Arc::new(Cluster {
         name: Arc::clone(&cluster.name),
+        stamp,
         config: Arc::clone(cluster),
         hosts,
         original_destination: matches!(cluster.discovery, Discovery::OriginalDestination),
@@ -274,8 +254,11 @@ fn compile_cluster(
         service: service(cluster),
         table: endpoints
             .as_ref()
-            .and_then(|list| proxy_balance::Table::new(list, cluster.balancer))
+            .and_then(|list| {
+                proxy_balance::Table::new(list, cluster.balancer, cluster.weighs_localities)
+            })
             .map(Arc::new),
+        calm: endpoints.as_ref().and_then(|list| proxy_balance::Calm::new(list)),
         endpoints,
         health: Arc::clone(&life.health),
     })
@@ -327,12 +310,12 @@ struct Modes {
 impl Modes {
     fn new(
         cluster: &proxy_config::Cluster,
-        living: &mut Living,
+        settings: &mut Settings,
         problems: &mut Vec<String>,
     ) -> Self {
         let mut make = |tls: Option<&Arc<UpstreamTls>>| {
             let Some(tls) = tls else { return Tls::Plain };
-            client_tls(tls, living).unwrap_or_else(|why| {
+            settings.client(tls, cluster.by_host).unwrap_or_else(|why| {
                 problems.push(format!("cluster {}: {why}", cluster.name));
                 Tls::Unusable
             })
@@ -349,31 +332,4 @@ impl Modes {
         let found = self.matches.iter().find(|(wanted, _)| fits(wanted));
         found.map_or_else(|| self.default.clone(), |(_, tls)| tls.clone())
     }
-}
-
-fn client_tls(config: &UpstreamTls, living: &mut Living) -> Result<Tls, String> {
-    let ours = config.certificate.as_ref().is_none_or(|name| name.as_ref() == OWN);
-    if !ours || config.roots.is_none() {
-        return Err(
-            "TLS with other certificates than the mesh's is not served by this proxy yet".into()
-        );
-    }
-    known_roots(config.roots.as_deref())?;
-    let sans = sans(&config.server_sans)?;
-    let key = (sans.clone(), config.alpn.clone(), Arc::clone(&config.sni));
-    let next = living.client_tls.len() as u64;
-    let (settings, id) = match living.client_tls.get(&key) {
-        Some((settings, id)) => (Arc::clone(settings), *id),
-        None => {
-            let alpn = config.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-            let settings = client_config(&living.identity, &ClientTls { sans, alpn })
-                .map_err(|error| error.to_string())?;
-            living.client_tls.insert(key, (Arc::clone(&settings), next));
-            (settings, next)
-        }
-    };
-    // Without a name nothing is sent; the peer is verified by its URI names in any case.
-    let server_name = ServerName::try_from(config.sni.as_ref().to_owned())
-        .unwrap_or_else(|_odd| std::net::IpAddr::from([127, 0, 0, 1]).into());
-    Ok(Tls::On(TlsTarget { config: settings, id, server_name }))
 }

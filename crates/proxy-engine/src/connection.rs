@@ -5,7 +5,9 @@
 //! choose another chain for the same facts, the connection follows it or ends.
 //! Never: requests; those are `request`.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,13 +16,12 @@ use bytes::BytesMut;
 use proxy_config::http::Codec;
 use proxy_http::{BoxIo, Wire};
 use proxy_listen::sniff::Ask;
-use proxy_listen::{Hello, Peer, Prefixed, Sniffed, accept_tls, sniff};
-use tokio::net::TcpStream;
-use weft_rt::DrainWatch;
+use proxy_listen::{Arrived, Hello, Introduced, Peer, Prefixed, Sniffed, accept_tls, sniff};
+use weft_rt::{DrainWatch, Elapsed};
 
-use crate::plan::{Action, Chain, Listener, Plan, Transport};
+use crate::plan::{Action, Chain, ChainTls, Listener, Plan, Transport};
 use crate::worker::{Counted, Worker};
-use crate::{http1, http2, tcp};
+use crate::{http1, http2, patience, tcp};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -32,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) remote: SocketAddr,
     /// Where the client wanted to go.
     pub(crate) local: SocketAddr,
+    /// It was captured on its way there, and did not mean us.
+    pub(crate) captured: bool,
     pub(crate) transport: Transport,
     pub(crate) hello: Hello,
     /// Application protocol seen in plain text, as filter chains name it.
@@ -41,6 +44,7 @@ pub(crate) struct Facts {
     pub(crate) peer: Option<Peer>,
     pub(crate) begun: Instant,
     pub(crate) begun_wall: SystemTime,
+    remote_text: OnceCell<Box<str>>,
 }
 
 impl Facts {
@@ -52,6 +56,11 @@ impl Facts {
     /// As the client came; a chain that ends TLS changes nothing about that.
     pub(crate) const fn transport_seen(&self) -> Transport {
         self.transport
+    }
+
+    /// The client's address as text, which is made once.
+    pub(crate) fn remote_text(&self) -> &str {
+        self.remote_text.get_or_init(|| self.remote.ip().to_string().into())
     }
 
     /// The client's identity.
@@ -94,7 +103,7 @@ impl Bound {
         let plan = Arc::clone(&current);
         let Some(listener) = plan.listeners.get(&facts.listener) else { return false };
         let Some(new) = Self::find(&plan, listener, facts) else { return false };
-        let same_transport = new.chain.tls.is_some() == self.chain.tls.is_some();
+        let same_transport = new.chain.tls.is_plain() == self.chain.tls.is_plain();
         let same_kind = matches!(new.chain.action, Action::Http(_))
             == matches!(self.chain.action, Action::Http(_));
         *self = new;
@@ -102,27 +111,51 @@ impl Bound {
     }
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(
+/// Serves a connection to its end. Each stage has a box of its own, so that a connection at rest keeps only the last one.
+pub(crate) fn serve(
     worker: Rc<Worker>,
-    stream: TcpStream,
+    stream: Box<dyn Arrived>,
     remote: SocketAddr,
     listener: Arc<Listener>,
     watch: DrainWatch,
-) {
+) -> impl Future<Output = ()> {
     let activity = Arc::clone(&worker.shared.activity);
-    let _counted = Counted::one(&activity.connections);
-    // A socket that is gone already fails at its first read.
-    stream.set_nodelay(true).ok();
+    let opening = Box::pin(open(Rc::clone(&worker), stream, remote, listener));
+    async move {
+        let _counted = Counted::one(&activity.connections);
+        let serving = match opening.await {
+            Some(opened) => dispatch(worker, opened, watch),
+            None => return,
+        };
+        serving.await;
+    }
+}
+
+/// A connection of which everything is known but its requests.
+struct Opened {
+    bound: Bound,
+    facts: Facts,
+    wire: Wire,
+    is_h2: bool,
+}
+
+async fn open(
+    worker: Rc<Worker>,
+    stream: Box<dyn Arrived>,
+    remote: SocketAddr,
+    listener: Arc<Listener>,
+) -> Option<Opened> {
     let plan = worker.shared.plan.load_full();
     // The listener may have changed since its socket was opened.
     let listener = plan.listeners.get(&listener.name).map_or(listener, Arc::clone);
-    let Some((listener, local)) = destination(&plan, listener, &stream) else { return };
+    let captured = listener.original_destination;
+    let (listener, local) = destination(&plan, listener, &*stream)?;
     let now = (worker.shared.clock.now(), worker.shared.clock.wall());
     let mut facts = Facts {
         listener: Arc::clone(&listener.name),
         remote: canonical(remote),
         local,
+        captured,
         transport: Transport::Raw,
         hello: Hello::default(),
         sniffed_first: None,
@@ -130,23 +163,30 @@ pub(crate) async fn serve(
         peer: None,
         begun: now.0,
         begun_wall: now.1,
+        remote_text: OnceCell::new(),
     };
     let mut stream = stream;
     let mut first = BytesMut::new();
-    if !look(&worker, &listener, &mut facts, &mut stream, &mut first).await {
-        return;
+    if !introduce(&worker, &listener, &mut facts, &mut *stream, &mut first).await {
+        proxy_listen::reset(stream);
+        return None;
+    }
+    if !look(&worker, &listener, &mut facts, &mut *stream, &mut first).await {
+        return None;
     }
     let Some(bound) = Bound::find(&plan, &listener, &facts) else {
         tracing::debug!(listener = %listener.name, %remote, %local, "no filter chain for this connection");
         proxy_listen::reset(stream);
-        return;
+        return None;
     };
-    let io: BoxIo = Box::new(stream);
-    let wire = match secure(&worker, &bound, &mut facts, io, first).await {
-        Some(wire) => wire,
-        None => return,
+    let wire = secure(&worker, &bound, &mut facts, stream, first).await?;
+    let (is_h2, wire) = match &bound.chain.action {
+        Action::Tcp(_) => (false, wire),
+        Action::Http(http) => {
+            speaks_h2((&worker, &bound), &facts, http.manager.codec, wire).await?
+        }
     };
-    dispatch(worker, bound, facts, wire, watch).await;
+    Some(Opened { bound, facts, wire, is_h2 })
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
@@ -157,16 +197,47 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 fn destination(
     plan: &Arc<Plan>,
     listener: Arc<Listener>,
-    stream: &TcpStream,
+    stream: &dyn Arrived,
 ) -> Option<(Arc<Listener>, SocketAddr)> {
     if !listener.original_destination {
         return Some((listener, canonical(stream.local_addr().ok()?)));
     }
-    let local = canonical(proxy_listen::original_destination(stream).ok()?);
+    let local = canonical(stream.original_destination().ok()?);
     // Inbound traffic must not meet an outbound listener that stands for every address on the same port.
     let target = plan.by_destination(local).filter(|to| to.reporter == listener.reporter);
     let target = target.filter(|_| listener.hand_over).map(Arc::clone);
     Some((target.unwrap_or(listener), local))
+}
+
+/// Reads first bytes for as long as the listener allows.
+async fn detect<T>(
+    worker: &Worker,
+    listener: &Listener,
+    reading: impl Future<Output = T>,
+) -> Result<T, Elapsed> {
+    match listener.detection_timeout {
+        None => Ok(reading.await),
+        Some(limit) => worker.shared.clock.timeout(limit, reading).await,
+    }
+}
+
+/// Learns from the balancer before us who the client is; false when it does not say so.
+async fn introduce(
+    worker: &Worker,
+    listener: &Listener,
+    facts: &mut Facts,
+    io: &mut dyn Arrived,
+    first: &mut BytesMut,
+) -> bool {
+    if !listener.config.introduced {
+        return true;
+    }
+    let said = detect(worker, listener, proxy_listen::introduced(io, first)).await;
+    let Ok(Ok(said)) = said else { return false };
+    if let Some(Introduced { from, to }) = said {
+        (facts.remote, facts.local) = (canonical(from), canonical(to));
+    }
+    true
 }
 
 /// Looks at the first bytes if a chain depends on them; false when the client is gone.
@@ -174,22 +245,18 @@ async fn look(
     worker: &Worker,
     listener: &Listener,
     facts: &mut Facts,
-    io: &mut TcpStream,
+    io: &mut dyn Arrived,
     first: &mut BytesMut,
 ) -> bool {
     let ask = listener.ask(facts.local.port());
     if !ask.tls && !ask.http {
         return true;
     }
-    let looking = sniff(io, ask, first);
-    let sniffed = match listener.detection_timeout {
-        None => looking.await,
-        Some(limit) => match worker.shared.clock.timeout(limit, looking).await {
-            Ok(sniffed) => sniffed,
-            // The client waits for the server to speak.
-            Err(_elapsed) if listener.config.continue_on_timeout => Ok(Sniffed::Other),
-            Err(_elapsed) => return false,
-        },
+    let sniffed = match detect(worker, listener, sniff(io, ask, first)).await {
+        Ok(sniffed) => sniffed,
+        // The client waits for the server to speak.
+        Err(_elapsed) if listener.config.continue_on_timeout => Ok(Sniffed::Other),
+        Err(_elapsed) => return false,
     };
     match sniffed {
         Ok(Sniffed::Tls(hello)) => {
@@ -213,10 +280,17 @@ async fn secure(
     io: BoxIo,
     first: BytesMut,
 ) -> Option<Wire> {
-    let Some(tls) = &bound.chain.tls else {
-        let mut wire = Wire::new(io);
-        wire.read = first;
-        return Some(wire);
+    let tls = match &bound.chain.tls {
+        ChainTls::On(tls) => tls,
+        ChainTls::Unusable => {
+            tracing::debug!(remote = %facts.remote, "the chain lacks a secret; closed");
+            return None;
+        }
+        ChainTls::Plain => {
+            let mut wire = Wire::new(io);
+            wire.read = first;
+            return Some(wire);
+        }
     };
     let io = if first.is_empty() { io } else { Box::new(Prefixed::new(first, io)) };
     let config = tls.for_client(&facts.hello.alpn);
@@ -237,26 +311,27 @@ async fn secure(
     }
 }
 
-async fn dispatch(worker: Rc<Worker>, bound: Bound, facts: Facts, wire: Wire, watch: DrainWatch) {
+type Serving = Pin<Box<dyn Future<Output = ()>>>;
+
+fn dispatch(worker: Rc<Worker>, opened: Opened, watch: DrainWatch) -> Serving {
+    let Opened { bound, facts, wire, is_h2 } = opened;
     match &bound.chain.action {
         Action::Tcp(action) => {
             let action = Arc::clone(action);
-            tcp::serve(worker, bound, action, facts, wire).await;
+            Box::pin(tcp::serve(worker, bound, action, facts, wire))
         }
-        Action::Http(http) => match speaks_h2(&facts, http.manager.codec, wire).await {
-            Some((true, wire)) => {
-                Box::pin(http2::serve(worker, bound, facts, wire, watch)).await;
-            }
-            Some((false, wire)) => {
-                Box::pin(http1::serve(worker, bound, facts, wire, watch)).await;
-            }
-            None => {}
-        },
+        Action::Http(_) if is_h2 => Box::pin(http2::serve(worker, bound, facts, wire, watch)),
+        Action::Http(_) => Box::pin(http1::serve(worker, bound, facts, wire, watch)),
     }
 }
 
 /// Tells HTTP/2 from HTTP/1 where neither ALPN nor the listener has done so.
-async fn speaks_h2(facts: &Facts, codec: Codec, wire: Wire) -> Option<(bool, Wire)> {
+async fn speaks_h2(
+    (worker, bound): (&Worker, &Bound),
+    facts: &Facts,
+    codec: Codec,
+    wire: Wire,
+) -> Option<(bool, Wire)> {
     match codec {
         Codec::Auto => {}
         Codec::Http1 => return Some((false, wire)),
@@ -268,7 +343,11 @@ async fn speaks_h2(facts: &Facts, codec: Codec, wire: Wire) -> Option<(bool, Wir
         None => {}
     }
     let (mut io, mut first) = wire.into_parts();
-    let sniffed = sniff(&mut io, Ask { tls: false, http: true }, &mut first).await.ok()?;
+    let ask = Ask { tls: false, http: true };
+    let sniffed = tokio::select! {
+        sniffed = sniff(&mut io, ask, &mut first) => sniffed.ok()?,
+        () = patience::unused(worker, bound) => return None,
+    };
     let mut wire = Wire::new(io);
     wire.read = first;
     match sniffed {

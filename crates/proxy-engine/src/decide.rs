@@ -7,19 +7,20 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use proxy_balance::{Live, Pick, pick as pick_endpoint};
+use proxy_balance::{Live, Pick, pick as pick_endpoint, warmup};
 use proxy_config::RequestFacts;
-use proxy_config::cluster::Protocol as Upstream;
+use proxy_config::cluster::{Discovery, Protocol as Upstream};
 use proxy_config::http::{ClientCert, RouteSource};
 use proxy_config::route::{
     self, HeaderOp, HeaderOps, HostRewrite, RouteAction, RouteConfig, WeightedCluster,
 };
-use proxy_http::{RequestHead, ResponseHead, Version};
+use proxy_http::{Fields, RequestHead, ResponseHead, Version};
 use proxy_route::{FormatFacts, Found, Routes, format_value, pick_cluster, redirect, rewrite_path};
-use proxy_upstream::{Dial, Keepalive, Protocol, Slot, Target};
+use proxy_upstream::{Dial, Introduced, Keepalive, Pings, Protocol, Slot, Target};
 use smallvec::SmallVec;
+use weft_rt::Clock;
 use weft_telemetry::{Flag, Workload};
 
 use crate::connection::{Bound, Facts};
@@ -155,7 +156,6 @@ pub(crate) fn find<'a>(
 /// What the route wants, with its changes made to the head.
 pub(crate) fn act<'a>(
     worker: &Worker,
-    http: &HttpAction,
     facts: &Facts,
     head: &mut RequestHead,
     matched: Option<Matched<'a>>,
@@ -181,16 +181,28 @@ pub(crate) fn act<'a>(
     let Some(target) = pick_cluster(action, random) else {
         return Routed::Reply(Box::new(Reply::no_cluster(503)));
     };
-    if let Some(protocol) = &head.upgrade {
-        let allowed = action.upgrades.as_ref().unwrap_or(&http.manager.upgrades);
-        if !allowed.iter().any(|u| u.eq_ignore_ascii_case(protocol)) {
-            return Routed::Reply(Box::new(Reply::new(403, "", Flag::None, "upgrade_failed")));
-        }
-    }
     let matched = Matched { target: Some(target), ..matched };
     let forward = Forward { matched, action, target };
-    change_request(&forward, facts, head);
+    change_request(&forward, facts, head, &worker.shared.clock);
     Routed::Forward(forward)
+}
+
+/// True when the request asks for a tunnel that neither its route nor the connection manager lets through. CONNECT is one
+/// like the others. What has no route is not found, whatever it asks for.
+pub(crate) fn refuses_tunnel(
+    http: &HttpAction,
+    head: &RequestHead,
+    found: Option<Matched<'_>>,
+) -> bool {
+    let connect = (head.method == http::Method::CONNECT).then_some("connect");
+    let Some(wanted) = head.upgrade.as_deref().or(connect) else { return false };
+    let own = match found.map(|matched| &matched.found.route.action) {
+        None => return false,
+        Some(RouteAction::Forward(action)) => action.upgrades.as_ref(),
+        Some(RouteAction::Redirect(_) | RouteAction::Respond(_)) => None,
+    };
+    let allowed = own.unwrap_or(&http.manager.upgrades);
+    !allowed.iter().any(|known| known.eq_ignore_ascii_case(wanted))
 }
 
 fn routes<'a>(plan: &'a Plan, http: &'a HttpAction) -> Option<&'a Routes> {
@@ -200,30 +212,19 @@ fn routes<'a>(plan: &'a Plan, http: &'a HttpAction) -> Option<&'a Routes> {
     }
 }
 
-fn change_request(forward: &Forward<'_>, facts: &Facts, head: &mut RequestHead) {
-    for ops in forward.matched.ops() {
-        for op in &ops.request {
-            let value = |text: &str| value_of(text, &forward.matched, head, facts, None);
-            match op {
-                HeaderOp::Set(name, text) if is_host(name) => head.authority = value(text),
-                HeaderOp::Append(name, _)
-                | HeaderOp::AddIfAbsent(name, _)
-                | HeaderOp::Remove(name)
-                    if is_host(name) => {}
-                HeaderOp::Set(name, text) => {
-                    let value = value(text);
-                    head.fields.set(name, value.as_bytes());
+fn change_request(forward: &Forward<'_>, facts: &Facts, head: &mut RequestHead, clock: &Clock) {
+    for op in forward.matched.ops().flat_map(|ops| &ops.request) {
+        let Told { name, text } = told(op);
+        let value = value_of(text, &forward.matched, head, facts, &Known::of(clock, None));
+        match op {
+            HeaderOp::Set(..) if is_host(name) => head.authority = value,
+            HeaderOp::Set(..)
+            | HeaderOp::Append(..)
+            | HeaderOp::AddIfAbsent(..)
+            | HeaderOp::Remove(..) => {
+                if !is_host(name) {
+                    change(&mut head.fields, op, &value);
                 }
-                HeaderOp::Append(name, text) => {
-                    let value = value(text);
-                    head.fields.append(name, value.as_bytes());
-                }
-                HeaderOp::AddIfAbsent(name, _) if head.fields.has(name) => {}
-                HeaderOp::AddIfAbsent(name, text) => {
-                    let value = value(text);
-                    head.fields.append(name, value.as_bytes());
-                }
-                HeaderOp::Remove(name) => drop(head.fields.remove(name)),
             }
         }
     }
@@ -249,16 +250,63 @@ fn is_host(name: &str) -> bool {
     matches!(name, "host" | ":authority")
 }
 
+/// What an answer adds to the facts of its request.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    clock: &'a Clock,
+    /// The endpoint that was asked.
+    pub(crate) upstream: Option<SocketAddr>,
+    answer: Option<&'a ResponseHead>,
+}
+
+impl<'a> Known<'a> {
+    /// Of an answer of that endpoint, or of our own; or before anything was asked.
+    pub(crate) const fn of(clock: &'a Clock, upstream: Option<SocketAddr>) -> Self {
+        Self { clock, upstream, answer: None }
+    }
+}
+
+/// The field that an operation is about, and the text of its value.
+struct Told<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+fn told(op: &HeaderOp) -> Told<'_> {
+    match op {
+        HeaderOp::Set(name, text)
+        | HeaderOp::Append(name, text)
+        | HeaderOp::AddIfAbsent(name, text) => Told { name, text },
+        HeaderOp::Remove(name) => Told { name, text: "" },
+    }
+}
+
+/// Does one operation; an empty value changes nothing, as with Envoy.
+fn change(fields: &mut Fields, op: &HeaderOp, value: &str) {
+    match op {
+        HeaderOp::Remove(name) => drop(fields.remove(name)),
+        HeaderOp::Set(..) | HeaderOp::Append(..) | HeaderOp::AddIfAbsent(..)
+            if value.is_empty() => {}
+        HeaderOp::AddIfAbsent(name, _) if fields.has(name) => {}
+        HeaderOp::Set(name, _) => fields.set(name, value.as_bytes()),
+        HeaderOp::Append(name, _) | HeaderOp::AddIfAbsent(name, _) => {
+            fields.append(name, value.as_bytes());
+        }
+    }
+}
+
 fn value_of(
     text: &str,
     matched: &Matched<'_>,
     head: &RequestHead,
     facts: &Facts,
-    code: Option<u16>,
+    known: &Known<'_>,
 ) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }
+    let field = |name: &str| known.answer.and_then(|answer| answer.fields.joined(name));
+    let response: &dyn Fn(&str) -> Option<String> = &field;
     format_value(
         text,
         &FormatFacts {
@@ -270,7 +318,10 @@ fn value_of(
             hostname: "",
             route_name: &matched.found.route.name,
             cluster: matched.target.map(|target| target.cluster.as_ref()),
-            response_code: code,
+            response_code: known.answer.map(|answer| answer.status),
+            response: Some(response),
+            upstream: known.upstream,
+            started: known.clock.wall(),
         },
     )
 }
@@ -293,21 +344,12 @@ pub(crate) fn change_response(
     request: &RequestHead,
     facts: &Facts,
     head: &mut ResponseHead,
+    known: Known<'_>,
 ) {
-    let code = Some(head.status);
-    for ops in matched.ops() {
-        for op in &ops.response {
-            let value = |text: &str| value_of(text, matched, request, facts, code);
-            match op {
-                HeaderOp::Set(name, text) => head.fields.set(name, value(text).as_bytes()),
-                HeaderOp::Append(name, text) => head.fields.append(name, value(text).as_bytes()),
-                HeaderOp::AddIfAbsent(name, _) if head.fields.has(name) => {}
-                HeaderOp::AddIfAbsent(name, text) => {
-                    head.fields.append(name, value(text).as_bytes());
-                }
-                HeaderOp::Remove(name) => drop(head.fields.remove(name)),
-            }
-        }
+    for op in matched.ops().flat_map(|ops| &ops.response) {
+        let known = Known { answer: Some(head), ..known };
+        let value = value_of(told(op).text, matched, request, facts, &known);
+        change(&mut head.fields, op, &value);
     }
 }
 
@@ -372,6 +414,10 @@ pub(crate) struct Wish<'a> {
     pub(crate) avoid: &'a [SocketAddr],
     /// For consistent hashing.
     pub(crate) hash: Option<u64>,
+    /// Other priorities than those of the hosts that were tried.
+    pub(crate) remote: bool,
+    /// Addresses of the called host, where the cluster looks that up.
+    pub(crate) called: &'a [SocketAddr],
 }
 
 /// Picks a host of the cluster, by the wishes if that is possible.
@@ -382,28 +428,38 @@ pub(crate) fn pick(
     head: Option<&RequestHead>,
     wish: Wish<'_>,
 ) -> Option<Picked> {
-    let dial = dial(cluster);
+    let dial = dial(cluster, facts);
     let version = head.map(|head| head.version);
-    let upgrades = head.is_some_and(|head| head.upgrade.is_some());
     let protocol = match cluster.config.protocol {
         Upstream::Http2 => Protocol::Http2,
-        Upstream::Downstream if version == Some(Version::Http2) && !upgrades => Protocol::Http2,
+        Upstream::Downstream if version == Some(Version::Http2) => Protocol::Http2,
         _ => Protocol::Http1,
     };
     if cluster.original_destination {
-        let (tls, usable) = target_tls(&cluster.default_tls);
+        // Who connected to us meant nobody else; going on to our own address would go round in circles.
+        if !facts.captured {
+            return None;
+        }
+        let (tls, usable) = target_tls(&cluster.default_tls, cluster, head);
         let target = Target { address: facts.local, protocol, tls, dial };
         return Some(Picked { target, usable, active: None, hostname: None });
     }
+    if let Discovery::Called(_) = &cluster.config.discovery {
+        let fresh = wish.called.iter().find(|address| !wish.avoid.contains(address));
+        let address = *fresh.or(wish.called.first())?;
+        let (tls, usable) = target_tls(&cluster.default_tls, cluster, head);
+        let target = Target { address, protocol, tls, dial };
+        return Some(Picked { target, usable, active: None, hostname: None });
+    }
     let host = choose(worker, cluster, wish)?;
-    let (tls, usable) = target_tls(&host.tls);
+    let (tls, usable) = target_tls(&host.tls, cluster, head);
     let target = Target { address: host.endpoint.address, protocol, tls, dial };
     let name = &host.endpoint.hostname;
     let hostname = (!name.is_empty()).then(|| Arc::clone(name));
     Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX), hostname })
 }
 
-fn dial(cluster: &Cluster) -> Dial {
+fn dial(cluster: &Cluster, facts: &Facts) -> Dial {
     let config = &cluster.config;
     Dial {
         mark: Some(MARK),
@@ -416,25 +472,51 @@ fn dial(cluster: &Cluster) -> Dial {
         }),
         max_requests: config.max_requests_per_connection,
         idle_timeout: config.idle_timeout.unwrap_or(NEVER),
+        max_duration: config.max_connection_duration.unwrap_or(NEVER),
+        max_streams: config.max_streams,
+        pings: config.pings.map(|p| Pings { interval: p.interval, timeout: p.timeout }),
+        keep_case: config.keep_case,
+        introduced: config.proxy_protocol.map(|version| Introduced {
+            version,
+            from: facts.remote,
+            to: facts.local,
+        }),
     }
 }
 
-fn target_tls(tls: &Tls) -> (Option<proxy_upstream::TlsTarget>, bool) {
-    match tls {
-        Tls::Plain => (None, true),
-        Tls::On(target) => (Some(target.clone()), true),
-        Tls::Unusable => (None, false),
+fn target_tls(
+    tls: &Tls,
+    cluster: &Cluster,
+    head: Option<&RequestHead>,
+) -> (Option<proxy_upstream::TlsTarget>, bool) {
+    let mut target = match tls {
+        Tls::Plain => return (None, true),
+        Tls::On(target) => target.clone(),
+        Tls::Unusable => return (None, false),
+    };
+    let by = cluster.config.by_host;
+    if let Some(head) = head.filter(|_| by.sni || by.san) {
+        // A host that is no name of a server could not be verified.
+        let Some(name) = proxy_upstream::target::server_name(&head.authority) else {
+            return (None, !by.san);
+        };
+        target.for_host(name);
     }
+    (Some(target), true)
 }
 
 fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&'a Host> {
     let endpoints = cluster.endpoints.as_ref()?;
-    let outlier = cluster.config.outlier.is_some();
-    let out = if outlier { cluster.health.ejected(worker.shared.clock.now()) } else { Vec::new() };
+    let config = &cluster.config;
+    let timed = config.outlier.is_some() || config.slow_start.is_some();
+    let now = timed.then(|| worker.shared.clock.now());
+    let ejects = now.filter(|_| config.outlier.is_some());
+    let out = ejects.map(|now| cluster.health.ejected(now)).unwrap_or_default();
     let live = |index: usize| {
         cluster.hosts.get(index).map_or_else(Live::default, |host| Live {
             active: host.active.load(Ordering::Relaxed),
             ejected: out.contains(&host.endpoint.address),
+            warm: now.map_or(warmup::WHOLE, |now| warmth(host, cluster, now)),
         })
     };
     let at = |address: &SocketAddr| {
@@ -449,7 +531,10 @@ fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&
         random: worker.rng.borrow_mut().next_u64(),
         hash: wish.hash,
         table: cluster.table.as_deref(),
-        panic_threshold: cluster.config.panic_threshold,
+        calm: cluster.calm.as_ref().filter(|_| out.is_empty() && config.slow_start.is_none()),
+        panic_threshold: config.panic_threshold,
+        weighs_localities: config.weighs_localities,
+        remote: wish.remote,
     };
     let mut cursors = worker.cursors.borrow_mut();
     let index = match cursors.get_mut(&cluster.name) {
@@ -457,6 +542,13 @@ fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&
         None => pick_endpoint(&question, cursors.entry(Arc::clone(&cluster.name)).or_default())?,
     };
     cluster.hosts.get(index)
+}
+
+/// How much of its share a host gets. Its time began when it came, whether or not somebody asked for it.
+fn warmth(host: &Host, cluster: &Cluster, now: Instant) -> u32 {
+    let Some(settings) = &cluster.config.slow_start else { return warmup::WHOLE };
+    let since = host.since.get_or_init(|| now);
+    warmup::share(settings, now.saturating_duration_since(*since))
 }
 
 /// Who the endpoint's workload is.

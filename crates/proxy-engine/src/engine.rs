@@ -14,6 +14,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use proxy_config::ProxyConfig;
+use proxy_listen::Listen;
+use proxy_upstream::Connect;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use weft_identity::IdentityStore;
@@ -29,6 +31,23 @@ const STACK: usize = 1024 * 1024;
 const QUIET: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(50);
 
+/// How a proxy is reached, and reaches others.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// What it listens on.
+    pub listen: Arc<dyn Listen>,
+    /// What it connects over.
+    pub connect: Arc<dyn Connect>,
+}
+
+impl Network {
+    /// The machine's TCP.
+    #[must_use]
+    pub fn tcp() -> Self {
+        Self { listen: Arc::new(proxy_listen::Tcp), connect: Arc::new(proxy_upstream::Tcp) }
+    }
+}
+
 /// What an engine is started with.
 pub struct Options {
     /// Our credential, also later ones.
@@ -41,6 +60,8 @@ pub struct Options {
     pub listener_drain: Duration,
     /// Time.
     pub clock: Clock,
+    /// The network.
+    pub network: Network,
 }
 
 impl fmt::Debug for Options {
@@ -75,6 +96,8 @@ impl BoundBoard {
     }
 }
 
+type Sinks = Vec<Box<dyn Sink + Send>>;
+
 /// A running proxy. Dropping it ends the workers at once; call [`Engine::drain`] before.
 #[derive(Debug)]
 pub struct Engine {
@@ -93,12 +116,45 @@ impl Engine {
     /// # Errors
     /// When threads or runtimes cannot be made.
     pub fn start(options: Options) -> io::Result<Self> {
-        let Options { identity, exchange, sinks, listener_drain, clock } = options;
+        let (mut engine, shared, sinks, stopped) = Self::prepare(options);
+        let mut seeds = Rng::from_os();
+        for (index, sink) in sinks.into_iter().enumerate() {
+            let (shared, stopped, seed) = (shared.clone(), stopped.clone(), seeds.next_u64());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let thread =
+                std::thread::Builder::new().name(format!("worker-{index}")).stack_size(STACK);
+            // One worker looks up names for all.
+            let resolver = (index == 0).then(|| Arc::clone(&engine.publisher));
+            let worker = move || {
+                let local = LocalSet::new();
+                local.block_on(&runtime, work(shared, sink, (seed, resolver), stopped));
+            };
+            engine.threads.push(thread.spawn(worker)?);
+        }
+        Ok(engine)
+    }
+
+    /// One worker without a thread: the future does its work until [`Engine::stop`] or until the engine is dropped. Its
+    /// connections live in the `LocalSet` that it is run in, and end with that. The same seed makes the same choices.
+    pub fn here(options: Options, seed: u64) -> (Self, impl Future<Output = ()> + use<>) {
+        let (engine, shared, sinks, stopped) = Self::prepare(options);
+        let publisher = Arc::clone(&engine.publisher);
+        let run = async move {
+            if let Some(sink) = sinks.into_iter().next() {
+                work(shared, sink, (seed, Some(publisher)), stopped).await;
+            }
+        };
+        (engine, run)
+    }
+
+    fn prepare(options: Options) -> (Self, Shared, Sinks, watch::Receiver<bool>) {
+        let Options { identity, exchange, sinks, listener_drain, clock, network } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
             plan: Arc::clone(&publisher.plan),
             changed: publisher.watch(),
+            network,
             clock: clock.clone(),
             activity: Arc::default(),
             drain: Drain::new(),
@@ -106,20 +162,10 @@ impl Engine {
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };
-        let mut seeds = Rng::from_os();
-        let mut threads = Vec::with_capacity(sinks.len());
-        for (index, sink) in sinks.into_iter().enumerate() {
-            let (shared, stopped, seed) = (shared.clone(), stopped.clone(), seeds.next_u64());
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread =
-                std::thread::Builder::new().name(format!("worker-{index}")).stack_size(STACK);
-            // One worker looks up names for all.
-            let resolver = (index == 0).then(|| Arc::clone(&publisher));
-            let worker = move || work(&runtime, shared, sink, (seed, resolver), stopped);
-            threads.push(thread.spawn(worker)?);
-        }
-        let Shared { activity, drain, bound, .. } = shared;
-        Ok(Self { publisher, activity, bound, drain, clock, stop, threads })
+        let (activity, bound) = (Arc::clone(&shared.activity), Arc::clone(&shared.bound));
+        let (drain, threads) = (shared.drain.clone(), Vec::new());
+        let engine = Self { publisher, activity, bound, drain, clock, stop, threads };
+        (engine, shared, sinks, stopped)
     }
 
     /// Compiles and publishes; the answer names what could not be used.
@@ -191,22 +237,24 @@ impl Engine {
     }
 }
 
-fn work(
-    runtime: &tokio::runtime::Runtime,
+/// One worker's life.
+async fn work(
     shared: Shared,
     sink: Box<dyn Sink + Send>,
     (seed, resolver): (u64, Option<Arc<Publisher>>),
     mut stopped: watch::Receiver<bool>,
 ) {
-    let local = LocalSet::new();
-    if let Some(publisher) = resolver {
-        local.spawn_local(crate::resolve::run(publisher, shared.clock.clone()));
-    }
-    let worker = Worker::new(shared, sink, seed);
-    local.block_on(runtime, async move {
-        tokio::select! {
-            () = worker.run() => {}
-            _ = stopped.wait_for(|stop| *stop) => {}
+    let clock = shared.clock.clone();
+    let resolving = async {
+        match resolver {
+            Some(publisher) => crate::resolve::run(publisher, clock).await,
+            None => std::future::pending().await,
         }
-    });
+    };
+    tokio::select! {
+        () = Worker::new(shared, sink, seed).run() => {}
+        () = resolving => {}
+        // The engine is gone, too, when nobody can say stop any more.
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(),
             reply.fields.push(("location".into(), to));
             Err(Box::new(reply))
         }
-        Normal::Refused => Err(Box::new(Reply::refused(400, "path_normalization_failed"))),
+        Normal::Refused => Err(Box::new(Reply::unnormal())),
     }
 }
 

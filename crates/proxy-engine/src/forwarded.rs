@@ -17,7 +17,7 @@ pub(crate) struct Trust<'a> {
     /// Append the client's address (edge, Envoy's `use_remote_address`).
     pub(crate) use_remote_address: bool,
     /// The client's address.
-    pub(crate) remote: IpAddr,
+    pub(crate) remote: &'a str,
     /// `http` or `https`, as the client came.
     pub(crate) scheme: &'a str,
     /// Make `x-request-id` when it is missing.
@@ -45,13 +45,13 @@ pub(crate) fn client(head: &RequestHead, manager: &HttpManager, remote: IpAddr) 
 /// `x-forwarded-for`, `x-forwarded-proto` and `x-request-id`.
 pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
     if trust.use_remote_address {
-        let mut chain = head.fields.joined("x-forwarded-for").unwrap_or_default();
-        if !chain.is_empty() {
-            chain.push(',');
+        match head.fields.joined("x-forwarded-for") {
+            Some(chain) if !chain.is_empty() => {
+                let chain = format!("{chain},{}", trust.remote);
+                head.fields.set("x-forwarded-for", chain.as_bytes());
+            }
+            Some(_) | None => head.fields.set("x-forwarded-for", trust.remote.as_bytes()),
         }
-        // Writing to a String cannot fail.
-        write!(chain, "{}", trust.remote).ok();
-        head.fields.set("x-forwarded-for", chain.as_bytes());
         if trust.trusted_hops == 0 || !head.fields.has("x-forwarded-proto") {
             head.fields.set("x-forwarded-proto", trust.scheme.as_bytes());
         }
@@ -68,20 +68,20 @@ pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
 }
 
 /// Orders to a proxy that only the mesh's own may give.
-fn is_internal(name: &str) -> bool {
+fn is_internal(name: &[u8]) -> bool {
     matches!(
         name,
-        "x-envoy-retry-on"
-            | "x-envoy-retry-grpc-on"
-            | "x-envoy-max-retries"
-            | "x-envoy-upstream-rq-timeout-ms"
-            | "x-envoy-upstream-rq-per-try-timeout-ms"
-            | "x-envoy-expected-rq-timeout-ms"
-            | "x-envoy-attempt-count"
-            | "x-envoy-original-path"
-            | "x-envoy-decorator-operation"
-            | "x-envoy-peer-metadata"
-            | "x-envoy-peer-metadata-id"
+        b"x-envoy-retry-on"
+            | b"x-envoy-retry-grpc-on"
+            | b"x-envoy-max-retries"
+            | b"x-envoy-upstream-rq-timeout-ms"
+            | b"x-envoy-upstream-rq-per-try-timeout-ms"
+            | b"x-envoy-expected-rq-timeout-ms"
+            | b"x-envoy-attempt-count"
+            | b"x-envoy-original-path"
+            | b"x-envoy-decorator-operation"
+            | b"x-envoy-peer-metadata"
+            | b"x-envoy-peer-metadata-id"
     )
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn response(
         ServerHeader::AppendIfAbsent | ServerHeader::PassThrough => {}
     }
     if let Some(millis) = upstream_millis {
-        head.fields.set("x-envoy-upstream-service-time", millis.to_string().as_bytes());
+        head.fields.set_number("x-envoy-upstream-service-time", millis);
     }
 }
 
@@ -135,22 +135,21 @@ fn uuid(rng: &mut Rng) -> [u8; 36] {
 /// One element of `x-forwarded-client-cert`, as Envoy writes it.
 pub(crate) fn client_cert(by: &str, peer: &Peer, details: ClientCertDetails) -> String {
     let mut text = format!("By={by};Hash={}", peer.hash);
-    let names = peer.names();
     let mut add = |key: &str, value: &str| {
         // Writing to a String cannot fail.
         write!(text, ";{key}={value}").ok();
     };
     if details.cert {
-        add("Cert", &format!("\"{}\"", escaped(&names.pem)));
+        add("Cert", &format!("\"{}\"", escaped(peer.pem())));
     }
     if details.subject {
-        add("Subject", &format!("\"{}\"", names.subject.replace('"', "\\\"")));
+        add("Subject", &format!("\"{}\"", peer.names().subject.replace('"', "\\\"")));
     }
     if details.uri {
         peer.uris.iter().for_each(|uri| add("URI", uri));
     }
     if details.dns {
-        names.dns.iter().for_each(|name| add("DNS", name));
+        peer.names().dns.iter().for_each(|name| add("DNS", name));
     }
     text
 }
@@ -166,7 +165,7 @@ mod tests {
         head.fields.append("x-envoy-max-retries", b"9");
         let trust = Trust {
             use_remote_address: true,
-            remote: IpAddr::from([10, 0, 0, 1]),
+            remote: "10.0.0.1",
             scheme: "http",
             request_id: true,
             keep_request_id: false,

@@ -4,12 +4,12 @@
 //! Holds: clusters without outlier detection never take the lock; no more hosts are out than the cluster allows.
 //! Never: probing.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use proxy_balance::{HostHealth, OutlierVerdict};
+use foldhash::HashMap;
+use proxy_balance::{HostHealth, OutlierVerdict, may_eject};
 use proxy_config::cluster::Outlier;
 
 /// Health by address.
@@ -31,8 +31,7 @@ impl Health {
             return;
         }
         let out = all.values().filter(|health| health.ejected(now)).count();
-        let allowed = hosts.saturating_mul(outlier.max_ejection_percent as usize) / 100;
-        if out < allowed.max(1)
+        if may_eject(outlier, out, hosts)
             && let Some(health) = all.get_mut(&host)
         {
             tracing::info!(%host, "ejected by outlier detection");

@@ -1,77 +1,190 @@
 //! An HTTP/1 connection: one request after the other.
 //!
-//! Holds: a request that waits in the buffer is served before the connection is closed for a drain.
+//! Holds: a request that waits in the buffer is served before the connection is closed for a drain; a connection at rest has
+//! no memory of requests.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
 
+use proxy_config::http::HttpManager;
 use proxy_http::h1::{Conn, Next};
-use proxy_http::{RequestHead, Version, Wire};
+use proxy_http::parse::Limits;
+use proxy_http::{RequestHead, StreamError, Wire};
 use proxy_listen::Exchange;
 use weft_rt::DrainWatch;
 
 use crate::connection::{Bound, Facts};
+use crate::patience::{self, Over, Patience, Unused};
 use crate::plan::Action;
 use crate::reply::Reply;
 use crate::request::{self, After};
 use crate::worker::Worker;
 
 /// Serves until the client leaves, the plan forbids, or a drain ends it.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     worker: Rc<Worker>,
-    mut bound: Bound,
+    bound: Bound,
     facts: Facts,
     wire: Wire,
     watch: DrainWatch,
-) {
+) -> impl Future<Output = ()> {
     let mut conn = Conn::new(wire);
-    let mut old_allowed = true;
     if let Action::Http(http) = &bound.chain.action {
-        conn.max_head = usize::try_from(http.manager.max_request_headers_kb).unwrap_or(60) * 1024;
-        old_allowed = http.manager.accept_http_10;
+        conn.limits = limits(&http.manager);
     }
-    let mut head = RequestHead::default();
-    loop {
-        let next = tokio::select! {
+    let since = worker.shared.clock.now();
+    let mut client = Client { worker, bound, facts, conn, watch, since };
+    async move {
+        let mut now = Now::Serves;
+        loop {
+            now = match now {
+                // A box for as long as there are requests: their state is six kilobytes, which a connection at rest does
+                // not keep, and which is not made anew for each of them.
+                Now::Serves => Box::pin(client.serve()).await,
+                Now::Rests => client.rest().await,
+                Now::Leaves => return Box::pin(patience::linger(&mut client.conn.wire)).await,
+                Now::Left => return,
+            }
+        }
+    }
+}
+
+/// What a connection does.
+enum Now {
+    Serves,
+    /// There was no request for a while.
+    Rests,
+    /// It ends, and the client should hear of it.
+    Leaves,
+    Left,
+}
+
+/// One connection.
+struct Client {
+    worker: Rc<Worker>,
+    bound: Bound,
+    facts: Facts,
+    conn: Conn,
+    watch: DrainWatch,
+    /// When the last request ended.
+    since: Instant,
+}
+
+impl Client {
+    async fn rest(&mut self) -> Now {
+        let Self { worker, bound, conn, watch, since, .. } = self;
+        tokio::select! {
             biased;
-            next = poll_fn(|cx| conn.poll_request(cx, &mut head)) => next,
-            () = removed(&watch, &worker) => break,
-            () = idle(&worker, &bound) => break,
-        };
-        match next {
-            Ok(Next::Request) if head.version == Version::Http10 && !old_allowed => {
-                refuse(&mut conn, &Reply::refused(426, "low_version")).await;
-                break;
-            }
-            Ok(Next::Request) => {}
-            Ok(Next::Refused(refused)) => {
-                refuse(&mut conn, &Reply::refused(refused.status, refused.why)).await;
-                break;
-            }
-            Ok(Next::Closed) | Err(_) => return,
+            begun = conn.wire.begun() => if begun { Now::Serves } else { Now::Left },
+            () = removed(watch, worker) => Now::Leaves,
+            () = patience::unused_since(worker, bound, *since) => Now::Leaves,
         }
-        if !bound.refresh(&worker, &facts) {
-            break;
-        }
-        let mut exchange = Exchange::h1(&mut conn, &head);
-        if watch.started() || worker.shared.drain.started() {
-            exchange.close_after();
-        }
-        match request::serve(&worker, &bound, &facts, &mut head, &mut exchange).await {
-            After::Keep if keeps(&exchange) && conn.incoming_done() => conn.wire.rest(),
-            After::Tunnel(server, silence) => {
-                let wire = std::mem::replace(&mut conn.wire, crate::tcp::nowhere());
-                crate::tcp::join(&worker, wire, *server, silence).await;
-                return;
+    }
+
+    async fn serve(&mut self) -> Now {
+        let Self { worker, bound, facts, conn, watch, since } = self;
+        let (worker, watch) = (&*worker, &*watch);
+        let mut patience = Patience::default();
+        let unused = Unused::resting(worker, bound);
+        let (mut over, mut removed) = (pin!(unused.over()), pin!(removed(watch, worker)));
+        loop {
+            let begun = tokio::select! {
+                biased;
+                begun = conn.wire.begun() => begun,
+                () = &mut removed => return Now::Leaves,
+                () = &mut over => {
+                    *since = unused.since();
+                    return Now::Rests;
+                }
+            };
+            if !begun {
+                return Now::Left;
             }
-            After::Keep => break,
-            After::Abort => {
-                conn.wire.cut();
-                return;
+            // For as long as there is a request: a connection at rest has none.
+            let mut head = worker.heads.take();
+            let next = tokio::select! {
+                biased;
+                next = arrives(conn, &mut head, bound) => next,
+                () = &mut removed => return Now::Leaves,
+                () = patience::unused_since(worker, bound, unused.since()) => return Now::Leaves,
+            };
+            let refusal = match next {
+                Ok(Ok(Next::Request)) => None,
+                Ok(Ok(Next::Refused(refused))) => Some(Reply::refused(refused.status, refused.why)),
+                Ok(Ok(Next::Closed) | Err(_)) => return Now::Left,
+                Err(Over::Silent) => Some(Reply::silent(false)),
+                Err(Over::Late) => Some(Reply::late()),
+            };
+            if let Some(reply) = refusal {
+                refuse(worker, bound, facts, conn, &reply).await;
+                return Now::Leaves;
+            }
+            if !bound.refresh(worker, facts) {
+                return Now::Leaves;
+            }
+            let mut exchange = Exchange::h1(conn, &head);
+            if watch.started() || worker.shared.drain.started() {
+                exchange.close_after();
+            }
+            let served =
+                request::serve(worker, bound, facts, &mut head, &mut exchange, &mut patience);
+            let after = served.await;
+            if unused.again(bound) {
+                over.set(unused.over());
+            }
+            match after {
+                After::Keep if keeps(&exchange) && conn.incoming_done() => {
+                    conn.wire.rest();
+                    worker.heads.give_back(head);
+                }
+                After::Tunnel(server, silence) => {
+                    let wire = std::mem::replace(&mut conn.wire, crate::tcp::nowhere());
+                    crate::tcp::join(worker, wire, *server, silence).await;
+                    return Now::Left;
+                }
+                After::Keep => return Now::Leaves,
+                After::Abort => {
+                    conn.wire.cut();
+                    return Now::Left;
+                }
             }
         }
     }
-    linger(&mut conn).await;
+}
+
+/// The next head, as long as there is patience with one that has begun.
+async fn arrives(
+    conn: &mut Conn,
+    head: &mut RequestHead,
+    bound: &Bound,
+) -> Result<Result<Next, StreamError>, Over> {
+    let (silence, arrival) = match &bound.chain.action {
+        Action::Http(http) => (http.manager.stream_idle_timeout, http.manager.request_timeout),
+        Action::Tcp(_) => (None, None),
+    };
+    let mut patience = Patience::new(silence, arrival);
+    poll_fn(|cx| match conn.poll_request(cx, head) {
+        Poll::Ready(next) => Poll::Ready(Ok(next)),
+        Poll::Pending if conn.wire.read.is_empty() => Poll::Pending,
+        Poll::Pending => match patience.over(conn.wire.read.len() as u64, false, cx) {
+            None => Poll::Pending,
+            Some(over) => Poll::Ready(Err(over)),
+        },
+    })
+    .await
+}
+
+async fn refuse(worker: &Rc<Worker>, bound: &Bound, facts: &Facts, conn: &mut Conn, why: &Reply) {
+    let mut exchange = Exchange::h1(conn, &RequestHead::default());
+    request::refuse(worker, bound, facts, &mut exchange, why).await;
+}
+
+fn limits(manager: &HttpManager) -> Limits {
+    let most = usize::try_from(manager.max_request_headers_kb).unwrap_or(60) * 1024;
+    Limits { most, http_10: manager.accept_http_10, keep_case: manager.keep_case }
 }
 
 const fn keeps(exchange: &Exchange<'_>) -> bool {
@@ -87,41 +200,4 @@ async fn removed(watch: &DrainWatch, worker: &Worker) {
     if worker.shared.drain.started() {
         std::future::pending::<()>().await;
     }
-}
-
-/// No request for longer than the connection manager allows.
-async fn idle(worker: &Worker, bound: &Bound) {
-    match &bound.chain.action {
-        Action::Http(http) if let Some(limit) = http.manager.idle_timeout => {
-            worker.shared.clock.sleep(limit).await;
-        }
-        _ => std::future::pending().await,
-    }
-}
-
-async fn refuse(conn: &mut Conn, reply: &Reply) {
-    let head = RequestHead::default();
-    let mut exchange = Exchange::h1(conn, &head);
-    exchange.close_after();
-    if exchange.send_head(&reply.head()).is_ok() {
-        exchange.send_end();
-        // The client broke the protocol; whether it still listens does not matter.
-        poll_fn(|cx| exchange.poll_flush(cx)).await.ok();
-    }
-}
-
-/// Closes so that the last answer is not lost: first our side, then whatever the client still sends is read
-/// for a moment, because closing with unread bytes would reset the connection.
-async fn linger(conn: &mut Conn) {
-    if poll_fn(|cx| conn.wire.poll_shutdown(cx)).await.is_err() {
-        return;
-    }
-    let drain = async {
-        let mut left = 256usize;
-        while left > 0 && matches!(poll_fn(|cx| conn.wire.poll_fill(cx)).await, Ok(true)) {
-            conn.wire.read.clear();
-            left -= 1;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_millis(500), drain).await.ok();
 }

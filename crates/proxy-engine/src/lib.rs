@@ -8,13 +8,16 @@
 //! `request` (normalise, receive, route, filter) → `attempt` (pick, connect, send, retry) → `pump` (bodies) → record.
 
 mod attempt;
+mod called;
 mod chains;
 mod compile;
 mod connection;
 mod decide;
+mod elsewhere;
 mod engine;
 mod filter;
 mod forwarded;
+mod heads;
 mod health;
 mod http1;
 mod http2;
@@ -27,10 +30,13 @@ mod pump;
 mod reply;
 mod request;
 mod resolve;
+mod secrets;
 mod tcp;
+mod tunnel;
 mod unserved;
+mod websocket;
 mod worker;
 
-pub use engine::{BoundBoard, Engine, Options};
+pub use engine::{BoundBoard, Engine, Network, Options};
 pub use peers::PeerExchange;
 pub use worker::Activity;

@@ -62,7 +62,7 @@ pub(crate) fn start(
 ) -> Copies {
     let mut copies = Copies::default();
     // A tunnel has no request to copy.
-    if mirrors.is_empty() || head.upgrade.is_some() || head.method == http::Method::CONNECT {
+    if mirrors.is_empty() || head.tunnels() {
         return copies;
     }
     for mirror in mirrors {
@@ -71,6 +71,7 @@ pub(crate) fn start(
         }
         let Some(cluster) = plan.clusters.get(&mirror.cluster) else { continue };
         let mut head = head.clone();
+        let authority = head.authority.clone();
         if mirror.suffix {
             head.authority = shadow(&head.authority);
         }
@@ -81,6 +82,7 @@ pub(crate) fn start(
             cluster: Arc::clone(cluster),
             facts: facts.clone(),
             head,
+            authority,
         };
         let clock = worker.shared.clock.clone();
         tokio::task::spawn_local(async move {
@@ -107,6 +109,8 @@ struct Copy {
     cluster: Arc<Cluster>,
     facts: Facts,
     head: RequestHead,
+    /// The host that is called; the copy's own name says that it is a copy.
+    authority: String,
 }
 
 impl Copy {
@@ -114,10 +118,13 @@ impl Copy {
         let limits = self.cluster.limits;
         let load = Arc::clone(&self.cluster.load);
         let Some(_slot) = Slot::take(&load.requests, limits.max_requests) else { return };
-        let wish = Wish::default();
+        let clock = &self.worker.shared.clock;
+        let called = self.worker.called.of_request(clock, &self.cluster, &self.authority).await;
+        let Ok(called) = called else { return };
+        let wish = Wish { called: &called, ..Wish::default() };
         let picked = decide::pick(&self.worker, &self.cluster, &self.facts, Some(&self.head), wish);
         let Some(picked) = picked.filter(|picked| picked.usable) else { return };
-        if picked.target.tls.is_some() {
+        if picked.target.is_in_mesh() {
             let own = &self.worker.shared.exchange;
             self.head.fields.set(METADATA, own.metadata.as_bytes());
             self.head.fields.set(METADATA_ID, own.id.as_bytes());

@@ -5,9 +5,9 @@
 //! Never: protobuf; the binary brings the reader and our own metadata.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use weft_telemetry::Workload;
 
 /// The field that carries labels.

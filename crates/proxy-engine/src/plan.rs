@@ -4,15 +4,15 @@
 //! Holds: never changed after it is published; loads and TLS settings survive into the next plan by name.
 //! Never: I/O.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use proxy_config::ProxyConfig;
 use proxy_config::http::HttpManager;
-use proxy_config::listener::TcpProxy;
+use proxy_config::listener::{Inspector, TcpProxy, stand_ins};
 use proxy_config::rbac::Rbac;
 use proxy_listen::sniff::Ask;
 use proxy_upstream::{Limits, Load, TlsTarget};
@@ -41,15 +41,16 @@ pub struct Plan {
 impl Plan {
     /// The listener that stands for a destination: exactly, or for any address on its port.
     pub(crate) fn by_destination(&self, to: SocketAddr) -> Option<&Arc<Listener>> {
-        let any: std::net::IpAddr = match to {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let name = self
-            .destinations
-            .get(&to)
-            .or_else(|| self.destinations.get(&SocketAddr::new(any, to.port())))?;
+        let name = stand_ins(to).iter().find_map(|address| self.destinations.get(address))?;
         self.listeners.get(name)
+    }
+
+    /// The time of hosts that are to be warmed up begins now, unless it has begun under an earlier plan.
+    pub(crate) fn begin(&self, now: Instant) {
+        let warming = self.clusters.values().filter(|cluster| cluster.config.slow_start.is_some());
+        for host in warming.flat_map(|cluster| &cluster.hosts) {
+            host.since.get_or_init(|| now);
+        }
     }
 }
 
@@ -71,6 +72,8 @@ pub struct Listener {
     pub(crate) hand_over: bool,
     pub(crate) reporter: Reporter,
     pub(crate) detection_timeout: Option<Duration>,
+    /// Of the secrets that it was made of.
+    pub(crate) stamp: Vec<u64>,
     pub(crate) config: Arc<proxy_config::Listener>,
     pub(crate) chains: Vec<Arc<Chain>>,
     pub(crate) fallback: Option<Arc<Chain>>,
@@ -79,11 +82,8 @@ pub struct Listener {
 impl Listener {
     /// What to look for on this destination port.
     pub(crate) fn ask(&self, port: u16) -> Ask {
-        let on = |inspector: &Option<proxy_config::listener::Inspector>| {
-            inspector.as_ref().is_some_and(|i| {
-                !i.disabled_ports.iter().any(|(first, last)| (*first..=*last).contains(&port))
-            })
-        };
+        let on =
+            |inspector: &Option<Inspector>| inspector.as_ref().is_some_and(|i| i.looks_at(port));
         Ask { tls: on(&self.config.tls_inspector), http: on(&self.config.http_inspector) }
     }
 }
@@ -92,8 +92,25 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) config: Arc<proxy_config::listener::FilterChain>,
-    pub(crate) tls: Option<ServerTlsPair>,
+    pub(crate) tls: ChainTls,
     pub(crate) action: Action,
+}
+
+/// What a chain does about TLS.
+#[derive(Debug)]
+pub(crate) enum ChainTls {
+    /// Nothing.
+    Plain,
+    /// It ends here.
+    On(ServerTlsPair),
+    /// It should end here, but what that needs is missing: connections are closed.
+    Unusable,
+}
+
+impl ChainTls {
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
 }
 
 /// TLS settings with and without application protocols: a client that offers none of ours is served without,
@@ -131,6 +148,8 @@ pub(crate) struct HttpAction {
 #[derive(Debug)]
 pub(crate) struct TcpAction {
     pub(crate) proxy: Arc<TcpProxy>,
+    /// The port of the host that the connection asks for in TLS, where that host is looked up.
+    pub(crate) called: Option<u16>,
     pub(crate) rbac: Vec<Arc<Rbac>>,
 }
 
@@ -141,6 +160,8 @@ pub struct Cluster {
     pub name: Arc<str>,
     /// What it was made of.
     pub config: Arc<proxy_config::Cluster>,
+    /// Of the secrets that it was made of.
+    pub(crate) stamp: Vec<u64>,
     /// Its hosts, the first priority first.
     pub hosts: Vec<Host>,
     pub(crate) original_destination: bool,
@@ -152,6 +173,8 @@ pub struct Cluster {
     pub(crate) endpoints: Option<Arc<proxy_config::Endpoints>>,
     /// For consistent hashing.
     pub(crate) table: Option<Arc<proxy_balance::Table>>,
+    /// For as long as nothing is known against any host.
+    pub(crate) calm: Option<proxy_balance::Calm>,
     pub(crate) health: Arc<Health>,
 }
 
@@ -171,6 +194,8 @@ pub struct Host {
     pub endpoint: proxy_config::endpoint::Endpoint,
     /// Requests in flight, all workers.
     pub active: Arc<AtomicU32>,
+    /// When it came; it is new for a while from then on.
+    pub(crate) since: Arc<OnceLock<Instant>>,
     pub(crate) tls: Tls,
     pub(crate) workload: Option<Arc<Workload>>,
 }

@@ -23,6 +23,17 @@ pub(crate) enum Broken {
     Server(StreamError),
 }
 
+/// Why no more of a body goes to the server now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fed {
+    /// The client has sent no more yet; it wakes us.
+    Waits,
+    /// The server must take what it has first; it wakes us.
+    Full,
+    /// There is no more, or the server takes no more.
+    Ended,
+}
+
 /// The request's body: what was taken from the client, and how far it was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
@@ -93,9 +104,10 @@ impl Upload {
         cx: &mut Context<'_>,
     ) -> Result<(), Broken> {
         loop {
-            let progressed = self.feed(client, server, cx)?;
+            let fed = self.feed(client, server, cx)?;
             match server.poll_flush(cx) {
-                Poll::Ready(Ok(())) if progressed && !self.done => {}
+                // There is room again, and nobody but us would ask the client for more.
+                Poll::Ready(Ok(())) if fed == Fed::Full => {}
                 Poll::Ready(Ok(())) | Poll::Pending => return Ok(()),
                 Poll::Ready(Err(_)) => {
                     self.failed = true;
@@ -110,9 +122,11 @@ impl Upload {
         client: &mut Client<'_>,
         server: &mut Server,
         cx: &mut Context<'_>,
-    ) -> Result<bool, Broken> {
-        let mut progressed = false;
-        while !self.done && !self.failed && !server.is_full() {
+    ) -> Result<Fed, Broken> {
+        while !self.done && !self.failed {
+            if server.is_full() {
+                return Ok(Fed::Full);
+            }
             if let Some(frame) = self.kept.get(self.sent) {
                 server.send_frame(frame.clone());
                 self.sent += 1;
@@ -121,7 +135,7 @@ impl Upload {
                 self.done = true;
             } else {
                 match client.poll_frame(cx) {
-                    Poll::Pending => return Ok(progressed),
+                    Poll::Pending => return Ok(Fed::Waits),
                     Poll::Ready(Err(error)) => return Err(Broken::Client(error)),
                     Poll::Ready(Ok(None)) => {
                         self.client_done = true;
@@ -133,9 +147,8 @@ impl Upload {
                     }
                 }
             }
-            progressed = true;
         }
-        Ok(progressed)
+        Ok(Fed::Ended)
     }
 }
 

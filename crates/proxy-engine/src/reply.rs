@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 use proxy_http::{BodyKind, ResponseHead};
 use weft_telemetry::Flag;
 
@@ -42,13 +43,26 @@ impl Reply {
         Self::new(503, "no healthy upstream", Flag::NoHealthyUpstream, "no_healthy_upstream")
     }
 
-    pub(crate) const fn overflow() -> Self {
-        Self::new(
+    pub(crate) fn overflow() -> Self {
+        let mut reply = Self::new(
             503,
             "upstream connect error or disconnect/reset before headers. reset reason: overflow",
             Flag::UpstreamOverflow,
             "upstream_reset_before_response_started{overflow}",
-        )
+        );
+        reply.fields.push(("x-envoy-overloaded".into(), "true".into()));
+        reply
+    }
+
+    /// The called host has no address.
+    pub(crate) const fn unresolved() -> Self {
+        let body = "DNS resolution failure";
+        Self::new(503, body, Flag::DnsFailed, "dns_resolution_failure")
+    }
+
+    /// More hosts are called than may be known at once.
+    pub(crate) const fn too_many_hosts() -> Self {
+        Self::new(503, "DNS cache overflow", Flag::None, "dns_cache_overflow")
     }
 
     pub(crate) const fn timeout() -> Self {
@@ -108,8 +122,34 @@ impl Reply {
         )
     }
 
-    pub(crate) const fn refused(status: u16, details: &'static str) -> Self {
-        Self::new(status, "", Flag::DownstreamProtocol, details)
+    /// The server answered an upgrade like any other request.
+    pub(crate) const fn not_upgraded() -> Self {
+        Self::new(502, "the server did not upgrade", Flag::UpstreamProtocol, "upgrade_not_taken")
+    }
+
+    /// The client broke the protocol; the body is the status in words.
+    pub(crate) fn refused(status: u16, details: &'static str) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let words = status.canonical_reason().unwrap_or_default();
+        Self::new(status.as_u16(), words, Flag::DownstreamProtocol, details)
+    }
+
+    /// The request's body broke the protocol.
+    pub(crate) fn malformed(too_large: bool) -> Self {
+        if too_large {
+            return Self::refused(431, "http1.headers_too_large");
+        }
+        Self::refused(400, "http1.codec_error")
+    }
+
+    /// Nobody is asked.
+    pub(crate) const fn hostless() -> Self {
+        Self::new(400, "", Flag::None, "missing_host_header")
+    }
+
+    /// A path that has no normal form.
+    pub(crate) const fn unnormal() -> Self {
+        Self::new(400, "", Flag::None, "path_normalization_failed")
     }
 
     /// The same for a gRPC client: always 200, with the reason as a gRPC status.

@@ -14,15 +14,17 @@ use std::time::{Duration, Instant};
 
 use proxy_config::access_log::AccessLog;
 use proxy_config::http::ServerHeader;
-use proxy_http::{BodyKind, RequestHead, ResponseHead};
+use proxy_http::parse::MAX_FIELDS;
+use proxy_http::{BodyKind, RequestHead, ResponseHead, StreamError, Version};
 use proxy_listen::Exchange as Client;
 use proxy_upstream::{Exchange as Server, Slot};
 use weft_telemetry::record::{Ends, LogFields, Reporter};
-use weft_telemetry::{ExchangeRecord, Flag, Protocol, Workload};
+use weft_telemetry::{ExchangeRecord, Flag, Flags, Protocol, Workload};
 
 use crate::attempt::{Answered, Failure, Tries};
 use crate::connection::{Bound, Facts};
 use crate::decide::{self, Forward, Matched, Routed};
+use crate::elsewhere;
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
@@ -57,15 +59,53 @@ pub(crate) async fn serve(
     facts: &Facts,
     head: &mut RequestHead,
     client: &mut Client<'_>,
+    patience: &mut Patience,
 ) -> After {
     let Action::Http(http) = &bound.chain.action else { return After::Abort };
     let activity = &worker.shared.activity;
     let _counted = Counted::one(&activity.requests);
     activity.begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let mut run = Run::new(worker, bound, facts, http, head);
+    std::mem::swap(&mut run.patience, patience);
     let after = run.phases(head, client).await;
+    std::mem::swap(&mut run.patience, patience);
     run.tell(head);
     after
+}
+
+/// Answers what could not be read as a request, and tells it.
+pub(crate) async fn refuse(
+    worker: &Rc<Worker>,
+    bound: &Bound,
+    facts: &Facts,
+    client: &mut Client<'_>,
+    reply: &Reply,
+) {
+    let Action::Http(http) = &bound.chain.action else { return };
+    let head = RequestHead::default();
+    let mut run = Run::new(worker, bound, facts, http, &head);
+    run.unread = true;
+    client.close_after();
+    // The client broke the protocol; whether it still listens does not matter.
+    drop(run.reply(&head, client, reply).await);
+    run.tell(&head);
+}
+
+/// Tells of an HTTP/2 client that broke the protocol outside of any request that we have seen.
+pub(crate) fn broken(
+    worker: &Rc<Worker>,
+    bound: &Bound,
+    facts: &Facts,
+    (status, why): (u16, String),
+) {
+    let Action::Http(http) = &bound.chain.action else { return };
+    let head = RequestHead { version: Version::Http2, ..RequestHead::default() };
+    let mut run = Run::new(worker, bound, facts, http, &head);
+    run.unread = true;
+    run.status = status;
+    run.flag = Flag::DownstreamProtocol;
+    run.details = Cow::Owned(why);
+    run.tell(&head);
 }
 
 /// One request on its way, with what will be told of it.
@@ -97,8 +137,12 @@ pub(crate) struct Run<'a> {
     pub(crate) key: proxy_balance::Key,
     pub(crate) active: Option<Slot>,
     log: bool,
+    /// There is no head: what came was not one.
+    unread: bool,
     status: u16,
     flag: Flag,
+    /// Why there was no further try, where one was wanted.
+    pub(crate) untried: Flag,
     details: Cow<'static, str>,
     upstream_millis: Option<u64>,
 }
@@ -120,8 +164,7 @@ impl<'a> Run<'a> {
             http,
             begun: worker.shared.clock.now(),
             path: if log { head.path.clone() } else { String::new() },
-            head_bytes: size_of_fields(&head.fields)
-                + (head.path.len() + head.authority.len()) as u64,
+            head_bytes: head.fields.size() + (head.path.len() + head.authority.len()) as u64,
             response_head_bytes: 0,
             is_grpc: content_type.starts_with(b"application/grpc"),
             client: forwarded::client(head, &http.manager, facts.remote.ip()),
@@ -141,8 +184,10 @@ impl<'a> Run<'a> {
             key: proxy_balance::Key::default(),
             active: None,
             log,
+            unread: false,
             status: 0,
             flag: Flag::None,
+            untried: Flag::None,
             details: Cow::Borrowed(""),
             upstream_millis: None,
         }
@@ -158,19 +203,26 @@ impl<'a> Run<'a> {
     }
 
     async fn phases(&mut self, head: &mut RequestHead, client: &mut Client<'_>) -> After {
+        if let Some(reply) = unfit(head) {
+            return self.reply(head, client, &reply).await;
+        }
         if let Err(reply) = filter::normalize(self.http, head) {
             return self.reply(head, client, &reply).await;
         }
         self.receive(head);
         let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
         self.matched = found;
+        if decide::refuses_tunnel(self.http, head, found) {
+            let reply = Reply::new(403, "", Flag::None, "upgrade_failed");
+            return self.reply(head, client, &reply).await;
+        }
         let matched = found.map(|matched| matched.found);
         match filter::apply(self.worker, self.http, (self.facts, self.client), head, matched).await
         {
             Ok(extra) => self.extra = extra,
             Err(reply) => return self.reply(head, client, &reply).await,
         }
-        match decide::act(self.worker, self.http, self.facts, head, found) {
+        match decide::act(self.worker, self.facts, head, found) {
             Routed::Forward(forward) => self.forward(head, client, forward).await,
             Routed::Reply(reply) => self.reply(head, client, &reply).await,
         }
@@ -183,7 +235,7 @@ impl<'a> Run<'a> {
             request_id: self.http.manager.generate_request_id,
             keep_request_id: self.http.manager.preserve_external_request_id,
             trusted_hops: self.http.manager.trusted_hops,
-            remote: self.facts.remote.ip(),
+            remote: self.facts.remote_text(),
             scheme: self.facts.scheme(),
         };
         if self.inbound() {
@@ -214,7 +266,7 @@ impl<'a> Run<'a> {
         }
         let manager = &self.http.manager;
         let silence = route.action.idle_timeout.or(manager.stream_idle_timeout);
-        self.patience = Patience::new(silence, manager.request_timeout);
+        self.patience.again(silence, manager.request_timeout);
         if head.expect_continue && !manager.proxy_100_continue {
             head.fields.remove("expect");
             client.send_informational(&ResponseHead::new(100));
@@ -232,7 +284,11 @@ impl<'a> Run<'a> {
                 After::Abort
             }
             Err(failure) => {
-                let reply = failure.reply(self.failure.as_deref());
+                let mut reply = failure.reply(self.failure.as_deref());
+                if let Some(cluster) = &self.cluster {
+                    let side = self.bound.listener.reporter;
+                    elsewhere::tell(&mut reply, failure, cluster, side);
+                }
                 self.reply(head, client, &reply).await
             }
         }
@@ -246,6 +302,12 @@ impl<'a> Run<'a> {
         request: &RequestHead,
     ) -> After {
         let Answered { mut server, mut head, deadline, slot } = answered;
+        if request.version == Version::Http2 && request.upgrade.is_some() && head.status / 100 == 2
+        {
+            // Passed on, it would say that the server has agreed.
+            server.abort();
+            return self.reply(request, client, &Reply::not_upgraded()).await;
+        }
         let millis = u64::try_from((self.worker.shared.clock.now() - self.begun).as_millis());
         self.upstream_millis = millis.ok();
         self.status = head.status;
@@ -254,7 +316,13 @@ impl<'a> Run<'a> {
         self.respond(&mut head, route, request);
         if head.status == 101 || (request.method == http::Method::CONNECT && head.status / 100 == 2)
         {
+            head.body = BodyKind::Empty;
+            head.fields.remove("content-length");
             return self.upgrade(server, &head, client, route).await;
+        }
+        if request.tunnels() {
+            // What the client sends from here on need not be HTTP.
+            client.close_after();
         }
         if client.send_head(&head).is_err() {
             self.flag = Flag::DownstreamClosed;
@@ -288,6 +356,10 @@ impl<'a> Run<'a> {
                     client.close_after();
                 }
                 return After::Keep;
+            }
+            Ended::Moved(Err(Broken::Client(StreamError::Protocol(_) | StreamError::TooLarge))) => {
+                self.flag = Flag::DownstreamProtocol;
+                self.details = Cow::Borrowed("http1.codec_error");
             }
             Ended::Moved(Err(Broken::Client(_))) => {
                 self.flag = Flag::DownstreamClosed;
@@ -329,7 +401,8 @@ impl<'a> Run<'a> {
 
     /// The answer's fields on the way to the client.
     fn respond(&mut self, head: &mut ResponseHead, route: &Forward<'_>, request: &RequestHead) {
-        self.response_head_bytes = size_of_fields(&head.fields);
+        self.response_head_bytes = head.fields.size();
+        elsewhere::forget(&mut head.fields);
         if self.inbound() {
             if self.wants_peer {
                 let own = &self.worker.shared.exchange;
@@ -341,7 +414,7 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA);
             head.fields.remove(METADATA_ID);
         }
-        decide::change_response(&route.matched, request, self.facts, head);
+        decide::change_response(&route.matched, request, self.facts, head, self.known());
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
         }
@@ -360,6 +433,10 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn known(&self) -> decide::Known<'a> {
+        decide::Known::of(&self.worker.shared.clock, self.host)
+    }
+
     /// Answers by ourselves.
     async fn reply(
         &mut self,
@@ -375,7 +452,7 @@ impl<'a> Run<'a> {
         let mut head = reply.head();
         self.download.grpc_status = grpc_status(&head.fields);
         if let Some(matched) = &self.matched {
-            decide::change_response(matched, request, self.facts, &mut head);
+            decide::change_response(matched, request, self.facts, &mut head, self.known());
         }
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
@@ -387,7 +464,7 @@ impl<'a> Run<'a> {
             &self.http.manager.server_name,
             ServerHeader::Overwrite,
         );
-        if !self.upload.complete() {
+        if request.tunnels() || !self.upload.complete() {
             // The rest of the request would have to be read; a new connection is cheaper and safer.
             client.close_after();
         }
@@ -435,7 +512,7 @@ impl<'a> Run<'a> {
             protocol: if self.is_grpc { Protocol::Grpc } else { Protocol::Http },
             response_code: self.status,
             grpc_status: self.download.grpc_status.filter(|_| self.is_grpc),
-            flag: self.flag,
+            flags: self.flags(),
             request_bytes: self.head_bytes + self.upload.bytes,
             response_bytes: self.response_head_bytes + self.download.bytes,
             body_received: self.upload.bytes,
@@ -446,14 +523,18 @@ impl<'a> Run<'a> {
         });
     }
 
+    const fn flags(&self) -> Flags {
+        Flags { ended: self.flag, retry: self.untried }
+    }
+
     fn log<'b>(&'b self, head: &'b RequestHead) -> LogFields<'b> {
         if !self.log {
             return LogFields::default();
         }
         LogFields {
-            enabled: logged(&self.http.manager.access_logs, self.flag),
-            method: head.method.as_str(),
-            path: &self.path,
+            enabled: logged(&self.http.manager.access_logs, self.flags()),
+            method: if self.unread { "-" } else { head.method.as_str() },
+            path: if self.path.is_empty() { "-" } else { &self.path },
             authority: &head.authority,
             http_version: head.version.name(),
             details: &self.details,
@@ -478,14 +559,22 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Does one of these logs want what ended with this flag?
-pub(crate) fn logged(logs: &[AccessLog], flag: Flag) -> bool {
-    logs.iter().any(|log| {
-        let named = |only: &Arc<str>| only.as_ref() == flag.name();
-        log.only_flags.is_empty() || log.only_flags.iter().any(named)
-    })
+/// What our HTTP/1 reader refuses itself, for requests that came in HTTP/2.
+fn unfit(head: &RequestHead) -> Option<Reply> {
+    if head.version != Version::Http2 {
+        return None;
+    }
+    if head.authority.is_empty() {
+        return Some(Reply::hostless());
+    }
+    let many = head.fields.len() > MAX_FIELDS;
+    many.then(|| Reply::refused(431, "http2.too_many_headers"))
 }
 
-fn size_of_fields(fields: &proxy_http::Fields) -> u64 {
-    fields.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
+/// Does one of these logs want what ended with these flags?
+pub(crate) fn logged(logs: &[AccessLog], flags: Flags) -> bool {
+    logs.iter().any(|log| {
+        let named = |only: &Arc<str>| flags.has(only);
+        log.only_flags.is_empty() || log.only_flags.iter().any(named)
+    })
 }

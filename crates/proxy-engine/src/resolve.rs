@@ -65,7 +65,7 @@ async fn look_up(
 ) -> Endpoints {
     let mut endpoints = Vec::new();
     for host in &names.hosts {
-        match addresses(clock, host, names).await {
+        match of_host(clock, host, names).await {
             Ok(found) => endpoints.extend(found.into_iter().map(|address| at(host, address))),
             Err(error) => {
                 tracing::warn!(%cluster, host = %host.name, %error, "cannot look up");
@@ -74,28 +74,39 @@ async fn look_up(
             }
         }
     }
-    Endpoints { name: Arc::clone(cluster), endpoints }
+    Endpoints { name: Arc::clone(cluster), endpoints, overprovisioning: None }
 }
 
 fn at(host: &DnsHost, address: SocketAddr) -> Endpoint {
     Endpoint { address, hostname: Arc::clone(&host.name), ..host.endpoint.clone() }
 }
 
-async fn addresses(
+async fn of_host(
     clock: &Clock,
     host: &DnsHost,
     names: &DnsEndpoints,
 ) -> std::io::Result<Vec<SocketAddr>> {
-    let asked = tokio::net::lookup_host((host.name.as_ref(), host.endpoint.address.port()));
-    let found = clock.timeout(LIMIT, asked).await;
-    let found = found.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))?;
-    let mut found: Vec<SocketAddr> = chosen(found.collect(), names.family);
+    let place = (host.name.as_ref(), host.endpoint.address.port());
+    let mut found = addresses(clock, place, names.family, LIMIT).await?;
     found.sort_unstable();
     found.dedup();
     if names.logical {
         found.truncate(1);
     }
     Ok(found)
+}
+
+/// The addresses of a name, in the order of the answer.
+pub(crate) async fn addresses(
+    clock: &Clock,
+    (name, port): (&str, u16),
+    family: Family,
+    limit: Duration,
+) -> std::io::Result<Vec<SocketAddr>> {
+    let asked = tokio::net::lookup_host((name, port));
+    let found = clock.timeout(limit, asked).await;
+    let found = found.unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))?;
+    Ok(chosen(found.collect(), family))
 }
 
 fn chosen(all: Vec<SocketAddr>, family: Family) -> Vec<SocketAddr> {

@@ -5,21 +5,27 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use proxy_balance::OutlierVerdict;
 use proxy_config::access_log::AccessLog;
+use proxy_config::listener as config;
+use proxy_config::listener::TcpProxy;
 use proxy_http::Wire;
 use proxy_http::tunnel::{End, Tunnel};
 use proxy_upstream::{ConnectError, Exchange as Server, Slot, Target, dial};
+use weft_rt::Clock;
 use weft_telemetry::record::{Ends, LogFields, Reporter};
 use weft_telemetry::{Flag, TcpEvent, TcpRecord};
 
 use crate::connection::{Bound, Facts};
 use crate::patience::Patience;
 use crate::plan::{Cluster, TcpAction};
+use crate::tunnel::{self, Held, Through};
 use crate::worker::{Counted, Worker};
 use crate::{decide, filter};
 
@@ -50,10 +56,19 @@ pub(crate) async fn serve(
         return told.tell(TcpEvent::Closed);
     };
     told.cluster = Some(Arc::clone(&cluster));
-    match connect(&worker, &cluster, &facts, &mut told).await {
+    let hash = action.proxy.by_source_ip.then(|| proxy_balance::address(facts.remote.ip()));
+    let to = (facts.hello.sni.as_deref(), action.called);
+    let called = worker.called.of_connection(&worker.shared.clock, &cluster, to).await;
+    let Ok(called) = called else {
+        told.flag = Flag::DnsFailed;
+        return told.tell(TcpEvent::Closed);
+    };
+    let wish = decide::Wish { hash, called: &called, ..decide::Wish::default() };
+    match connect(&worker, &cluster, &facts, (wish, action.proxy.tunnel.as_ref()), &mut told).await
+    {
         Ok((server, _slot)) => {
             told.tell(TcpEvent::Opened);
-            run(client, server, action.proxy.idle_timeout, &mut told).await;
+            run(client, server, &action.proxy, &mut told).await;
         }
         Err(flag) => told.flag = flag,
     }
@@ -64,28 +79,30 @@ async fn connect(
     worker: &Worker,
     cluster: &Arc<Cluster>,
     facts: &Facts,
+    (wish, tunnel): (decide::Wish<'_>, Option<&config::Tunnel>),
     told: &mut Told<'_>,
-) -> Result<(Wire, (Slot, Option<Slot>)), Flag> {
+) -> Result<(Wire, (Option<Held>, Option<Slot>)), Flag> {
     let mut flag = Flag::NoHealthyUpstream;
     let mut tried = smallvec::SmallVec::<[std::net::SocketAddr; 4]>::new();
     for _ in 0..TRIES {
-        let wish = decide::Wish { avoid: &tried, hash: None };
+        let wish = decide::Wish { avoid: &tried, ..wish };
         let Some(picked) = decide::pick(worker, cluster, facts, None, wish) else { break };
         let target: &Target = &picked.target;
         if !picked.usable {
             return Err(Flag::UpstreamConnect);
         }
         told.host = Some(target.address);
-        told.upstream_tls = target.tls.is_some();
-        let limit = cluster.limits.max_connections;
-        let Some(slot) = Slot::take(&cluster.load.connections, limit) else {
-            return Err(Flag::UpstreamOverflow);
-        };
-        match dial(target, &worker.shared.clock).await {
+        told.upstream_tls = target.is_in_mesh();
+        let reached = reach(worker, cluster, target, tunnel).await;
+        if !matches!(reached, Err(ConnectError::Overflow)) {
+            judge(worker, cluster, target.address, reached.is_ok());
+        }
+        match reached {
             Ok(dialled) => {
                 told.local = dialled.local;
-                told.server_principal = dialled.peer;
-                return Ok((Wire::new(dialled.io), (slot, picked.active)));
+                told.server_principal.clone_from(&dialled.peer);
+                let Through { wire, local: _, peer: _, live } = dialled;
+                return Ok((wire, (live, picked.active)));
             }
             Err(error) => {
                 told.failure = Some(error.to_string());
@@ -100,32 +117,78 @@ async fn connect(
     Err(flag)
 }
 
-async fn run(client: Wire, server: Wire, idle: Option<Duration>, told: &mut Told<'_>) {
+/// Tells outlier detection whether a host could be reached.
+fn judge(worker: &Worker, cluster: &Cluster, host: SocketAddr, reached: bool) {
+    let Some(outlier) = &cluster.config.outlier else { return };
+    let verdict = if reached { OutlierVerdict::Status(200) } else { OutlierVerdict::LocalOrigin };
+    let (hosts, now) = (cluster.hosts.len(), worker.shared.clock.now());
+    cluster.health.record(outlier, host, verdict, hosts, now);
+}
+
+/// A connection to a host itself, or through it.
+async fn reach(
+    worker: &Worker,
+    cluster: &Cluster,
+    target: &Target,
+    tunnel: Option<&config::Tunnel>,
+) -> Result<Through, ConnectError> {
+    if let Some(tunnel) = tunnel {
+        return tunnel::open(worker, cluster, target, tunnel).await;
+    }
+    let limit = cluster.limits.max_connections;
+    let slot = Slot::take(&cluster.load.connections, limit).ok_or(ConnectError::Overflow)?;
+    let dialled = dial(&*worker.shared.network.connect, target, &worker.shared.clock).await?;
+    let (local, peer) = (dialled.local, dialled.peer);
+    Ok(Through { wire: Wire::new(dialled.io), local, peer, live: Some(Held::Slot(slot)) })
+}
+
+async fn run(client: Wire, server: Wire, proxy: &TcpProxy, told: &mut Told<'_>) {
     let mut tunnel = Tunnel::new(client, server);
-    let mut last = tunnel.moved();
-    let result = loop {
-        let moving = poll_fn(|cx| tunnel.poll(cx));
-        let Some(limit) = idle else { break moving.await };
-        match told.worker.shared.clock.timeout(limit, moving).await {
-            Ok(result) => break result,
-            Err(_elapsed) if tunnel.moved() != last => last = tunnel.moved(),
-            Err(_elapsed) => {
-                told.flag = Flag::StreamIdle;
-                break Ok(());
-            }
+    let clock = &told.worker.shared.clock;
+    let passing = pass(&mut tunnel, proxy.idle_timeout, clock);
+    let ended = match proxy.max_duration {
+        None => passing.await,
+        Some(longest) => {
+            clock.timeout(longest, passing).await.unwrap_or(Err(Flag::DurationTimeout))
         }
     };
     (told.received, told.sent) = tunnel.moved();
-    if let Err((end, _)) = &result {
-        told.flag = if *end == End::Client { Flag::DownstreamClosed } else { Flag::UpstreamClosed };
-        tunnel.cut();
+    if let Err(flag) = ended {
+        told.flag = flag;
+        if matches!(flag, Flag::DownstreamClosed | Flag::UpstreamClosed) {
+            tunnel.cut();
+        }
+    }
+}
+
+/// Passes bytes on until both ends are done, one is gone, or nothing came for too long.
+async fn pass(tunnel: &mut Tunnel, idle: Option<Duration>, clock: &Clock) -> Result<(), Flag> {
+    let mut last = tunnel.moved();
+    let flag = |(end, _)| match end {
+        End::Client => Flag::DownstreamClosed,
+        End::Server => Flag::UpstreamClosed,
+    };
+    loop {
+        let moving = poll_fn(|cx| tunnel.poll(cx));
+        let Some(limit) = idle else { return moving.await.map_err(flag) };
+        match clock.timeout(limit, moving).await {
+            Ok(result) => return result.map_err(flag),
+            Err(_elapsed) if tunnel.moved() != last => last = tunnel.moved(),
+            Err(_elapsed) => return Err(Flag::StreamIdle),
+        }
     }
 }
 
 /// Joins a client's wire with the server's after an upgrade.
 pub(crate) async fn join(worker: &Worker, client: Wire, server: Server, silence: Option<Duration>) {
     let _counted = Counted::one(&worker.shared.activity.requests);
-    let Some((server, _live)) = server.into_wire() else { return };
+    let (server, _live) = match server {
+        Server::H2(_) => (crate::tunnel::bytes_of(server), None),
+        Server::H1(_) => match server.into_wire() {
+            Some((wire, live)) => (wire, Some(live)),
+            None => return,
+        },
+    };
     let mut tunnel = Tunnel::new(client, server);
     let mut patience = Patience::new(silence, None);
     let moving = poll_fn(|cx| match tunnel.poll(cx) {
@@ -208,7 +271,7 @@ impl<'a> Told<'a> {
             duration: self.worker.shared.clock.now() - self.facts.begun,
             start: self.facts.begun_wall,
             log: LogFields {
-                enabled: crate::request::logged(self.logs, self.flag),
+                enabled: crate::request::logged(self.logs, self.flag.into()),
                 details: &self.details,
                 upstream_failure: self.failure.as_deref(),
                 upstream_host: self.host,

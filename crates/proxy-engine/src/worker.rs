@@ -5,7 +5,6 @@
 //! Never: configuration text, files.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,14 +12,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use foldhash::HashMap;
+use proxy_listen::Accept;
 use proxy_upstream::Pools;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use weft_rt::{Clock, Drain, DrainWatch, Rng};
 use weft_telemetry::Sink;
 
+use crate::called::Hosts;
 use crate::connection;
+use crate::heads::Heads;
 use crate::peers::{PeerExchange, Peers};
 use crate::plan::{Listener, Plan};
 
@@ -59,6 +61,7 @@ impl Drop for Counted<'_> {
 pub(crate) struct Shared {
     pub(crate) plan: Arc<ArcSwap<Plan>>,
     pub(crate) changed: watch::Receiver<u64>,
+    pub(crate) network: crate::engine::Network,
     pub(crate) clock: Clock,
     pub(crate) activity: Arc<Activity>,
     pub(crate) drain: Drain,
@@ -76,15 +79,20 @@ pub(crate) struct Worker {
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) peers: Peers,
     pub(crate) cursors: RefCell<HashMap<Arc<str>, proxy_balance::Cursor>>,
+    pub(crate) heads: Heads,
+    /// Hosts that are looked up when they are called.
+    pub(crate) called: Rc<Hosts>,
 }
 
 impl Worker {
     pub(crate) fn new(shared: Shared, sink: Box<dyn Sink>, seed: u64) -> Rc<Self> {
         Rc::new(Self {
-            pools: Pools::new(shared.clock.clone()),
+            pools: Pools::new(Arc::clone(&shared.network.connect), shared.clock.clone()),
             rng: RefCell::new(Rng::seeded(seed)),
             peers: Peers::new(shared.exchange.read),
             cursors: RefCell::default(),
+            heads: Heads::default(),
+            called: Rc::default(),
             sink,
             shared,
         })
@@ -97,8 +105,10 @@ impl Worker {
         loop {
             let plan = self.shared.plan.load_full();
             open.follow(&self, &plan);
+            plan.begin(self.shared.clock.now());
             self.pools.retain(|name| plan.clusters.contains_key(name));
             self.cursors.borrow_mut().retain(|name, _| plan.clusters.contains_key(name));
+            self.called.retain(&plan);
             loop {
                 tokio::select! {
                     change = changed.changed() => match change {
@@ -133,7 +143,7 @@ impl Open {
             if self.0.contains_key(&key) {
                 continue;
             }
-            match proxy_listen::bind(address) {
+            match worker.shared.network.listen.bind(address) {
                 Ok(socket) => {
                     worker.shared.bound.opened(&listener.name, socket.local_addr().ok());
                     let drain = worker.shared.drain.child();
@@ -154,7 +164,12 @@ impl Open {
 /// Accepts until the listener is removed. A drain of the whole proxy keeps accepting: clients that have
 /// not heard of it yet are served, and told to close. Connections of a removed listener are told to close, and after a while
 /// they are closed.
-async fn accept(worker: Rc<Worker>, socket: TcpListener, listener: Arc<Listener>, drain: Drain) {
+async fn accept(
+    worker: Rc<Worker>,
+    socket: Box<dyn Accept>,
+    listener: Arc<Listener>,
+    drain: Drain,
+) {
     let removed = async {
         drain.begun().await;
         if worker.shared.drain.started() {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proxy_config::cluster::{Protocol, UpstreamTls};
-use proxy_config::listener::{ChainMatch, Direction, DownstreamTls, FilterChain, Transport};
+use proxy_config::cluster::Protocol;
+use proxy_config::listener::{ChainMatch, Direction, FilterChain, Transport};
 use proxy_config::matcher::StringMatcher;
+use proxy_config::tls::{DownstreamTls, PeerName, UpstreamTls};
 use support::{
     Proxy, cluster, config, forward, listener, manager, mirror, raw, route, routes, server,
 };
@@ -71,9 +72,10 @@ fn inbound_as(identity: IdentityStore, app: std::net::SocketAddr, permissive: bo
     let tls = DownstreamTls {
         require_client_certificate: true,
         alpn: vec!["h2".into(), "http/1.1".into()],
-        certificate: "default".into(),
+        certificates: vec!["default".into()],
         roots: Some("ROOTCA".into()),
-        client_sans: vec![StringMatcher::Prefix("spiffe://cluster.local/".into())],
+        client_sans: vec![PeerName::Uri(StringMatcher::Prefix("spiffe://cluster.local/".into()))],
+        ..DownstreamTls::default()
     };
     inbound.filter_chains = vec![Arc::new(chain("tls", Transport::Tls, Some(tls)))];
     if permissive {
@@ -92,9 +94,10 @@ fn outbound(mesh: &Mesh, to: std::net::SocketAddr, account: &str, protocol: Prot
         alpn: vec!["istio-peer-exchange".into(), "istio".into()],
         certificate: Some("default".into()),
         roots: Some("ROOTCA".into()),
-        server_sans: vec![StringMatcher::Exact(
+        server_sans: vec![PeerName::Uri(StringMatcher::Exact(
             format!("spiffe://cluster.local/ns/test/sa/{account}").into(),
-        )],
+        ))],
+        ..UpstreamTls::default()
     }));
     let routes = routes(vec![route("/", forward("c"))]);
     let config = config(vec![listener("out", manager(Vec::new()))], routes, vec![target]);
@@ -292,6 +295,9 @@ async fn rotation_and_new_plans_lose_no_request() {
         let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).unwrap();
         stream.read_exact(&mut vec![0; length.parse().unwrap()]).await.unwrap();
     }
-    let told = client.told.lock().unwrap();
-    assert_eq!(told.iter().filter(|t| **t == (200, "-")).count(), 300);
+    // The last one is told after its answer was sent.
+    support::wait_for(|| {
+        let told = client.told.lock().unwrap();
+        (told.iter().filter(|t| **t == (200, "-")).count() == 300).then_some(())
+    });
 }

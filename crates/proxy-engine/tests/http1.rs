@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use proxy_config::statuses::Statuses;
 use support::{Proxy, mirror, raw, read_head, server, simple};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -205,6 +206,15 @@ async fn an_upgrade_becomes_a_tunnel() {
 
 #[tokio::test]
 async fn a_failing_host_is_ejected() {
+    assert_eq!(ejection("503 x", None).await, (2, 18));
+    let errors = |failures: &'static [u16]| Some(Statuses::where_(|s| failures.contains(&s)));
+    assert_eq!(ejection("404 x", None).await, (10, 10));
+    assert_eq!(ejection("404 x", errors(&[404, 429])).await, (2, 18));
+    assert_eq!(ejection("503 x", errors(&[404, 429])).await, (10, 10));
+}
+
+/// How many of twenty requests came to a server that answers with this status, and to a good one beside it.
+async fn ejection(status: &'static str, errors: Option<Statuses>) -> (usize, usize) {
     let hits = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&hits);
     let bad = server(move |_, mut stream| {
@@ -212,8 +222,10 @@ async fn a_failing_host_is_ejected() {
         async move {
             while read_head(&mut stream).await.is_some() {
                 count.fetch_add(1, Ordering::SeqCst);
-                let answer = b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n";
-                stream.write_all(answer).await.unwrap();
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
             }
         }
     })
@@ -229,6 +241,7 @@ async fn a_failing_host_is_ejected() {
         base_ejection: Duration::from_secs(60),
         max_ejection: Duration::from_secs(60),
         max_ejection_percent: 100,
+        errors,
     });
     config.clusters.insert("c".into(), Arc::new(cluster));
     let proxy = Proxy::start(config);
@@ -237,5 +250,65 @@ async fn a_failing_host_is_ejected() {
     for _ in 0..20 {
         good += usize::from(raw(proxy.address("in"), get).await.starts_with("HTTP/1.1 200"));
     }
-    assert_eq!((hits.load(Ordering::SeqCst), good), (2, 18));
+    (hits.load(Ordering::SeqCst), good)
+}
+
+#[tokio::test]
+async fn names_keep_the_case_of_whoever_wrote_them_where_that_is_asked_for() {
+    let address = server(|_, mut stream| async move {
+        let head = read_head(&mut stream).await.unwrap_or_default();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nX-Answer: 1\r\nCONTENT-LENGTH: {}\r\n\r\n{head}",
+            head.len()
+        );
+        stream.write_all(answer.as_bytes()).await.ok();
+    })
+    .await;
+    let ask = b"GET / HTTP/1.1\r\nHOST: x\r\nX-Asked: 1\r\nconnection: close\r\n\r\n";
+    for (requests, responses) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut config = support::manager_with(simple(&[address]), |m| m.keep_case = requests);
+        let mut cluster = support::cluster("c", &[address]);
+        cluster.keep_case = responses;
+        config.clusters.insert("c".into(), Arc::new(cluster));
+        let proxy = Proxy::start(config);
+        let answer = raw(proxy.address("in"), ask).await;
+        assert_eq!(answer.contains("HOST: x\r\n"), requests, "{answer}");
+        assert_eq!(answer.contains("X-Asked: 1\r\n"), requests, "{answer}");
+        assert_eq!(answer.contains("X-Answer: 1\r\n"), responses, "{answer}");
+        assert_eq!(answer.contains("CONTENT-LENGTH: "), responses, "{answer}");
+        assert!(answer.contains("x-request-id: ") && answer.contains("server: "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_an_answer_of_its_version_and_its_end_by_the_connection() {
+    let address = server(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        let answer =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        stream.write_all(answer).await.ok();
+    })
+    .await;
+    let proxy = Proxy::start(simple(&[address]));
+    let ask = b"GET / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n";
+    let answer = raw(proxy.address("in"), ask).await;
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_of_http_1_0_is_understood() {
+    let address = server(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.0 200 OK\r\nX-A: 1\r\n\r\nhello").await.ok();
+    })
+    .await;
+    let proxy = Proxy::start(simple(&[address]));
+    for _ in 0..2 {
+        let ask = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let answer = raw(proxy.address("in"), ask).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("5\r\nhello\r\n0\r\n\r\n"), "{answer}");
+    }
 }

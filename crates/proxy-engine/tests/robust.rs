@@ -42,7 +42,31 @@ async fn framing_that_can_be_read_in_two_ways_is_refused_and_reaches_nobody() {
         let status = answer.split(' ').nth(1).unwrap_or_default();
         assert!(matches!(status, "400" | "505"), "{line:?}: {answer}");
     }
-    assert!(proxy.told.lock().unwrap().is_empty());
+    let told = proxy.told.lock().unwrap();
+    assert!(told.len() == 18 && told.iter().all(|(_, flag)| *flag == "DPE"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_its_framing_is_answered_and_nothing_after_it_is_read() {
+    let proxy = Proxy::start(simple(&[mirror().await]));
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+    let large = "a".repeat(70_000);
+    for (body, status) in [
+        ("-3\r\nabc\r\n0\r\n\r\n".to_owned(), 400),
+        ("3\nabc\r\n0\r\n\r\n".to_owned(), 400),
+        ("3\r\nabc\n0\r\n\r\n".to_owned(), 400),
+        ("ffffffffffffffff\r\nabc".to_owned(), 400),
+        (format!("3;{large}\r\nabc\r\n0\r\n\r\n"), 400),
+        ("3\r\nabc\r\n0\r\nX T: 1\r\n\r\n".to_owned(), 400),
+        (format!("3\r\nabc\r\n0\r\nX: {large}\r\n\r\n"), 431),
+    ] {
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let answer = raw(proxy.address("in"), format!("{head}{body}{smuggled}").as_bytes()).await;
+        let cut = &body[..body.len().min(40)];
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{cut:?}: {answer}");
+        assert!(!answer.contains("smuggled"), "{cut:?}: {answer}");
+        assert_eq!(proxy.told.lock().unwrap().pop(), Some((status, "DPE")), "{cut:?}");
+    }
 }
 
 #[tokio::test]
@@ -75,7 +99,7 @@ async fn old_clients_are_told_to_upgrade_unless_they_are_allowed() {
     let request = b"GET / HTTP/1.0\r\nHost: x\r\n\r\n";
     let proxy = Proxy::start(simple(&[mirror().await]));
     let answer = raw(proxy.address("in"), request).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
     let config = manager_with(simple(&[mirror().await]), |m| m.accept_http_10 = false);
     let proxy = Proxy::start(config);
     let answer = raw(proxy.address("in"), request).await;
@@ -294,4 +318,90 @@ async fn connections_of_a_removed_listener_end_when_their_time_is_over() {
     proxy.publish(|config| config.listeners.clear());
     let ended = tokio::time::timeout(Duration::from_secs(5), client.read(&mut byte)).await;
     assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_reads_late_gets_the_whole_of_a_large_body() {
+    const SIZE: usize = 24 * 1024 * 1024;
+    let app = server(|_, mut stream| async move {
+        read_head(&mut stream).await;
+        // Until then every buffer on the way is full.
+        let mut beat = tokio::time::interval(Duration::from_millis(150));
+        beat.tick().await;
+        beat.tick().await;
+        let (mut left, mut piece) = (SIZE, vec![0; 256 * 1024]);
+        while left > 0 {
+            let most = left.min(piece.len());
+            left -= stream.read(&mut piece[..most]).await.unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let proxy = Proxy::start(simple(&[app]));
+    let mut client = TcpStream::connect(proxy.address("in")).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {SIZE}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    let body = vec![1; SIZE];
+    let sent = tokio::time::timeout(Duration::from_secs(30), client.write_all(&body));
+    sent.await.expect("the body is taken").unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(10), read_head(&mut client)).await;
+    assert!(answer.unwrap().unwrap().starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_rested_serves_again_until_it_was_unused_for_too_long() {
+    let idle = Some(Duration::from_secs(10));
+    let config = manager_with(simple(&[mirror().await]), |m| m.idle_timeout = idle);
+    let (proxy, time) = Proxy::in_time(config);
+    let mut client = TcpStream::connect(proxy.address("in")).await.unwrap();
+    for _ in 0..3 {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let head = read_head(&mut client).await.unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        client.read_exact(&mut vec![0; length.parse().unwrap()]).await.unwrap();
+        // Whoever is answered after us shows that the proxy has come to rest with us, before and after the time moves.
+        let other = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".as_bytes();
+        raw(proxy.address("in"), other).await;
+        time.advance(Duration::from_secs(2));
+        raw(proxy.address("in"), other).await;
+    }
+    let end = tokio::spawn(async move { client.read(&mut [0]).await });
+    support::wait_for(|| {
+        time.advance(Duration::from_secs(1));
+        end.is_finished().then_some(())
+    });
+    assert_eq!(end.await.unwrap().unwrap(), 0);
+}
+
+/// The head of an h2 frame.
+fn frame(length: u32, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
+    [&length.to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn an_http2_client_that_breaks_the_protocol_hears_why_although_it_still_talks() {
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+    const FRAME_SIZE_ERROR: u32 = 6;
+    let proxy = Proxy::start(simple(&[mirror().await]));
+    let mut client = TcpStream::connect(proxy.address("in")).await.unwrap();
+    let too_large = frame(1_000_000, 0, 0, 1);
+    let said = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(0, SETTINGS, 0, 0), too_large];
+    client.write_all(&said.concat()).await.unwrap();
+    client.write_all(&[0; 1_000_000]).await.unwrap();
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).await.expect("an end, not a reset");
+    // It had not yet heard: what it was writing meanwhile must not fail.
+    client.write_all(&vec![0; 8_000_000]).await.expect("somebody still reads");
+    let mut rest = &heard[..];
+    let mut goodbyes = Vec::new();
+    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
+        let (payload, next) = after.split_at(u32::from_be_bytes([0, *a, *b, *c]) as usize);
+        if *kind == GOAWAY {
+            goodbyes.push(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+        }
+        rest = next;
+    }
+    assert_eq!(goodbyes, [FRAME_SIZE_ERROR]);
 }

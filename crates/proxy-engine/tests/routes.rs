@@ -165,7 +165,11 @@ async fn a_cookie_is_handed_out_and_leads_back() {
     let hosts = numbered().await;
     let ring = Balancer::RingHash { minimum: 1024, maximum: 8192 };
     let ttl = Some(Duration::from_secs(60));
-    let proxy = hashed(&hosts, ring, HashBy::Cookie { name: "u".into(), ttl, path: "/".into() });
+    let proxy = hashed(
+        &hosts,
+        ring,
+        HashBy::Cookie { name: "u".into(), ttl, path: "/".into(), attributes: Vec::new() },
+    );
     for _ in 0..6 {
         let (first, answer) = ask(&proxy, "/", "").await;
         let cookie = answer.lines().find_map(|l| l.strip_prefix("set-cookie: ")).unwrap();
@@ -284,5 +288,55 @@ async fn names_of_hosts_are_looked_up() {
         };
         let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap();
         assert!(answer.contains("host: localhost\r\n"), "{answer}");
+    }
+}
+
+/// Everything goes to the host that is called; `most` hosts are known at once.
+fn of_called_hosts(most: u32) -> ProxyConfig {
+    use proxy_config::cluster::{CalledHosts, Family};
+    let mut target = cluster("called", &[]);
+    target.discovery = Discovery::Called(Arc::new(CalledHosts {
+        cache: "c".into(),
+        family: Family::V4,
+        refresh: Duration::from_secs(60),
+        kept: Duration::from_secs(300),
+        most,
+        limit: Duration::from_secs(5),
+    }));
+    let mut config = one_route(simple(&[]), forward("called"));
+    config.clusters.insert("called".into(), Arc::new(target));
+    config
+}
+
+#[tokio::test]
+async fn the_host_that_a_request_is_for_is_looked_up_when_it_is_called() {
+    let port = mirror().await.port();
+    let proxy = Proxy::start(of_called_hosts(1));
+    let asked = |host: String| {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let address = proxy.address("in");
+        async move { raw(address, request.as_bytes()).await }
+    };
+    for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
+        let answer = asked(host.clone()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains(&format!("host: {host}\r\n")), "{answer}");
+    }
+    // The one host that may be known is known already.
+    let answer = asked("other.invalid".to_owned()).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("DNS cache overflow"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_called_host_that_nobody_knows_is_told_of() {
+    let proxy = Proxy::start(of_called_hosts(1024));
+    let request = "GET / HTTP/1.1\r\nHost: nobody.invalid\r\nConnection: close\r\n\r\n";
+    for _ in 0..2 {
+        let answer = raw(proxy.address("in"), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.ends_with("DNS resolution failure"), "{answer}");
     }
 }

@@ -22,7 +22,7 @@ pub enum Normal<'a> {
 /// How paths are normalised.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Resolve `.` and `..`, decode unreserved characters, `\` counts as `/`.
+    /// Resolve `.` and `..`, decode unreserved characters, escape what no URL has, `\` counts as `/`, refuse `%00`.
     pub normalize: bool,
     /// `//` counts as `/`.
     pub merge_slashes: bool,
@@ -36,15 +36,22 @@ pub fn normalize(path: &str, options: Options) -> Normal<'_> {
     if !path.starts_with('/') {
         return Normal::Path(Cow::Borrowed(path));
     }
-    let end = path.find(['?', '#']).unwrap_or(path.len());
+    // A client keeps the fragment to itself; a server that takes it for part of the path sees another one than we.
+    if path.contains('#') {
+        return Normal::Refused;
+    }
+    let end = path.find('?').unwrap_or(path.len());
     let (bare, rest) = path.split_at(end);
+    if options.normalize && bare.contains("%00") {
+        return Normal::Refused;
+    }
     let (bare, unescaped) = match escaped(bare, options.escaped_slashes) {
         Some(found) => found,
         None => return Normal::Refused,
     };
     let mut fresh = bare;
     if options.normalize {
-        fresh = Cow::Owned(resolve(&decode_unreserved(&fresh.replace('\\', "/"))));
+        fresh = Cow::Owned(resolve(&escape(&decode_unreserved(&fresh.replace('\\', "/")))));
     }
     if options.merge_slashes && fresh.contains("//") {
         fresh = Cow::Owned(merge(&fresh));
@@ -93,6 +100,25 @@ fn decode_unreserved(path: &str) -> String {
         }
     }
     out + rest
+}
+
+/// Characters that no URL has as they are, in the one form that they have in all of them.
+fn escape(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '"' => out.push_str("%22"),
+            '<' => out.push_str("%3C"),
+            '>' => out.push_str("%3E"),
+            '^' => out.push_str("%5E"),
+            '`' => out.push_str("%60"),
+            '{' => out.push_str("%7B"),
+            '|' => out.push_str("%7C"),
+            '}' => out.push_str("%7D"),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn resolve(path: &str) -> String {
@@ -147,6 +173,10 @@ mod tests {
         let normal = Options { normalize: true, ..Options::default() };
         check("/a/./b/../c?x=/../y", normal, "/a/c?x=/../y");
         check("/../../etc", normal, "/etc");
+        check("/{a}|^`\"<>?{", normal, "/%7Ba%7D%7C%5E%60%22%3C%3E?{");
+        for odd in ["/a#b", "/a?b#c", "/a%00"] {
+            assert_eq!(normalize(odd, normal), Normal::Refused, "{odd}");
+        }
         check("/a/..", normal, "/");
         check("/a\\b", normal, "/a/b");
         check("/%61dmin/%2e%2e/x", normal, "/x");
@@ -160,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn normalising_twice_changes_nothing(path in "/[a-c./%2eE5cf\\\\]{0,24}") {
+        fn normalising_twice_changes_nothing(path in "/[a-c./%2eE5cf{\\\\]{0,24}") {
             let Normal::Path(once) = normalize(&path, ALL) else { return Ok(()) };
             let Normal::Path(twice) = normalize(&once, ALL) else { return Ok(()) };
             prop_assert!(once.starts_with('/'));

@@ -3,19 +3,49 @@
 //! In: names and values. Out: lookups and iteration in order of arrival.
 //! Holds: names are lower case; a value has no CR, LF or NUL (both codecs refuse them).
 //! Never: meaning; which field matters is the caller's.
-//! Why not `http::HeaderMap`: it allocates per value; here a whole head is one copy of its bytes.
+//! Why not `http::HeaderMap`: it allocates per value; here a whole head is one copy of its bytes, in and out.
+
+use bytes::BytesMut;
 
 /// An ordered multi-map of fields.
 #[derive(Debug, Clone, Default)]
 pub struct Fields {
     text: Vec<u8>,
     list: Vec<Field>,
+    /// Names as the sender wrote them, where that is kept and they are not lower case.
+    spelled: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Field {
     name: (u32, u32),
     value: (u32, u32),
+}
+
+/// Room for what a proxy usually adds to a head, so that it is not moved for that.
+const ADDED: usize = 256;
+const ADDED_FIELDS: usize = 6;
+/// Most digits of a number.
+pub(crate) const DIGITS: usize = 20;
+
+/// A number as text.
+pub(crate) fn decimal(mut n: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
+    let mut at = DIGITS;
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789"[(n % 10) as usize];
+        n /= 10;
+        if n == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+/// What a line of a head has besides its name and value.
+const LINE: usize = b": \r\n".len();
+
+fn put(out: &mut BytesMut, pieces: &[&[u8]]) {
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
 }
 
 fn slice(text: &[u8], (at, len): (u32, u32)) -> &[u8] {
@@ -30,13 +60,26 @@ impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: Vec::new(), list: Vec::new() }
+        Self { text: Vec::new(), list: Vec::new(), spelled: Vec::new() }
+    }
+
+    /// No fields yet, and memory for so many with names and values of so many bytes, and for what a proxy adds.
+    pub(crate) fn with_room(fields: usize, bytes: usize) -> Self {
+        let text = Vec::with_capacity(bytes + fields * LINE + ADDED);
+        Self { text, list: Vec::with_capacity(fields + ADDED_FIELDS), spelled: Vec::new() }
     }
 
     /// Forgets all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.text.clear();
         self.list.clear();
+        self.spelled.clear();
+    }
+
+    /// A name (lower case) as the sender wrote it, where that is kept; also when the field has been replaced since.
+    #[must_use]
+    pub fn spelled<'a>(&'a self, name: &'a str) -> &'a str {
+        self.spelled.iter().find(|known| known.eq_ignore_ascii_case(name)).map_or(name, |k| k)
     }
 
     /// Number of fields, repeated ones counted each.
@@ -54,6 +97,63 @@ impl Fields {
     /// Every field in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.list.iter().map(|f| (self.name(*f), slice(&self.text, f.value)))
+    }
+
+    /// Bytes that all lines of a head have at most.
+    pub(crate) fn room(&self) -> usize {
+        self.text.len() + self.list.len() * LINE
+    }
+
+    /// Bytes that it keeps, also when it is empty.
+    pub(crate) const fn memory(&self) -> usize {
+        self.text.capacity() + self.list.capacity() * size_of::<Field>()
+    }
+
+    /// Bytes of all names and values together.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.list.iter().map(|f| u64::from(f.name.1) + u64::from(f.value.1)).sum()
+    }
+
+    /// Writes every field but those called `except` as a line of a head, names as they are spelled. Lines that lie together
+    /// as they came are copied together.
+    pub(crate) fn write_lines(&self, except: &str, out: &mut BytesMut) {
+        if !self.spelled.is_empty() {
+            return self.write_spelled(except, out);
+        }
+        let mut run = 0..0;
+        for field in &self.list {
+            if self.raw_name(*field) == except.as_bytes() {
+                continue;
+            }
+            let (start, end) = (field.name.0 as usize, (field.value.0 + field.value.1) as usize);
+            let parted = self.text.get(start + field.name.1 as usize..field.value.0 as usize);
+            if parted != Some(b": ") {
+                self.write_run(std::mem::take(&mut run), out);
+                put(out, &[self.raw_name(*field), b": ", slice(&self.text, field.value), b"\r\n"]);
+            } else if run.end > 0 && self.text.get(run.end..start) == Some(b"\r\n") {
+                run.end = end;
+            } else {
+                self.write_run(std::mem::replace(&mut run, start..end), out);
+            }
+        }
+        self.write_run(run, out);
+    }
+
+    fn write_run(&self, run: std::ops::Range<usize>, out: &mut BytesMut) {
+        if !run.is_empty() {
+            put(out, &[self.text.get(run).unwrap_or_default(), b"\r\n"]);
+        }
+    }
+
+    fn write_spelled(&self, except: &str, out: &mut BytesMut) {
+        for (name, value) in self.iter().filter(|(name, _)| *name != except) {
+            put(out, &[self.spelled(name).as_bytes(), b": ", value, b"\r\n"]);
+        }
+    }
+
+    fn raw_name(&self, field: Field) -> &[u8] {
+        slice(&self.text, field.name)
     }
 
     fn name(&self, field: Field) -> &str {
@@ -106,15 +206,28 @@ impl Fields {
 
     /// Adds a field after the others. The name is lowered; control characters in the value become spaces.
     pub fn append(&mut self, name: &str, value: &[u8]) {
-        let name_at = small(self.text.len());
-        self.text.extend(name.bytes().map(|b| b.to_ascii_lowercase()));
-        let value_at = small(self.text.len());
-        self.text
-            .extend(value.iter().map(|b| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b }));
+        // As it stands in a head, so that lines that lie together can be written together.
+        self.text.reserve(name.len() + value.len() + LINE);
+        let name_at = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        self.text[name_at..].make_ascii_lowercase();
+        self.text.extend_from_slice(b": ");
+        let value_at = self.text.len();
+        self.text.extend_from_slice(value);
+        while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, &self.text[value_at..]) {
+            self.text[value_at + at] = b' ';
+        }
+        self.text.extend_from_slice(b"\r\n");
         self.list.push(Field {
-            name: (name_at, small(name.len())),
-            value: (value_at, small(value.len())),
+            name: (small(name_at), small(name.len())),
+            value: (small(value_at), small(value.len())),
         });
+    }
+
+    /// Replaces every value of `name` (lower case) by a number.
+    pub fn set_number(&mut self, name: &str, value: u64) {
+        let mut digits = [0; DIGITS];
+        self.set(name, decimal(value, &mut digits));
     }
 
     /// Replaces every value of `name` (lower case) by one.
@@ -131,18 +244,22 @@ impl Fields {
         before != self.list.len()
     }
 
-    /// Removes the fields that `test` picks.
-    pub fn remove_if(&mut self, mut test: impl FnMut(&str, &[u8]) -> bool) {
+    /// Removes the fields whose name (lower case) and value `test` picks.
+    pub fn remove_if(&mut self, mut test: impl FnMut(&[u8], &[u8]) -> bool) {
         let text = &self.text;
-        self.list.retain(|f| {
-            let name = std::str::from_utf8(slice(text, f.name)).unwrap_or_default();
-            !test(name, slice(text, f.value))
-        });
+        self.list.retain(|f| !test(slice(text, f.name), slice(text, f.value)));
     }
 
     /// Takes over a parsed block: `raw` is copied once, each field is a place in it.
-    pub(crate) fn adopt(&mut self, raw: &[u8], headers: &[httparse::Header<'_>]) {
+    pub(crate) fn adopt(&mut self, raw: &[u8], headers: &[httparse::Header<'_>], keep_case: bool) {
         self.clear();
+        if keep_case {
+            let names = headers.iter().map(|header| header.name);
+            let written = names.filter(|name| name.bytes().any(|b| b.is_ascii_uppercase()));
+            self.spelled.extend(written.map(Box::from));
+        }
+        self.text.reserve(raw.len() + ADDED);
+        self.list.reserve(headers.len() + ADDED_FIELDS);
         self.text.extend_from_slice(raw);
         let base = raw.as_ptr() as usize;
         for header in headers {
@@ -185,5 +302,32 @@ mod tests {
         assert_eq!(f.all("a").collect::<Vec<_>>(), [b"4  x: y"]);
         assert!(f.remove("b") && !f.remove("b"));
         assert_eq!(f.len(), 1);
+    }
+
+    #[test]
+    fn lines_are_written_as_if_one_by_one() {
+        let raw = "GET / HTTP/1.1\r\nA: 1\r\nB:2\r\nc:  3 \r\nContent-Length: 4\r\nD: 5\r\nE: 6\r\nf:\r\n\r\n";
+        for keep_case in [false, true] {
+            for removed in ["none", "a", "b", "d", "e", "f"] {
+                let mut slots = [httparse::EMPTY_HEADER; 16];
+                let mut request = httparse::Request::new(&mut slots);
+                assert!(request.parse(raw.as_bytes()).unwrap().is_complete());
+                let mut fields = Fields::new();
+                fields.adopt(raw.as_bytes(), request.headers, keep_case);
+                fields.append("X-New", b"7\r\n8");
+                fields.remove(removed);
+                fields.set("g", b"9");
+                for except in ["content-length", ""] {
+                    let mut out = BytesMut::new();
+                    fields.write_lines(except, &mut out);
+                    let kept = fields.iter().filter(|(name, _)| *name != except);
+                    let line = |(name, value)| {
+                        format!("{}: {}\r\n", fields.spelled(name), String::from_utf8_lossy(value))
+                    };
+                    let expected: String = kept.map(line).collect();
+                    assert_eq!(std::str::from_utf8(&out).unwrap(), expected, "{removed}");
+                }
+            }
+        }
     }
 }

@@ -48,6 +48,10 @@ impl From<std::io::Error> for StreamError {
 impl From<h2::Error> for StreamError {
     fn from(error: h2::Error) -> Self {
         match error.reason() {
+            // Our side has found it: the message was malformed, it was not the peer that gave up.
+            Some(h2::Reason::PROTOCOL_ERROR) if error.is_library() => {
+                Self::Protocol("malformed in HTTP/2")
+            }
             Some(reason) if error.is_reset() => Self::Reset(reason),
             Some(h2::Reason::NO_ERROR) | None => Self::Closed,
             Some(reason) => Self::Reset(reason),

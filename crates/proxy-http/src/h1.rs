@@ -10,7 +10,7 @@ use http::Method;
 
 use crate::body::{Decoded, Decoder};
 use crate::encode::{self, Answer};
-use crate::parse::{self, Refused};
+use crate::parse::{self, Limits, Refused};
 use crate::wire::HIGH_WATER;
 use crate::{BodyKind, Fields, Frame, RequestHead, ResponseHead, StreamError, Wire};
 
@@ -30,8 +30,8 @@ pub enum Next {
 pub struct Conn {
     /// The bytes below.
     pub wire: Wire,
-    /// Largest request head, in bytes.
-    pub max_head: usize,
+    /// What is asked of heads.
+    pub limits: Limits,
     decoder: Decoder,
     writes: Writes,
 }
@@ -49,8 +49,8 @@ impl Conn {
     /// A connection before its first message.
     #[must_use]
     pub const fn new(wire: Wire) -> Self {
-        let max_head = parse::MAX_HEAD;
-        Self { wire, max_head, decoder: Decoder::Done, writes: Writes::Nothing }
+        let limits = Limits { most: parse::MAX_HEAD, http_10: true, keep_case: false };
+        Self { wire, limits, decoder: Decoder::Done, writes: Writes::Nothing }
     }
 
     /// Server: waits for the next request head.
@@ -64,7 +64,7 @@ impl Conn {
     ) -> Poll<Result<Next, StreamError>> {
         loop {
             if !self.wire.read.is_empty() {
-                match parse::request(&mut self.wire.read, head, self.max_head) {
+                match parse::request(&mut self.wire.read, head, self.limits) {
                     Ok(true) => {
                         self.decoder = head.body.into();
                         return Poll::Ready(Ok(Next::Request));
@@ -95,7 +95,8 @@ impl Conn {
     ) -> Poll<Result<ResponseHead, StreamError>> {
         loop {
             if !self.wire.read.is_empty()
-                && let Some(head) = parse::response(&mut self.wire.read, method)?
+                && let Some(head) =
+                    parse::response(&mut self.wire.read, method, self.limits.keep_case)?
             {
                 self.decoder = head.body.into();
                 return Poll::Ready(Ok(head));
@@ -135,7 +136,7 @@ impl Conn {
 
     /// Client: queues a request head.
     pub fn send_request(&mut self, head: &RequestHead) {
-        encode::request(head, true, &mut self.wire.out);
+        encode::request(head, true, self.wire.gather());
         self.writes = match head.body {
             BodyKind::Empty => Writes::Nothing,
             BodyKind::Length(_) => Writes::Plain,
@@ -145,7 +146,7 @@ impl Conn {
 
     /// Server: queues a response head.
     pub fn send_response(&mut self, head: &ResponseHead, answer: Answer) {
-        encode::response(head, answer, &mut self.wire.out);
+        encode::response(head, answer, self.wire.gather());
         self.writes = match head.body {
             _ if answer.to_head => Writes::Nothing,
             BodyKind::Empty => Writes::Nothing,
@@ -159,7 +160,7 @@ impl Conn {
     pub fn send_informational(&mut self, head: &ResponseHead) {
         let answer =
             Answer { to_head: false, chunks: true, keep_alive: true, say_keep_alive: false };
-        encode::response(head, answer, &mut self.wire.out);
+        encode::response(head, answer, self.wire.gather());
     }
 
     /// Queues a piece of the outgoing body.
@@ -168,9 +169,9 @@ impl Conn {
             (_, Writes::Nothing) => {}
             (Frame::Data(data), Writes::Plain) => self.wire.push(data),
             (Frame::Data(data), Writes::Chunks) => {
-                encode::chunk_start(data.len(), &mut self.wire.out);
+                encode::chunk_start(data.len(), self.wire.gather());
                 self.wire.push(data);
-                self.wire.out.extend_from_slice(b"\r\n");
+                self.wire.gather().extend_from_slice(b"\r\n");
             }
             (Frame::Trailers(trailers), Writes::Chunks) => self.end_chunks(Some(&trailers)),
             (Frame::Trailers(_), Writes::Plain) => {}
@@ -186,7 +187,7 @@ impl Conn {
     }
 
     fn end_chunks(&mut self, trailers: Option<&Fields>) {
-        encode::chunk_end(trailers, &mut self.wire.out);
+        encode::chunk_end(trailers, self.wire.gather());
         self.writes = Writes::Nothing;
     }
 

@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::target::is_authority;
 use crate::wire::HIGH_WATER;
 use crate::{BodyKind, Fields, Frame, RequestHead, ResponseHead, StreamError, Version};
 
@@ -161,7 +162,8 @@ impl Sender {
 /// Fields of an h2 header block.
 #[must_use]
 pub fn fields_of(map: &HeaderMap) -> Fields {
-    let mut fields = Fields::new();
+    let sizes = map.iter().map(|(name, value)| name.as_str().len() + value.len());
+    let mut fields = Fields::with_room(map.len(), sizes.sum());
     for (name, value) in map {
         if name != http::header::COOKIE {
             fields.append(name.as_str(), value.as_bytes());
@@ -207,8 +209,10 @@ fn body_kind(map: &HeaderMap, ended: bool) -> Result<BodyKind, StreamError> {
     if ended {
         return Ok(BodyKind::Empty);
     }
-    let Some(value) = map.get(http::header::CONTENT_LENGTH) else { return Ok(BodyKind::Chunked) };
-    let length = value.to_str().ok().and_then(|v| v.parse().ok());
+    let mut values = map.get_all(http::header::CONTENT_LENGTH).iter();
+    let Some(value) = values.next() else { return Ok(BodyKind::Chunked) };
+    let digits = value.to_str().ok().filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
+    let length = digits.filter(|_| values.next().is_none()).and_then(|v| v.parse().ok());
     length.map(BodyKind::Length).ok_or(StreamError::Protocol("bad content-length"))
 }
 
@@ -221,16 +225,22 @@ pub fn request_head(parts: &http::request::Parts, ended: bool) -> Result<Request
     let host = fields.text("host").map(str::to_owned);
     fields.remove("host");
     let authority = parts.uri.authority().map(|a| a.as_str().to_owned()).or(host);
+    if !authority.as_deref().is_none_or(is_authority) {
+        return Err(StreamError::Protocol("bad authority"));
+    }
     let upgrade =
         parts.extensions.get::<h2::ext::Protocol>().map(|protocol| protocol.as_str().to_owned());
+    let tunnels = upgrade.is_some() || parts.method == Method::CONNECT;
     Ok(RequestHead {
-        method: parts.method.clone(),
+        // As the same request is in HTTP/1.
+        method: if upgrade.is_some() { Method::GET } else { parts.method.clone() },
         path: parts.uri.path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default(),
         authority: authority.unwrap_or_default(),
         scheme: parts.uri.scheme_str().unwrap_or_default().to_owned(),
         version: Version::Http2,
         fields,
-        body: body_kind(&parts.headers, ended)?,
+        // What follows is the tunnel's, and waits for the answer.
+        body: if tunnels { BodyKind::Empty } else { body_kind(&parts.headers, ended)? },
         keep_alive: true,
         upgrade,
         expect_continue: false,
@@ -254,6 +264,10 @@ pub fn request_of(head: &RequestHead) -> Result<http::Request<()>, StreamError> 
     let uri = uri.build().map_err(|_bad| StreamError::Protocol("bad authority or path"))?;
     let mut request = http::Request::new(());
     *request.method_mut() = head.method.clone();
+    if let Some(protocol) = &head.upgrade {
+        *request.method_mut() = Method::CONNECT;
+        request.extensions_mut().insert(h2::ext::Protocol::from(protocol.as_str()));
+    }
     *request.uri_mut() = uri;
     *request.version_mut() = http::Version::HTTP_2;
     *request.headers_mut() = map_of(&head.fields);
@@ -281,8 +295,10 @@ pub fn response_head(
 /// The status is not one.
 pub fn response_of(head: &ResponseHead, to_head: bool) -> Result<http::Response<()>, StreamError> {
     let mut response = http::Response::new(());
-    *response.status_mut() = http::StatusCode::from_u16(head.status)
-        .map_err(|_bad| StreamError::Protocol("bad status"))?;
+    // HTTP/2 has no 101: a success is what agrees to a tunnel.
+    let status = if head.status == 101 { 200 } else { head.status };
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).map_err(|_bad| StreamError::Protocol("bad status"))?;
     *response.version_mut() = http::Version::HTTP_2;
     let mut map = map_of(&head.fields);
     if let (BodyKind::Length(n), false) = (head.body, to_head) {

@@ -47,7 +47,7 @@ pub struct RequestHead {
     pub body: BodyKind,
     /// The client keeps the connection.
     pub keep_alive: bool,
-    /// `upgrade`, when `connection` names it; `:protocol` of an extended CONNECT.
+    /// `upgrade`, when `connection` names it. An extended CONNECT of HTTP/2 is a GET with its `:protocol` here.
     pub upgrade: Option<String>,
     /// The client waits for 100 before it sends the body.
     pub expect_continue: bool,
@@ -71,6 +71,19 @@ pub struct ResponseHead {
 }
 
 impl RequestHead {
+    /// Whatever follows the heads is no HTTP: an upgrade, or CONNECT.
+    #[must_use]
+    pub fn tunnels(&self) -> bool {
+        self.upgrade.is_some() || self.method == Method::CONNECT
+    }
+
+    /// Bytes that it keeps for texts, also when it is empty.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let texts = self.path.capacity() + self.authority.capacity() + self.scheme.capacity();
+        texts + self.fields.memory()
+    }
+
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.path.clear();

@@ -13,7 +13,9 @@ pub mod frame;
 pub mod h1;
 pub mod h2io;
 pub mod head;
+mod hop;
 pub mod parse;
+pub mod target;
 pub mod tunnel;
 pub mod wire;
 

@@ -9,62 +9,94 @@ use std::mem::MaybeUninit;
 use bytes::{Buf, BytesMut};
 use http::Method;
 
-use crate::{BodyKind, Fields, RequestHead, ResponseHead, StreamError, Version};
+use crate::{BodyKind, Fields, RequestHead, ResponseHead, StreamError, Version, hop, target};
 
 /// Largest head, as Envoy's default (60 KiB).
 pub const MAX_HEAD: usize = 60 * 1024;
 /// Most fields in a head.
 pub const MAX_FIELDS: usize = 100;
-const MAX_TRAILERS: usize = 16 * 1024;
 
 /// A request that must be answered with this status and then closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// 400, 431, 501 or 505.
+    /// 400, 426, 431, 501 or 505.
     pub status: u16,
     /// Envoy-like detail for the log.
     pub why: &'static str,
 }
 
-const fn refuse(status: u16, why: &'static str) -> Refused {
+pub(crate) const fn refuse(status: u16, why: &'static str) -> Refused {
     Refused { status, why }
 }
 
-/// Reads one request head of at most `most` bytes from the front of `buf` into `head`; false when more are needed.
+/// What is asked of a request head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest head, in bytes.
+    pub most: usize,
+    /// HTTP/1.0 is served.
+    pub http_10: bool,
+    /// The case of field names is kept for whoever gets the message.
+    pub keep_case: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { most: MAX_HEAD, http_10: true, keep_case: false }
+    }
+}
+
+/// Reads one request head from the front of `buf` into `head`; false when more bytes are needed.
 ///
 /// # Errors
 /// The request must be refused.
-pub fn request(buf: &mut BytesMut, head: &mut RequestHead, most: usize) -> Result<bool, Refused> {
+pub fn request(
+    buf: &mut BytesMut,
+    head: &mut RequestHead,
+    limits: Limits,
+) -> Result<bool, Refused> {
     skip_empty_lines(buf);
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
     let status = httparse::ParserConfig::default()
         .parse_request_with_uninit_headers(&mut parsed, buf, &mut slots)
-        .map_err(refusal)?;
+        .map_err(|error| refusal(error, buf))?;
     let httparse::Status::Complete(size) = status else {
-        return if buf.len() > most { Err(refuse(431, "headers_too_large")) } else { Ok(false) };
+        return if buf.len() > limits.most { Err(TOO_LARGE) } else { Ok(false) };
     };
-    if size > most {
-        return Err(refuse(431, "headers_too_large"));
+    if size > limits.most {
+        return Err(TOO_LARGE);
     }
     head.clear();
     head.version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    head.method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes())
-        .map_err(|_odd| refuse(400, "http1.codec_error"))?;
-    let target = parsed.path.unwrap_or_default();
-    set_target(head, target)?;
-    head.fields.adopt(buf.get(..size).unwrap_or_default(), parsed.headers);
+    if head.version == Version::Http10 && !limits.http_10 {
+        return Err(refuse(426, "low_version"));
+    }
+    head.method = target::method(parsed.method.unwrap_or_default())?;
+    target::set(head, parsed.path.unwrap_or_default())?;
+    head.fields.adopt(buf.get(..size).unwrap_or_default(), parsed.headers, limits.keep_case);
     buf.advance(size);
     settle_request(head)?;
     Ok(true)
 }
 
-fn refusal(error: httparse::Error) -> Refused {
+const TOO_LARGE: Refused = refuse(431, "http1.headers_too_large");
+
+fn refusal(error: httparse::Error, buf: &[u8]) -> Refused {
     match error {
-        httparse::Error::TooManyHeaders => refuse(431, "too_many_headers"),
-        httparse::Error::Version => refuse(505, "http1.unsupported_version"),
+        httparse::Error::TooManyHeaders => refuse(431, "http1.too_many_headers"),
+        httparse::Error::Version if names_a_version(buf) => refuse(505, "unsupported_version"),
+        httparse::Error::HeaderValue => refuse(400, "http1.invalid_characters"),
         _ => refuse(400, "http1.codec_error"),
     }
+}
+
+/// The request line ends with a version of HTTP, if not with one of ours.
+fn names_a_version(buf: &[u8]) -> bool {
+    let line = buf.split(|b| *b == b'\n').next().unwrap_or_default();
+    let Some(version) = line.trim_ascii_end().rsplit(|b| *b == b' ').next() else { return false };
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+        && line.iter().filter(|b| **b == b' ').count() == 2
 }
 
 fn skip_empty_lines(buf: &mut BytesMut) {
@@ -73,80 +105,41 @@ fn skip_empty_lines(buf: &mut BytesMut) {
     }
 }
 
-fn set_target(head: &mut RequestHead, target: &str) -> Result<(), Refused> {
-    if head.method == Method::CONNECT {
-        head.authority.push_str(target);
-        return Ok(());
-    }
-    if target.starts_with('/') || target == "*" {
-        head.path.push_str(target);
-        return Ok(());
-    }
-    let (scheme, rest) = target.split_once("://").ok_or(refuse(400, "http1.invalid_url"))?;
-    let cut = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(cut);
-    if authority.is_empty() {
-        return Err(refuse(400, "http1.invalid_url"));
-    }
-    head.scheme.push_str(scheme);
-    head.authority.push_str(authority);
-    if !path.starts_with('/') {
-        head.path.push('/');
-    }
-    head.path.push_str(path);
-    Ok(())
-}
-
-/// Takes `host` out of the fields; a target in absolute form has named the authority already.
-fn set_authority(head: &mut RequestHead) -> Result<(), Refused> {
-    {
-        let mut hosts = head.fields.all("host");
-        let host = hosts.next();
-        if hosts.next().is_some() || (host.is_none() && head.version == Version::Http11) {
-            return Err(refuse(400, "missing_or_repeated_host"));
-        }
-        if head.authority.is_empty() {
-            let host = std::str::from_utf8(host.unwrap_or_default());
-            head.authority.push_str(host.map_err(|_odd| refuse(400, "bad_host"))?);
-        }
-    }
-    head.fields.remove("host");
-    Ok(())
-}
-
 fn settle_request(head: &mut RequestHead) -> Result<(), Refused> {
-    set_authority(head)?;
-    if head.authority.bytes().any(|b| b <= b' ' || matches!(b, b'/' | b'\\' | b'@' | b'?' | b'#')) {
-        return Err(refuse(400, "bad_host"));
-    }
-    let length = length(&head.fields).map_err(|_bad| refuse(400, "http1.content_length"))?;
+    target::set_authority(head)?;
+    let length = length(&head.fields).map_err(|_bad| refuse(400, "http1.codec_error"))?;
     let chunked = chunked(&head.fields)?;
     head.body = match (length, chunked) {
         (Some(_), true) => return Err(refuse(400, "http1.content_length_and_chunked_not_allowed")),
         (None, true) if head.version == Version::Http10 => {
-            return Err(refuse(400, "http1.transfer_encoding_in_1.0"));
+            return Err(refuse(400, "http1.transfer_encoding_not_allowed"));
         }
         (None, true) => BodyKind::Chunked,
         (Some(n), false) => BodyKind::Length(n),
         (None, false) => BodyKind::Empty,
     };
     if head.method == Method::CONNECT && (length.is_some_and(|n| n > 0) || chunked) {
-        return Err(refuse(400, "http1.connect_with_body"));
+        return Err(refuse(400, "http1.body_disallowed"));
     }
     head.expect_continue = head.version == Version::Http11
         && !head.body.is_empty()
         && head.fields.text("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue"));
-    let hop = strip_hop_by_hop(&mut head.fields);
+    hop::check(&head.fields)?;
+    let hop = hop::strip(&mut head.fields);
     head.keep_alive = hop.keeps(head.version);
     head.upgrade = hop.upgrade;
     Ok(())
 }
 
-/// Reads one response head; `to_head` and `to_connect` say what was asked. `None` when bytes are missing.
+/// Reads the head of the response to a request of this method; `None` when bytes are missing.
 ///
 /// # Errors
 /// The server broke the protocol.
-pub fn response(buf: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, StreamError> {
+pub fn response(
+    buf: &mut BytesMut,
+    method: &Method,
+    keep_case: bool,
+) -> Result<Option<ResponseHead>, StreamError> {
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let status = httparse::ParserConfig::default()
@@ -160,7 +153,7 @@ pub fn response(buf: &mut BytesMut, method: &Method) -> Result<Option<ResponseHe
     };
     let mut head = ResponseHead::new(parsed.code.unwrap_or_default());
     head.version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    head.fields.adopt(buf.get(..size).unwrap_or_default(), parsed.headers);
+    head.fields.adopt(buf.get(..size).unwrap_or_default(), parsed.headers, keep_case);
     buf.advance(size);
     settle_response(&mut head, method)?;
     Ok(Some(head))
@@ -180,7 +173,7 @@ fn settle_response(head: &mut ResponseHead, method: &Method) -> Result<(), Strea
         Some(n) => BodyKind::Length(n),
         None => BodyKind::UntilClose,
     };
-    let hop = strip_hop_by_hop(&mut head.fields);
+    let hop = hop::strip(&mut head.fields);
     head.keep_alive = hop.keeps(head.version) && head.body != BodyKind::UntilClose;
     head.upgrade = hop.upgrade.filter(|_| head.status == 101);
     Ok(())
@@ -201,16 +194,20 @@ pub fn trailers(buf: &mut BytesMut) -> Result<Option<Fields>, StreamError> {
     let mut slots = [httparse::EMPTY_HEADER; MAX_FIELDS];
     match httparse::parse_headers(buf, &mut slots) {
         Ok(httparse::Status::Complete((size, headers))) => {
+            if size > MAX_HEAD {
+                return Err(StreamError::TooLarge);
+            }
             let mut fields = Fields::new();
-            fields.adopt(buf.get(..size).unwrap_or_default(), headers);
+            fields.adopt(buf.get(..size).unwrap_or_default(), headers, false);
             for name in ["transfer-encoding", "content-length", "host", "connection"] {
                 fields.remove(name);
             }
             buf.advance(size);
             Ok(Some(fields))
         }
-        Ok(httparse::Status::Partial) if buf.len() > MAX_TRAILERS => Err(StreamError::TooLarge),
+        Ok(httparse::Status::Partial) if buf.len() > MAX_HEAD => Err(StreamError::TooLarge),
         Ok(httparse::Status::Partial) => Ok(None),
+        Err(httparse::Error::TooManyHeaders) => Err(StreamError::TooLarge),
         Err(_bad) => Err(StreamError::Protocol("bad trailers")),
     }
 }
@@ -235,65 +232,13 @@ fn chunked(fields: &Fields) -> Result<bool, Refused> {
     Ok(true)
 }
 
-struct Hop {
-    close: bool,
-    keep: bool,
-    upgrade: Option<String>,
-}
-
-impl Hop {
-    const fn keeps(&self, version: Version) -> bool {
-        !self.close && (self.keep || !matches!(version, Version::Http10))
-    }
-}
-
-/// Removes the fields that mean this connection only, and says what they said.
-fn strip_hop_by_hop(fields: &mut Fields) -> Hop {
-    let mut hop = Hop { close: false, keep: false, upgrade: None };
-    let connection = fields.joined("connection");
-    let mut wants_upgrade = false;
-    for token in connection.as_deref().unwrap_or_default().split(',').map(str::trim) {
-        if token.eq_ignore_ascii_case("close") {
-            hop.close = true;
-        } else if token.eq_ignore_ascii_case("keep-alive") {
-            hop.keep = true;
-        } else if token.eq_ignore_ascii_case("upgrade") {
-            wants_upgrade = true;
-        } else if !token.is_empty() && !is_protected(token) {
-            fields.remove(&token.to_ascii_lowercase());
-        }
-    }
-    if wants_upgrade {
-        hop.upgrade = fields.text("upgrade").map(str::to_owned);
-    }
-    if connection.is_some() {
-        fields.remove("connection");
-    }
-    fields.remove_if(|name, value| match name {
-        "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" | "http2-settings" => {
-            true
-        }
-        "te" => !value.trim_ascii().eq_ignore_ascii_case(b"trailers"),
-        _ => false,
-    });
-    hop
-}
-
-/// Fields that a client may not make the proxy drop by naming them in `connection`.
-fn is_protected(token: &str) -> bool {
-    ["host", "content-length", "te", "authorization", "x-forwarded-for", "x-forwarded-proto"]
-        .iter()
-        .any(|name| token.eq_ignore_ascii_case(name))
-        || token.to_ascii_lowercase().starts_with("x-envoy-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<RequestHead, Refused> {
         let (mut buf, mut head) = (BytesMut::from(text), RequestHead::default());
-        assert!(request(&mut buf, &mut head, MAX_HEAD)?, "incomplete: {text}");
+        assert!(request(&mut buf, &mut head, Limits::default())?, "incomplete: {text}");
         Ok(head)
     }
 
@@ -345,8 +290,9 @@ mod tests {
 
     #[test]
     fn bodiless_responses_have_no_body() {
-        let read =
-            |text: &str, method| response(&mut BytesMut::from(text), &method).unwrap().unwrap();
+        let read = |text: &str, method| {
+            response(&mut BytesMut::from(text), &method, false).unwrap().unwrap()
+        };
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(read(head, Method::HEAD).body, BodyKind::Empty);
         assert_eq!(read(head, Method::GET).body, BodyKind::Length(5));
@@ -359,8 +305,8 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
             let mut head = RequestHead::default();
-            let _ignored = request(&mut BytesMut::from(&bytes[..]), &mut head, MAX_HEAD);
-            let _ignored = response(&mut BytesMut::from(&bytes[..]), &Method::GET);
+            let _ignored = request(&mut BytesMut::from(&bytes[..]), &mut head, Limits::default());
+            let _ignored = response(&mut BytesMut::from(&bytes[..]), &Method::GET, true);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! In: any byte stream. Out: bytes in a buffer; queued bytes on the stream.
 //! Holds: an idle wire owns no buffer; writes keep their order.
 //! Never: meaning of the bytes.
-//! Why one scratch buffer per thread: reads are large when data is there, and cost no memory when not.
+//! Why one scratch buffer per thread: reads are large when data is there, and cost no memory when not. Why spare buffers:
+//! most requests need a few, for as long as they last.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -106,8 +107,34 @@ pub const HIGH_WATER: usize = 64 * 1024;
 const COPY_BELOW: usize = 8 * 1024;
 const MAX_SLICES: usize = 16;
 
+/// Buffers that the thread keeps for whoever needs one next, and the largest of them.
+const SPARE: usize = 16;
+const SPARE_SIZE: usize = 8 * 1024;
+
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+    static SPARES: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Gives a buffer its memory, when it has none.
+fn furnish(buffer: &mut BytesMut) {
+    if buffer.capacity() == 0
+        && let Some(spare) = SPARES.with_borrow_mut(Vec::pop)
+    {
+        *buffer = spare;
+    }
+}
+
+/// Takes the memory of an empty buffer.
+fn strip(buffer: &mut BytesMut) {
+    let spare = std::mem::take(buffer);
+    if (1..=SPARE_SIZE).contains(&spare.capacity()) {
+        SPARES.with_borrow_mut(|all| {
+            if all.len() < SPARE {
+                all.push(spare);
+            }
+        });
+    }
 }
 
 /// Reads once from `io`, as much as there is, to the end of `into`. `Ok(0)` is the end of the stream.
@@ -122,6 +149,7 @@ pub fn poll_read_into(
     READ.with_borrow_mut(|scratch| {
         let mut buf = ReadBuf::new(scratch);
         ready!(Pin::new(io).poll_read(cx, &mut buf))?;
+        furnish(into);
         into.extend_from_slice(buf.filled());
         Poll::Ready(Ok(buf.filled().len()))
     })
@@ -136,6 +164,8 @@ pub struct Wire {
     pub out: BytesMut,
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// The stream took bytes that it may still hold back.
+    unflushed: bool,
     eof: bool,
 }
 
@@ -153,7 +183,7 @@ impl Wire {
     #[must_use]
     pub fn new(io: BoxIo) -> Self {
         let (read, out) = (BytesMut::new(), BytesMut::new());
-        Self { io, read, out, queue: VecDeque::new(), queued: 0, eof: false }
+        Self { io, read, out, queue: VecDeque::new(), queued: 0, unflushed: false, eof: false }
     }
 
     /// Gives the stream back, with what was read ahead.
@@ -180,16 +210,33 @@ impl Wire {
         Poll::Ready(Ok(n > 0))
     }
 
+    /// Waits for the first bytes of what comes next; false when nothing comes any more.
+    pub async fn begun(&mut self) -> bool {
+        std::future::poll_fn(|cx| {
+            if !self.read.is_empty() {
+                return Poll::Ready(true);
+            }
+            self.poll_fill(cx).map(|filled| filled.unwrap_or(false))
+        })
+        .await
+    }
+
     /// True when the peer has said or done nothing while the wire was idle.
     pub fn is_quiet(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         self.read.is_empty() && !self.eof && self.poll_fill(&mut cx).is_pending()
     }
 
+    /// Where small writes gather, with memory.
+    pub fn gather(&mut self) -> &mut BytesMut {
+        furnish(&mut self.out);
+        &mut self.out
+    }
+
     /// Queues a piece of a body.
     pub fn push(&mut self, data: Bytes) {
         if data.len() < COPY_BELOW {
-            self.out.extend_from_slice(&data);
+            self.gather().extend_from_slice(&data);
             return;
         }
         self.seal();
@@ -210,14 +257,17 @@ impl Wire {
         self.queued + self.out.len()
     }
 
-    /// Writes until nothing is queued.
+    /// True when everything that was queued has left for the peer.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.pending() == 0 && !self.unflushed
+    }
+
+    /// Writes until nothing is queued here, nor held back by the stream.
     ///
     /// # Errors
     /// As the stream.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.pending() == 0 {
-            return Poll::Ready(Ok(()));
-        }
         while self.pending() > 0 {
             let written = if self.queue.is_empty() {
                 ready!(Pin::new(&mut self.io).poll_write(cx, &self.out))?
@@ -234,8 +284,13 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.consume(written);
+            self.unflushed = true;
         }
-        Pin::new(&mut self.io).poll_flush(cx)
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn consume(&mut self, mut written: usize) {
@@ -257,10 +312,10 @@ impl Wire {
     /// Frees empty buffers; called when the connection has nothing to do.
     pub fn rest(&mut self) {
         if self.read.is_empty() {
-            self.read = BytesMut::new();
+            strip(&mut self.read);
         }
         if self.pending() == 0 {
-            self.out = BytesMut::new();
+            strip(&mut self.out);
             self.queue = VecDeque::new();
         }
     }
@@ -272,5 +327,35 @@ impl Wire {
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt as _, BufStream, DuplexStream, duplex};
+
+    use super::*;
+
+    impl Io for BufStream<DuplexStream> {
+        fn cut(&self) {}
+    }
+
+    /// A stream that takes much and hands it on slowly, as TLS does while its socket is full.
+    #[tokio::test]
+    async fn what_the_stream_holds_back_leaves_it() {
+        let (mut peer, near) = duplex(10);
+        let mut wire = Wire::new(Box::new(BufStream::new(near)));
+        let said = vec![7; 5000];
+        wire.push(said.clone().into());
+        let mut heard = Vec::new();
+        let flushing = async {
+            poll_fn(|cx| wire.poll_flush(cx)).await.unwrap();
+            assert!(wire.is_flushed());
+            drop(wire);
+        };
+        tokio::join!(flushing, async { peer.read_to_end(&mut heard).await.unwrap() });
+        assert_eq!(heard, said);
     }
 }

@@ -4,7 +4,7 @@
 //! Holds: a handshake has a time limit of the caller.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +24,8 @@ pub struct Peer {
     pub hash: String,
     /// Its certificate.
     pub certificate: CertificateDer<'static>,
+    names: OnceLock<Names>,
+    pem: OnceLock<String>,
 }
 
 /// More of what a client's certificate says.
@@ -33,16 +35,39 @@ pub struct Names {
     pub subject: String,
     /// DNS names.
     pub dns: Vec<String>,
-    /// The certificate as PEM.
-    pub pem: String,
 }
 
 impl Peer {
-    /// Reads more of the certificate; seldom asked for, so not kept.
+    /// More of the certificate, read when it is first asked for.
     #[must_use]
-    pub fn names(&self) -> Names {
-        let Ok((_, leaf)) = X509Certificate::from_der(&self.certificate) else {
-            return Names::default();
+    pub fn names(&self) -> &Names {
+        self.names.get_or_init(|| Names::of(&self.certificate))
+    }
+
+    /// The certificate as PEM, made when it is first asked for.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        self.pem.get_or_init(|| pem(&self.certificate))
+    }
+
+    fn of(leaf: &CertificateDer<'static>) -> Self {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
+        let hash = digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
+            for digit in [byte >> 4, byte & 15] {
+                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+            }
+            text
+        });
+        let (names, pem) = (OnceLock::new(), OnceLock::new());
+        let uris = weft_identity::peer_uris(leaf);
+        Self { uris, hash, certificate: leaf.clone(), names, pem }
+    }
+}
+
+impl Names {
+    fn of(certificate: &[u8]) -> Self {
+        let Ok((_, leaf)) = X509Certificate::from_der(certificate) else {
+            return Self::default();
         };
         let parts = leaf.subject().iter_attributes().map(|part| {
             let kind = oid2abbrev(part.attr_type(), oid_registry());
@@ -57,18 +82,7 @@ impl Peer {
             });
             dns.collect()
         });
-        Names { subject: parts.join(","), dns, pem: pem(&self.certificate) }
-    }
-
-    fn of(leaf: &CertificateDer<'static>) -> Self {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
-        let hash = digest.as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-            }
-            text
-        });
-        Self { uris: weft_identity::peer_uris(leaf), hash, certificate: leaf.clone() }
+        Self { subject: parts.join(","), dns }
     }
 }
 

@@ -26,11 +26,13 @@ pub struct H2Limits {
     pub streams: u32,
     /// Bytes of a request's head.
     pub head: u32,
+    /// It may ask for a tunnel: CONNECT, and CONNECT with a protocol (RFC 8441).
+    pub connect: bool,
 }
 
 impl Default for H2Limits {
     fn default() -> Self {
-        Self { streams: 1024, head: 60 * 1024 }
+        Self { streams: 1024, head: 60 * 1024, connect: false }
     }
 }
 
@@ -39,7 +41,11 @@ impl Default for H2Limits {
 /// # Errors
 /// When the preface is wrong or the connection breaks.
 pub async fn h2_handshake(io: BoxIo, limits: H2Limits) -> Result<H2Server, h2::Error> {
-    h2::server::Builder::new()
+    let mut builder = h2::server::Builder::new();
+    if limits.connect {
+        builder.enable_connect_protocol();
+    }
+    builder
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(limits.streams)
@@ -66,6 +72,7 @@ pub struct H1<'a> {
     /// What the request's head says about the answer's form.
     pub answer: Answer,
     answered: bool,
+    connect: bool,
 }
 
 /// An exchange on an h2 stream.
@@ -75,6 +82,13 @@ pub struct H2 {
     receiver: Receiver,
     sender: Option<Sender>,
     to_head: bool,
+    /// It is CONNECT: a success does not end the stream.
+    connect: bool,
+}
+
+/// True for an answer that agrees to a tunnel: to an upgrade, or to CONNECT.
+const fn agrees(head: &ResponseHead, connect: bool) -> bool {
+    head.status == 101 || connect && head.status / 100 == 2
 }
 
 impl<'a> Exchange<'a> {
@@ -88,7 +102,12 @@ impl<'a> Exchange<'a> {
             keep_alive: head.keep_alive,
             say_keep_alive: is_10 && head.keep_alive,
         };
-        Self::H1(H1 { conn, answer, answered: false })
+        Self::H1(H1 {
+            conn,
+            answer,
+            answered: false,
+            connect: head.method == http::Method::CONNECT,
+        })
     }
 
     /// The exchange of one h2 stream, with its head.
@@ -99,10 +118,13 @@ impl<'a> Exchange<'a> {
         request: http::Request<h2::RecvStream>,
         respond: SendResponse<Bytes>,
     ) -> Result<(RequestHead, Self), StreamError> {
+        let mut respond = respond;
         let (parts, body) = request.into_parts();
-        let head = h2io::request_head(&parts, body.is_end_stream())?;
+        let head = h2io::request_head(&parts, body.is_end_stream())
+            .inspect_err(|_malformed| respond.send_reset(h2::Reason::PROTOCOL_ERROR))?;
         let to_head = head.method == http::Method::HEAD;
-        let h2 = H2 { respond, receiver: Receiver::new(body), sender: None, to_head };
+        let connect = head.method == http::Method::CONNECT;
+        let h2 = H2 { respond, receiver: Receiver::new(body), sender: None, to_head, connect };
         Ok((head, Self::H2(Box::new(h2))))
     }
 
@@ -136,10 +158,16 @@ impl<'a> Exchange<'a> {
 
     /// Queues a 1xx that is not the answer.
     pub fn send_informational(&mut self, head: &ResponseHead) {
-        if let Self::H1(h1) = self
-            && h1.answer.chunks
-        {
-            h1.conn.send_informational(head);
+        match self {
+            Self::H1(h1) if h1.answer.chunks => h1.conn.send_informational(head),
+            // A client of HTTP/1.0 knows no such answer.
+            Self::H1(_) => {}
+            Self::H2(h2) => {
+                // Nothing is lost without it: a stream that is gone shows at the answer.
+                h2io::response_of(head, true)
+                    .map(|early| h2.respond.send_informational(early).ok())
+                    .ok();
+            }
         }
     }
 
@@ -156,10 +184,12 @@ impl<'a> Exchange<'a> {
                     h1.answer.keep_alive = false;
                     h1.answer.say_keep_alive = false;
                 }
-                h1.conn.send_response(head, h1.answer);
+                // What follows the head of an agreed tunnel is no body, and has no length.
+                let to_head = h1.answer.to_head || agrees(head, h1.connect);
+                h1.conn.send_response(head, Answer { to_head, ..h1.answer });
             }
             Self::H2(h2) => {
-                let end = head.body.is_empty() || h2.to_head;
+                let end = !agrees(head, h2.connect) && (head.body.is_empty() || h2.to_head);
                 let response = h2io::response_of(head, h2.to_head)?;
                 let mut sender = Sender::new(h2.respond.send_response(response, end)?);
                 if end {

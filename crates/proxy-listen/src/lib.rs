@@ -6,12 +6,15 @@
 
 pub mod accept;
 pub mod exchange;
+pub mod frames;
+pub mod introduced;
 pub mod prefixed;
 pub mod sniff;
 pub mod socket;
 
 pub use accept::{Peer, Secured, accept_tls};
 pub use exchange::{Exchange, H2Server};
+pub use introduced::{Introduced, introduced};
 pub use prefixed::Prefixed;
 pub use sniff::{Hello, Sniffed, sniff};
-pub use socket::{bind, original_destination, reset};
+pub use socket::{Accept, Arrived, Listen, Tcp, reset};

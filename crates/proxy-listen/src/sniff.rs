@@ -14,6 +14,7 @@ use weft_identity::rustls::server::Acceptor;
 
 const MOST: usize = 64 * 1024;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0\r\n";
 const LONGEST_METHOD: usize = 24;
 
 /// The part of a ClientHello that chooses a filter chain.
@@ -120,15 +121,17 @@ fn http(first: &[u8]) -> Option<Sniffed> {
     if first[..n] == PREFACE[..n] {
         return (n == PREFACE.len()).then_some(Sniffed::Http2);
     }
-    let Some(line_end) = first.iter().position(|b| *b == b'\n') else {
-        let method =
-            first.iter().take(LONGEST_METHOD).take_while(|b| b.is_ascii_uppercase() || **b == b'-');
-        let letters = method.count();
-        let odd = letters == 0
-            || letters == LONGEST_METHOD
-            || first.get(letters).is_some_and(|b| *b != b' ')
-            || first.len() > MOST;
-        return odd.then_some(Sniffed::Other);
+    if first.starts_with(PREFACE_LINE) {
+        // Nothing else begins like this; its reader ends the connection.
+        return Some(Sniffed::Http2);
+    }
+    let method = first.iter().take(LONGEST_METHOD);
+    let letters = method.take_while(|b| b.is_ascii_uppercase() || **b == b'-').count();
+    if letters == LONGEST_METHOD || first.get(letters).is_some_and(|b| *b != b' ') {
+        return Some(Sniffed::Other);
+    }
+    let Some(line_end) = first.iter().take(MOST).position(|b| *b == b'\n') else {
+        return (first.len() > MOST).then_some(Sniffed::Other);
     };
     let line = first[..line_end].trim_ascii_end();
     Some(match line {
@@ -151,7 +154,9 @@ mod tests {
             (b"PROPFIND /x HTTP/1.0\r\n", Sniffed::Http10),
             (PREFACE, Sniffed::Http2),
             (b"PRINT / HTTP/1.1\r\n", Sniffed::Http1),
+            (b"PRI * HTTP/2.0\r\n\r\nXX", Sniffed::Http2),
             (b"HELO mail\r\n", Sniffed::Other),
+            (b"G@T / HTTP/1.1\r\n", Sniffed::Other),
             (b"\x00\x01", Sniffed::Other),
             (b"get / HTTP/1.1\r\n", Sniffed::Other),
         ] {

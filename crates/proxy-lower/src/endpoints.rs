@@ -16,16 +16,20 @@ use crate::wrap;
 pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoints> {
     only!(assignment, cluster_name, endpoints, policy)?;
     if let Some(policy) = &assignment.policy {
-        // A lower priority takes over when no host of a higher one is left; spilling over earlier is not done.
         only!(policy, overprovisioning_factor).map_err(|e| e.within("policy"))?;
     }
+    let factor = assignment.policy.as_ref().and_then(|policy| policy.overprovisioning_factor);
     let mut endpoints = Vec::new();
     for (index, group) in assignment.endpoints.iter().enumerate() {
         let found = locality(group).map_err(|e| e.within(format!("endpoints[{index}]")))?;
         endpoints.extend(found);
     }
     endpoints.sort_by_key(|endpoint| endpoint.priority);
-    Ok(Endpoints { name: assignment.cluster_name.as_str().into(), endpoints })
+    Ok(Endpoints {
+        name: assignment.cluster_name.as_str().into(),
+        endpoints,
+        overprovisioning: factor.map(|factor| factor.value),
+    })
 }
 
 /// Endpoints by name: the address of each holds the port only.
@@ -64,7 +68,7 @@ fn take_name(endpoint: &mut wire::LbEndpoint) -> Lowered<Arc<str>> {
 }
 
 fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {
-    // The weight of a locality counts only where the cluster asks for it, which is refused there.
+    // The weight of a locality counts only where the cluster asks for it.
     only!(group, locality, lb_endpoints, load_balancing_weight, priority, metadata)?;
     let name = group.locality.clone().unwrap_or_default();
     let locality = Arc::new(Locality {

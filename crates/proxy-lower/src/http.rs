@@ -17,7 +17,7 @@ use wire::http_connection_manager as manager_wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, options, rbac, route, wrap};
+use crate::{access_log, any, called, options, rbac, route, wrap};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
@@ -58,7 +58,7 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
     unseen(hcm)?;
     let common = hcm.common_http_protocol_options.unwrap_or_default();
     only!(common, idle_timeout).map_err(|e| e.within("common_http_protocol_options"))?;
-    options::http1(hcm.http_protocol_options.as_ref())?;
+    let keep_case = options::http1(hcm.http_protocol_options.as_ref())?;
     options::http2(hcm.http2_protocol_options.as_ref())?;
     let filters = http_filters(&hcm.http_filters)?;
     let idle = wrap::bound(common.idle_timeout.as_ref(), "idle_timeout")?;
@@ -111,6 +111,8 @@ pub(crate) fn manager(hcm: &wire::HttpConnectionManager) -> Lowered<HttpManager>
         drain_timeout: drain.unwrap_or(Duration::from_secs(5)),
         max_request_headers_kb: hcm.max_request_headers_kb.map_or(60, |kb| kb.value),
         accept_http_10: h1.accept_http_10,
+        keep_case,
+        http2_connect: h2.allow_connect,
         max_concurrent_streams: h2.max_concurrent_streams.map(|streams| streams.value),
     })
 }
@@ -232,6 +234,9 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
                 found.push(HttpFilter::Fault(Arc::new(fault(&config).map_err(at)?)));
             }
             "envoy.extensions.filters.http.cors.v3.Cors" => found.push(HttpFilter::Cors),
+            "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig" => {
+                called::requests(config).map_err(at)?;
+            }
             // It only counts messages for metrics that the engine counts itself.
             "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig" => {}
             // Whoever wrote it said that the proxy may do without.

@@ -7,19 +7,23 @@
 
 mod access_log;
 mod any;
+mod called;
 mod cluster;
 mod endpoints;
 mod http;
 mod known;
 mod listener;
 mod matcher;
+mod names;
 mod options;
 mod rbac;
 mod route;
+mod secret;
 mod tls;
 mod wrap;
 
-use proxy_config::{Cluster, Endpoints, Listener, RouteConfig};
+use proxy_config::names::NameTable;
+use proxy_config::{Cluster, Endpoints, Listener, RouteConfig, Secret};
 
 pub use known::Rejected;
 
@@ -55,5 +59,21 @@ pub fn lower_endpoints(bytes: &[u8]) -> Lowered<Endpoints> {
 /// # Errors
 /// As [`lower_listener`].
 pub fn lower_routes(bytes: &[u8]) -> Lowered<RouteConfig> {
-    route::lower(any::decode(bytes, "routes")?)
+    route::read(bytes)
+}
+
+/// Lowers a Secret.
+///
+/// # Errors
+/// As [`lower_listener`]; nothing of a key is said.
+pub fn lower_secret(bytes: &[u8]) -> Lowered<Secret> {
+    secret::lower(any::decode(bytes, "secret")?)
+}
+
+/// Lowers a table of names.
+///
+/// # Errors
+/// As [`lower_listener`].
+pub fn lower_names(bytes: &[u8]) -> Lowered<NameTable> {
+    names::lower(any::decode(bytes, "names")?)
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use proxy_config::listener::{
     ChainMatch, Direction, FilterChain, Inspector, Listener, NetworkFilter, TcpProxy, Transport,
+    Tunnel,
 };
 use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3 as wire;
+use weft_proto::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
 use weft_proto::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 use weft_proto::envoy::extensions::filters::network::rbac::v3::Rbac;
 use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
+use weft_proto::envoy::r#type::v3::HashPolicy;
+use weft_proto::envoy::r#type::v3::hash_policy::PolicySpecifier;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, http, rbac, tls, wrap};
+use crate::{access_log, any, called, http, rbac, tls, wrap};
 
 /// Envoy's default for `listener_filters_timeout`.
 const INSPECTION: Duration = Duration::from_secs(15);
@@ -67,6 +71,7 @@ pub(crate) fn lower(listener: wire::Listener) -> Lowered<Listener> {
         bind_to_port: listener.bind_to_port.or(legacy_bind).is_none_or(|b| b.value),
         use_original_dst: listener.use_original_dst.is_some_and(|b| b.value),
         reads_original_dst: inspection.original_dst,
+        introduced: inspection.introduced,
         tls_inspector: inspection.tls,
         http_inspector: inspection.http,
         inspection_timeout: timeout
@@ -87,6 +92,7 @@ pub(crate) fn lower(listener: wire::Listener) -> Lowered<Listener> {
 #[derive(Default)]
 struct Inspection {
     original_dst: bool,
+    introduced: bool,
     tls: Option<Inspector>,
     http: Option<Inspector>,
 }
@@ -96,7 +102,10 @@ fn inspection(filters: &[wire::ListenerFilter]) -> Lowered<Inspection> {
     for (index, filter) in filters.iter().enumerate() {
         let at = |e: Rejected| e.within(format!("listener_filters[{index}]"));
         let disabled = filter.filter_disabled.as_ref().map(ports).transpose().map_err(at)?;
-        let inspector = Inspector { disabled_ports: disabled.unwrap_or_default() };
+        let everywhere = || match &disabled {
+            None => Ok(()),
+            Some(_) => Err(at(Rejected::new("filter_disabled", "is honoured by inspectors only"))),
+        };
         let (kind, config) = match filter.config_type.as_ref() {
             Some(wire::listener_filter::ConfigType::TypedConfig(config)) => {
                 (any::kind(config), Some(config))
@@ -106,7 +115,16 @@ fn inspection(filters: &[wire::ListenerFilter]) -> Lowered<Inspection> {
         };
         match kind.split(".listener.").nth(1).unwrap_or(&filter.name) {
             "original_dst.v3.OriginalDst" | "envoy.filters.listener.original_dst" => {
+                everywhere()?;
                 found.original_dst = true;
+            }
+            "proxy_protocol.v3.ProxyProtocol" | "envoy.filters.listener.proxy_protocol" => {
+                if let Some(config) = config {
+                    let config: ProxyProtocol = any::open(config).map_err(at)?;
+                    only!(config, stat_prefix).map_err(at)?;
+                }
+                everywhere()?;
+                found.introduced = true;
             }
             "tls_inspector.v3.TlsInspector" | "envoy.filters.listener.tls_inspector" => {
                 if let Some(config) = config {
@@ -114,10 +132,10 @@ fn inspection(filters: &[wire::ListenerFilter]) -> Lowered<Inspection> {
                     // Sizes of buffers; ours grow as the hello comes.
                     only!(config, initial_read_buffer_size, max_client_hello_size).map_err(at)?;
                 }
-                found.tls = Some(inspector);
+                found.tls = Some(Inspector { disabled_ports: disabled.unwrap_or_default() });
             }
             "http_inspector.v3.HttpInspector" | "envoy.filters.listener.http_inspector" => {
-                found.http = Some(inspector);
+                found.http = Some(Inspector { disabled_ports: disabled.unwrap_or_default() });
             }
             other => return Err(at(Rejected::new("", format!("{other} is not known")))),
         }
@@ -222,13 +240,30 @@ fn network_filter(wire: &wire::Filter) -> Lowered<NetworkFilter> {
             let config: Rbac = any::open(config)?;
             rbac::network(&config).map(|rbac| NetworkFilter::Rbac(Arc::new(rbac)))
         }
+        "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig" => {
+            called::names(config).map(NetworkFilter::Called)
+        }
         other => Err(Rejected::new("typed_config", format!("{other} is not known"))),
     }
 }
 
 fn tcp_proxy(wire: &tcp::TcpProxy) -> Lowered<TcpProxy> {
     use tcp::tcp_proxy::ClusterSpecifier;
-    only!(wire, stat_prefix, idle_timeout, access_log, cluster_specifier)?;
+    only!(
+        wire,
+        stat_prefix,
+        idle_timeout,
+        max_downstream_connection_duration,
+        hash_policy,
+        access_log,
+        cluster_specifier,
+        tunneling_config
+    )?;
+    let by_source = |policy: &HashPolicy| match policy.policy_specifier {
+        Some(PolicySpecifier::SourceIp(_)) => Ok(()),
+        _ => Err(Rejected::new("hash_policy", "only source_ip is supported")),
+    };
+    wire.hash_policy.iter().try_for_each(by_source)?;
     let clusters = match wire.cluster_specifier.as_ref() {
         Some(ClusterSpecifier::Cluster(name)) => vec![(name.as_str().into(), 1)],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
@@ -246,6 +281,17 @@ fn tcp_proxy(wire: &tcp::TcpProxy) -> Lowered<TcpProxy> {
         stat_prefix: wire.stat_prefix.as_str().into(),
         clusters,
         idle_timeout: (!idle.is_zero()).then_some(idle),
+        max_duration: wrap::bound(
+            wire.max_downstream_connection_duration.as_ref(),
+            "max_downstream_connection_duration",
+        )?,
+        by_source_ip: !wire.hash_policy.is_empty(),
+        tunnel: wire.tunneling_config.as_ref().map(tunnel).transpose()?,
         access_logs: access_log::lower_all(&wire.access_log)?,
     })
+}
+
+fn tunnel(wire: &tcp::tcp_proxy::TunnelingConfig) -> Lowered<Tunnel> {
+    only!(wire, hostname, use_post).map_err(|e| e.within("tunneling_config"))?;
+    Ok(Tunnel { to: wire.hostname.as_str().into(), post: wire.use_post })
 }

@@ -3,18 +3,37 @@
 
 use proxy_config::matcher::StringMatcher;
 use proxy_config::route::{HeaderMatch, HeaderValueMatch, QueryMatch};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use weft_proto::envoy::config::route::v3 as route;
 use weft_proto::envoy::r#type::matcher::v3 as wire;
+use weft_types::re2;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
 
+/// Largest compiled pattern, in bytes.
+const LARGEST: usize = 32 << 20;
+/// Deepest nesting, which is what RE2's syntax allows and our groups around its pieces.
+const DEEPEST: u32 = 2_100;
+
+/// Compiles a pattern of RE2 for searching.
+pub(crate) fn search(pattern: &str) -> Lowered<Regex> {
+    compile(pattern, |pattern| pattern)
+}
+
+/// Compiles a pattern of RE2 for whole texts.
 pub(crate) fn whole(pattern: &str) -> Lowered<Regex> {
-    let refuse = |error: regex::Error| Rejected::new("regex", format!("{pattern:?}: {error}"));
-    // Alone first: `a)|(b` would close our group and then match parts of texts.
-    Regex::new(pattern).map_err(refuse)?;
-    Regex::new(&format!("^(?:{pattern})$")).map_err(refuse)
+    compile(pattern, |pattern| format!("^(?:{pattern})$"))
+}
+
+fn compile(pattern: &str, around: fn(String) -> String) -> Lowered<Regex> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        Rejected::new("regex", format!("{pattern:?} is no RE2 pattern: {error}"))
+    };
+    let translated = re2::to_rust(pattern).map_err(|fault| refuse(&fault))?;
+    let mut builder = RegexBuilder::new(&around(translated));
+    builder.size_limit(LARGEST).nest_limit(DEEPEST);
+    builder.build().map_err(|error| refuse(&error))
 }
 
 pub(crate) fn text(matcher: &wire::StringMatcher) -> Lowered<StringMatcher> {

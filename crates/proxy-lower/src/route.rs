@@ -20,12 +20,22 @@ use crate::{any, http, matcher, rbac, wrap};
 
 mod forward;
 mod retry;
+mod streamed;
 
-pub(crate) fn lower(config: wire::RouteConfiguration) -> Lowered<RouteConfig> {
+pub(crate) use streamed::read;
+
+pub(crate) fn lower(mut config: wire::RouteConfiguration) -> Lowered<RouteConfig> {
+    let hosts = std::mem::take(&mut config.virtual_hosts);
+    with_hosts(&config, hosts.into_iter().map(|host| named_host(&host)).collect::<Lowered<_>>()?)
+}
+
+fn with_hosts(
+    config: &wire::RouteConfiguration,
+    virtual_hosts: Vec<VirtualHost>,
+) -> Lowered<RouteConfig> {
     only!(
         config,
         name,
-        virtual_hosts,
         response_headers_to_add,
         response_headers_to_remove,
         request_headers_to_add,
@@ -40,15 +50,16 @@ pub(crate) fn lower(config: wire::RouteConfiguration) -> Lowered<RouteConfig> {
         let why = "a route to an unknown cluster answers 503, it is not refused";
         return Err(Rejected::new("validate_clusters", why));
     }
-    let hosts = config.virtual_hosts.iter().map(|host| {
-        virtual_host(host).map_err(|e| e.within(format!("virtual_hosts[{}]", host.name)))
-    });
     Ok(RouteConfig {
         name: config.name.as_str().into(),
-        virtual_hosts: hosts.collect::<Lowered<_>>()?,
+        virtual_hosts,
         ignore_port: config.ignore_port_in_host_matching,
-        headers: ops(&config)?,
+        headers: ops(config)?,
     })
+}
+
+fn named_host(host: &wire::VirtualHost) -> Lowered<VirtualHost> {
+    virtual_host(host).map_err(|e| e.within(format!("virtual_hosts[{}]", host.name)))
 }
 
 fn virtual_host(host: &wire::VirtualHost) -> Lowered<VirtualHost> {

@@ -3,20 +3,26 @@
 
 use std::sync::Arc;
 
-use proxy_config::cluster::UpstreamTls;
-use proxy_config::listener::{DownstreamTls, SecretName};
-use proxy_config::matcher::StringMatcher;
-use weft_proto::envoy::config::core::v3::TransportSocket;
+use proxy_config::SecretName;
+use proxy_config::cluster::ProxyVersion;
+use proxy_config::tls::{DownstreamTls, PeerName, TlsLimits, UpstreamTls};
+use weft_proto::envoy::config::core::v3::proxy_protocol_config::Version;
 use weft_proto::envoy::config::core::v3::transport_socket::ConfigType;
+use weft_proto::envoy::config::core::v3::{DataSource, TransportSocket, data_source::Specifier};
+use weft_proto::envoy::extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport;
 use weft_proto::envoy::extensions::transport_sockets::tls::v3 as wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
 use crate::{any, matcher};
 
+mod limits;
+
 const RAW: &str = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const DOWNSTREAM: &str = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 const UPSTREAM: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+const PROXY: &str =
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport";
 
 pub(crate) fn downstream(socket: Option<&TransportSocket>) -> Lowered<Option<DownstreamTls>> {
     let Some(config) = typed(socket)? else { return Ok(None) };
@@ -27,11 +33,36 @@ pub(crate) fn downstream(socket: Option<&TransportSocket>) -> Lowered<Option<Dow
     }
 }
 
-pub(crate) fn upstream(socket: Option<&TransportSocket>) -> Lowered<Option<Arc<UpstreamTls>>> {
-    let Some(config) = typed(socket)? else { return Ok(None) };
+/// What stands between a connection to an endpoint and its bytes.
+#[derive(Default)]
+pub(crate) struct Upstream {
+    pub(crate) tls: Option<Arc<UpstreamTls>>,
+    pub(crate) proxy_protocol: Option<ProxyVersion>,
+}
+
+pub(crate) fn upstream(socket: Option<&TransportSocket>) -> Lowered<Upstream> {
+    let Some(config) = typed(socket)? else { return Ok(Upstream::default()) };
     match any::kind(config) {
-        RAW => Ok(None),
-        UPSTREAM => client(&any::open(config)?).map(|tls| Some(Arc::new(tls))),
+        RAW => Ok(Upstream::default()),
+        UPSTREAM => {
+            let tls = Some(Arc::new(client(&any::open(config)?)?));
+            Ok(Upstream { tls, proxy_protocol: None })
+        }
+        PROXY => {
+            let outer: ProxyProtocolUpstreamTransport = any::open(config)?;
+            only!(outer, config, transport_socket)?;
+            let inner = upstream(outer.transport_socket.as_ref())?;
+            if inner.proxy_protocol.is_some() {
+                return Err(Rejected::new("transport_socket", "has a PROXY header in another"));
+            }
+            let settings = outer.config.unwrap_or_default();
+            only!(settings, version).map_err(|e| e.within("config"))?;
+            let version = match settings.version() {
+                Version::V1 => ProxyVersion::V1,
+                Version::V2 => ProxyVersion::V2,
+            };
+            Ok(Upstream { proxy_protocol: Some(version), ..inner })
+        }
         other => Err(Rejected::new("transport_socket", format!("{other} is not known"))),
     }
 }
@@ -47,45 +78,72 @@ fn typed(socket: Option<&TransportSocket>) -> Lowered<Option<&weft_proto::google
 
 fn server(context: &wire::DownstreamTlsContext) -> Lowered<DownstreamTls> {
     only!(context, common_tls_context, require_client_certificate)?;
-    let common = common(context.common_tls_context.as_ref())?;
+    let Common { alpn, certificates, trusted, limits } =
+        common(context.common_tls_context.as_ref())?;
     let require = context.require_client_certificate.is_some_and(|b| b.value);
-    if require && common.roots.is_none() {
+    if require && trusted.roots.is_none() && !trusted.anyone {
         return Err(Rejected::new("validation_context", "is needed to verify client certificates"));
+    }
+    if trusted.roots.is_none() && !trusted.names.is_empty() {
+        return Err(Rejected::new("validation_context", "names are verified by roots only"));
+    }
+    if certificates.is_empty() {
+        return Err(Rejected::new("tls_certificates", "are missing"));
     }
     Ok(DownstreamTls {
         require_client_certificate: require,
-        alpn: common.alpn,
-        certificate: common
-            .certificate
-            .ok_or_else(|| Rejected::new("tls_certificates", "are missing"))?,
-        roots: common.roots,
-        client_sans: common.sans,
+        alpn,
+        certificates,
+        roots: trusted.roots,
+        revoked: trusted.revoked,
+        trusts_anyone: trusted.anyone,
+        client_sans: trusted.names,
+        limits,
     })
 }
 
 fn client(context: &wire::UpstreamTlsContext) -> Lowered<UpstreamTls> {
     only!(context, common_tls_context, sni)?;
-    let common = common(context.common_tls_context.as_ref())?;
+    let Common { alpn, mut certificates, trusted, limits } =
+        common(context.common_tls_context.as_ref())?;
+    if certificates.len() > 1 {
+        let path = "common_tls_context.tls_certificate_sds_secret_configs";
+        return Err(Rejected::new(path, "holds more than one certificate"));
+    }
+    if trusted.roots.is_none() && !trusted.names.is_empty() {
+        return Err(Rejected::new("validation_context", "names are verified by roots only"));
+    }
     Ok(UpstreamTls {
         sni: context.sni.as_str().into(),
-        alpn: common.alpn,
-        certificate: common.certificate,
-        roots: common.roots,
-        server_sans: common.sans,
+        alpn,
+        certificate: certificates.pop(),
+        roots: trusted.roots,
+        revoked: trusted.revoked,
+        server_sans: trusted.names,
+        limits,
     })
 }
 
 struct Common {
     alpn: Vec<Arc<str>>,
-    certificate: Option<SecretName>,
+    certificates: Vec<SecretName>,
+    trusted: Trusted,
+    limits: TlsLimits,
+}
+
+/// Whose certificates are taken.
+#[derive(Default)]
+struct Trusted {
     roots: Option<SecretName>,
-    sans: Vec<StringMatcher>,
+    revoked: Option<SecretName>,
+    names: Vec<PeerName>,
+    /// It is said that any certificate will do.
+    anyone: bool,
 }
 
 fn common(context: Option<&wire::CommonTlsContext>) -> Lowered<Common> {
-    use wire::common_tls_context::ValidationContextType as Validation;
     let context = context.ok_or_else(|| Rejected::new("common_tls_context", "is missing"))?;
-    parameters(context.tls_params.as_ref()).map_err(|e| e.within("common_tls_context"))?;
+    let within = |e: Rejected| e.within("common_tls_context");
     only!(
         context,
         tls_params,
@@ -93,11 +151,24 @@ fn common(context: Option<&wire::CommonTlsContext>) -> Lowered<Common> {
         alpn_protocols,
         validation_context_type
     )
-    .map_err(|e| e.within("common_tls_context"))?;
-    let (roots, sans) = match context.validation_context_type.as_ref() {
-        None => (None, Vec::new()),
+    .map_err(within)?;
+    let certificates = context.tls_certificate_sds_secret_configs.iter();
+    Ok(Common {
+        alpn: context.alpn_protocols.iter().map(|p| p.as_str().into()).collect(),
+        certificates: certificates.map(|secret| secret.name.as_str().into()).collect(),
+        trusted: trusted(context.validation_context_type.as_ref())?,
+        limits: limits::lower(context.tls_params.as_ref()).map_err(within)?,
+    })
+}
+
+fn trusted(
+    validation: Option<&wire::common_tls_context::ValidationContextType>,
+) -> Lowered<Trusted> {
+    use wire::common_tls_context::ValidationContextType as Validation;
+    match validation {
+        None => Ok(Trusted::default()),
         Some(Validation::ValidationContextSdsSecretConfig(secret)) => {
-            (Some(secret.name.as_str().into()), Vec::new())
+            Ok(Trusted { roots: Some(secret.name.as_str().into()), ..Trusted::default() })
         }
         Some(Validation::CombinedValidationContext(combined)) => {
             let at = |e: Rejected| e.within("combined_validation_context");
@@ -107,39 +178,50 @@ fn common(context: Option<&wire::CommonTlsContext>) -> Lowered<Common> {
             let secret = secret.ok_or_else(|| {
                 at(Rejected::new("validation_context_sds_secret_config", "is missing"))
             })?;
-            let sans = sans(combined.default_validation_context.as_ref()).map_err(at)?;
-            (Some(secret.name.as_str().into()), sans)
+            let found = given(combined.default_validation_context.as_ref()).map_err(at)?;
+            Ok(Trusted { roots: Some(secret.name.as_str().into()), ..found })
         }
-        Some(_) => return Err(Rejected::new("validation_context", "must come by SDS")),
-    };
-    let certificate = match context.tls_certificate_sds_secret_configs.as_slice() {
-        [] => None,
-        [only] => Some(only.name.as_str().into()),
-        _ => {
-            let path = "common_tls_context.tls_certificate_sds_secret_configs";
-            return Err(Rejected::new(path, "holds more than one certificate"));
+        Some(Validation::ValidationContext(context)) => {
+            given(Some(context)).map_err(|e| e.within("validation_context"))
         }
-    };
-    Ok(Common {
-        alpn: context.alpn_protocols.iter().map(|p| p.as_str().into()).collect(),
-        certificate,
-        roots,
-        sans,
-    })
-}
-
-fn sans(context: Option<&wire::CertificateValidationContext>) -> Lowered<Vec<StringMatcher>> {
-    let Some(context) = context else { return Ok(Vec::new()) };
-    #[expect(deprecated, reason = "Istio still writes the untyped form")]
-    {
-        only!(context, match_subject_alt_names, match_typed_subject_alt_names)?;
-        // The untyped form may match names of every kind; we look at URIs only, which is stricter.
-        let untyped = context.match_subject_alt_names.iter().map(matcher::text);
-        untyped.chain(context.match_typed_subject_alt_names.iter().map(typed_san)).collect()
+        Some(_) => Err(Rejected::new("validation_context", "must come by SDS")),
     }
 }
 
-fn typed_san(wire: &wire::SubjectAltNameMatcher) -> Lowered<StringMatcher> {
+/// What is said without roots, which come by SDS.
+fn given(context: Option<&wire::CertificateValidationContext>) -> Lowered<Trusted> {
+    use wire::certificate_validation_context::TrustChainVerification;
+    let Some(context) = context else { return Ok(Trusted::default()) };
+    #[expect(deprecated, reason = "Istio still writes the untyped form")]
+    {
+        only!(
+            context,
+            match_subject_alt_names,
+            match_typed_subject_alt_names,
+            crl,
+            trust_chain_verification
+        )?;
+        let untyped = context.match_subject_alt_names.iter();
+        let untyped = untyped.map(|name| matcher::text(name).map(PeerName::Any));
+        let typed = context.match_typed_subject_alt_names.iter().map(typed_san);
+        Ok(Trusted {
+            roots: None,
+            revoked: context.crl.as_ref().map(file_of_crl).transpose()?,
+            names: untyped.chain(typed).collect::<Lowered<_>>()?,
+            anyone: context.trust_chain_verification() == TrustChainVerification::AcceptUntrusted,
+        })
+    }
+}
+
+fn file_of_crl(source: &DataSource) -> Lowered<SecretName> {
+    only!(source, specifier).map_err(|e| e.within("crl"))?;
+    match &source.specifier {
+        Some(Specifier::Filename(file)) => Ok(format!("file-crl:{file}").into()),
+        _ => Err(Rejected::new("crl", "must name a file")),
+    }
+}
+
+fn typed_san(wire: &wire::SubjectAltNameMatcher) -> Lowered<PeerName> {
     use wire::subject_alt_name_matcher::SanType;
     let at = |e: Rejected| e.within("match_typed_subject_alt_names");
     only!(wire, san_type, matcher).map_err(at)?;
@@ -149,35 +231,5 @@ fn typed_san(wire: &wire::SubjectAltNameMatcher) -> Lowered<StringMatcher> {
     }
     let matcher =
         wire.matcher.as_ref().ok_or_else(|| at(Rejected::new("matcher", "is missing")))?;
-    matcher::text(matcher).map_err(at)
-}
-
-/// The cipher suites of TLS 1.2 that rustls offers with AES; it adds ChaCha20 to them. Those of 1.3 are not chosen by lists.
-const SUITES: [&str; 4] = [
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-];
-
-/// What rustls offers is fixed: 1.2 and 1.3 with modern ciphers. What would narrow that is refused; what would
-/// widen it is left stricter.
-fn parameters(wire: Option<&wire::TlsParameters>) -> Lowered<()> {
-    use wire::tls_parameters::TlsProtocol;
-    let Some(wire) = wire else { return Ok(()) };
-    let at = |e: Rejected| e.within("tls_params");
-    only!(wire, tls_minimum_protocol_version, tls_maximum_protocol_version, cipher_suites)
-        .map_err(at)?;
-    let refuse = |field: &str, why: &str| Err(at(Rejected::new(field, why)));
-    if wire.tls_minimum_protocol_version() == TlsProtocol::TlSv13 {
-        return refuse("tls_minimum_protocol_version", "1.3 is not supported, 1.2 is the minimum");
-    }
-    if !matches!(wire.tls_maximum_protocol_version(), TlsProtocol::TlsAuto | TlsProtocol::TlSv13) {
-        return refuse("tls_maximum_protocol_version", "must be 1.3");
-    }
-    let suites = &wire.cipher_suites;
-    if !suites.is_empty() && !SUITES.iter().all(|ours| suites.iter().any(|suite| suite == ours)) {
-        return refuse("cipher_suites", "must hold the four ECDHE suites with AES-GCM");
-    }
-    Ok(())
+    matcher::text(matcher).map(PeerName::Uri).map_err(at)
 }

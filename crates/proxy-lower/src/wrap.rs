@@ -92,3 +92,15 @@ pub(crate) fn runtime_fraction(wire: Option<&core::RuntimeFractionalPercent>) ->
     only!(wire, default_value, runtime_key)?;
     Ok(wire.default_value.as_ref().map_or(Fraction::ALWAYS, fraction))
 }
+
+/// Percent in millionths; what is no number is none.
+pub(crate) fn per_million(percent: f64) -> u32 {
+    let share = (percent.clamp(0.0, 100.0) * 10_000.0).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is between 0 and a million"
+    )]
+    let share = share as u32;
+    share
+}

@@ -2,8 +2,7 @@
 //! In: domains of all hosts. Out: an index. Holds: the most specific domain wins, whatever its position.
 //! Source of the order: Envoy's virtual host matching.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use proxy_config::route::VirtualHost;
 
 /// Domains of a route configuration, by how specific they are.

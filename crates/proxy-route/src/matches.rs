@@ -1,17 +1,48 @@
 //! Whether a route takes a request.
-//! In: a route's conditions, a request, a random number. Out: yes or no. Holds: all conditions must hold.
+//! In: a route's conditions, a request, a random number. Out: nothing, or the first condition that fails.
+//! Holds: all conditions must hold. Why not yes or no: whoever explains a decision asks the same code as who takes it.
 
 use std::borrow::Cow;
 
 use proxy_config::RequestFacts;
-use proxy_config::route::{PathMatch, QueryMatch, RouteMatch};
+use proxy_config::route::{HeaderMatch, PathMatch, QueryMatch, RouteMatch};
 
-pub(crate) fn matches(wanted: &RouteMatch, request: &dyn RequestFacts, random: u64) -> bool {
-    path(wanted, request)
-        && wanted.headers.iter().all(|header| header.holds(request))
-        && wanted.query.iter().all(|parameter| query(parameter, request.query()))
-        && (!wanted.grpc || grpc(request))
-        && wanted.fraction.hits(random)
+/// The first condition of a route that a request does not meet.
+#[derive(Debug, Clone, Copy)]
+pub enum Unmet<'a> {
+    /// On the path.
+    Path(&'a PathMatch),
+    /// On a field.
+    Header(&'a HeaderMatch),
+    /// On a query parameter.
+    Query(&'a QueryMatch),
+    /// It is no gRPC request.
+    Grpc,
+    /// It is not among the share that the route takes.
+    Fraction,
+}
+
+/// Why a route does not take a request; `None` when it does. `random` decides routes that take a share.
+#[must_use]
+pub fn unmet<'a>(
+    wanted: &'a RouteMatch,
+    request: &dyn RequestFacts,
+    random: u64,
+) -> Option<Unmet<'a>> {
+    if !path(wanted, request) {
+        return Some(Unmet::Path(&wanted.path));
+    }
+    if let Some(header) = wanted.headers.iter().find(|header| !header.holds(request)) {
+        return Some(Unmet::Header(header));
+    }
+    let asked = request.query();
+    if let Some(parameter) = wanted.query.iter().find(|parameter| !query(parameter, asked)) {
+        return Some(Unmet::Query(parameter));
+    }
+    if wanted.grpc && !grpc(request) {
+        return Some(Unmet::Grpc);
+    }
+    (!wanted.fraction.hits(random)).then_some(Unmet::Fraction)
 }
 
 fn path(wanted: &RouteMatch, request: &dyn RequestFacts) -> bool {

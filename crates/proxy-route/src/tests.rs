@@ -194,7 +194,67 @@ fn operators_are_filled_in() {
         route_name: "",
         cluster: None,
         response_code: None,
+        response: Some(&|name| (name == "x-a").then(|| "answer".to_owned())),
+        upstream: Some("10.0.0.2:80".parse().unwrap()),
+        started: std::time::SystemTime::UNIX_EPOCH,
     };
-    let text = "%REQ(X-User)%-%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%-%ROUTE_NAME%-100%%";
-    assert_eq!(format_value(text, &facts), "ann-10.0.0.1---100%");
+    for (text, value) in [
+        ("%REQ(X-User)%-%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%-100%%", "ann-10.0.0.1-100%"),
+        ("%REQ(x-none?x-user):2%", "an"),
+        ("%REQ(x-none)%", ""),
+        ("%RESP(X-A)% of %UPSTREAM_HOST%", "answer of 10.0.0.2:80"),
+        ("%START_TIME(%Y-%m)%!", "1970-01!"),
+        ("%NOBODY_KNOWS%", ""),
+        ("50% off", "50% off"),
+    ] {
+        assert_eq!(format_value(text, &facts), value, "{text}");
+    }
+}
+
+struct Asked(String);
+
+impl RequestFacts for Asked {
+    fn method(&self) -> &str {
+        if self.0.is_empty() { "CONNECT" } else { "GET" }
+    }
+    fn path(&self) -> &str {
+        &self.0
+    }
+    fn authority(&self) -> &str {
+        "a"
+    }
+    fn scheme(&self) -> &str {
+        "http"
+    }
+    fn field(&self, _: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_long_list_gives_the_first_route_that_takes_the_request(
+        paths in proptest::collection::vec(("[/aAé]{0,5}", 0usize..5, proptest::bool::weighted(0.9), 0u32..4), 12..60),
+        asked in proptest::collection::vec("(/[/aAé]{0,6}([?]a)?)?", 20),
+    ) {
+        let routes: Vec<Route> = paths.iter().map(|(path, kind, case_sensitive, share)| {
+            let text: Arc<str> = path.as_str().into();
+            let path = [
+                PathMatch::Prefix(text.clone()),
+                PathMatch::PathPrefix(text.clone()),
+                PathMatch::Exact(text.clone()),
+                PathMatch::Regex(regex::Regex::new(&format!("^(?:{text})$")).unwrap()),
+                PathMatch::Connect,
+            ][*kind].clone();
+            let fraction = Fraction(*share);
+            route(&text, RouteMatch { path, case_sensitive: *case_sensitive, fraction, ..any() })
+        }).collect();
+        let long = compile(vec![host("long", &["*"], routes.clone())]);
+        for asked in asked.into_iter().map(Asked) {
+            let expected = routes.iter().position(|route| unmet(&route.matches, &asked, 1).is_none());
+            let found = long.find(&asked, 1).map(|found| std::ptr::from_ref(found.route));
+            let places = &long.config().virtual_hosts[0].routes;
+            proptest::prop_assert_eq!(found, expected.map(|at| std::ptr::from_ref(&places[at])));
+        }
+    }
 }

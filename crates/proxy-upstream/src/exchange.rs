@@ -14,7 +14,7 @@ use http::Method;
 use proxy_http::h2io::{self, Receiver, Sender};
 use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, StreamError, Wire};
 
-use crate::pool::{Home, Lane, Live};
+use crate::pool::{Home, Lane, Live, Stream};
 
 /// The server's end of one exchange.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub struct H2 {
     local: Option<SocketAddr>,
     peer: Option<Arc<str>>,
     reused: bool,
+    /// The protocol that an extended CONNECT asks for.
+    upgrade: Option<String>,
+    _stream: Stream,
 }
 
 impl Exchange {
@@ -64,9 +67,9 @@ impl Exchange {
 
     /// Starts a request on an h2 connection.
     pub(crate) fn on_h2(lane: Lane, head: &RequestHead, reused: bool) -> Result<Self, StreamError> {
-        let Lane { mut send, local, peer } = lane;
+        let Lane { mut send, local, peer, stream: counted } = lane;
         let mut request = h2io::request_of(head)?;
-        let end = head.body.is_empty();
+        let end = head.body.is_empty() && !head.tunnels();
         if let BodyKind::Length(n) = head.body {
             request.headers_mut().insert(http::header::CONTENT_LENGTH, n.into());
         }
@@ -75,7 +78,16 @@ impl Exchange {
         if end {
             sender.set_ended();
         }
-        Ok(Self::H2(Box::new(H2 { response, receiver: None, sender, local, peer, reused })))
+        Ok(Self::H2(Box::new(H2 {
+            response,
+            receiver: None,
+            sender,
+            local,
+            peer,
+            reused,
+            upgrade: head.upgrade.clone(),
+            _stream: counted,
+        })))
     }
 
     /// The connection had served before: a failure without an answer may only mean that it had gone stale.
@@ -159,9 +171,18 @@ impl Exchange {
                 Poll::Ready(Ok(head))
             }
             Self::H2(h2) => {
+                if let Poll::Ready(Some(early)) = h2.response.poll_informational(cx) {
+                    let (parts, ()) = early?.into_parts();
+                    return Poll::Ready(Ok(h2io::response_head(&parts, true)?));
+                }
                 let (parts, body) =
                     ready!(std::pin::Pin::new(&mut h2.response).poll(cx))?.into_parts();
-                let head = h2io::response_head(&parts, body.is_end_stream())?;
+                let mut head = h2io::response_head(&parts, body.is_end_stream())?;
+                if let (200..=299, Some(protocol)) = (head.status, &h2.upgrade) {
+                    // As HTTP/1 says the same.
+                    (head.status, head.body) = (101, BodyKind::Empty);
+                    head.upgrade = Some(protocol.clone());
+                }
                 h2.receiver = Some(Receiver::new(body));
                 Poll::Ready(Ok(head))
             }
@@ -186,7 +207,7 @@ impl Exchange {
     pub fn finish(self) {
         if let Self::H1(h1) = self {
             let H1 { live, home, server_keeps, sent_all, .. } = *h1;
-            let clean = live.conn.incoming_done() && live.conn.wire.pending() == 0;
+            let clean = live.conn.incoming_done() && live.conn.wire.is_flushed();
             if server_keeps && sent_all && clean && live.conn.wire.read.is_empty() {
                 home.take_back(live);
             }

@@ -6,12 +6,14 @@
 
 pub mod dial;
 pub mod exchange;
+mod introduction;
 pub mod load;
 pub mod pool;
+mod recent;
 pub mod target;
 
-pub use dial::{ConnectError, dial};
+pub use dial::{Connect, ConnectError, Tcp, dial};
 pub use exchange::Exchange;
 pub use load::{Limits, Load, Slot};
 pub use pool::{Acquired, Pools};
-pub use target::{Dial, Keepalive, Protocol, Target, TlsTarget};
+pub use target::{Dial, Introduced, Keepalive, Pings, Protocol, Target, TlsTarget};

@@ -5,7 +5,9 @@
 //! Never: waiting; a full cluster is refused at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::recent::Recent;
 
 /// Circuit breaker thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,32 @@ pub struct Load {
     pub requests: Arc<AtomicU32>,
     /// Retries in flight.
     pub retries: Arc<AtomicU32>,
+    /// Requests that began lately; told only where a limit is a share of them.
+    pub recent: Recent,
+    served: AtomicBool,
+}
+
+impl Load {
+    /// A connection was made.
+    pub(crate) fn connected(&self) {
+        self.served.store(true, Ordering::Relaxed);
+    }
+
+    /// True when any connection was ever made: who refuses now was there before.
+    #[must_use]
+    pub fn served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
+    }
+}
+
+impl Load {
+    /// Requests in flight, with those that wait for a connection.
+    #[must_use]
+    pub fn busy(&self) -> u32 {
+        let of = |count: &AtomicU32| count.load(Ordering::Relaxed);
+        // Whoever waits is in flight already.
+        of(&self.requests).max(of(&self.pending))
+    }
 }
 
 /// One unit of a count.

@@ -1,36 +1,48 @@
 //! Connections of one worker, kept for the next request.
 //!
 //! In: a cluster's name and a [`Target`]. Out: an exchange on an idle connection, or on a new one.
-//! Holds: keyed by cluster, address, protocol and TLS identity, never by plan: a new plan cuts nothing.
+//! Holds: keyed by cluster, address, protocol and TLS identity, never by plan: a new plan cuts nothing. A cluster that has
+//! all its connections lets requests wait, up to its limit of those, for one to be free; an endpoint may always have one,
+//! so that whoever waits is served.
 //! Never: threads; a pool belongs to one worker.
 //! Why the newest idle connection first: the others grow old and are closed, so the pool shrinks by itself.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+mod shared;
+
+use std::cell::{Cell, RefCell};
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use h2::client::SendRequest;
+use foldhash::HashMap;
 use proxy_http::h1::Conn;
 use proxy_http::{RequestHead, StreamError, Wire};
+use weft_identity::rustls::pki_types::ServerName;
 use weft_rt::Clock;
 
 use crate::load::{Limits, Load, Slot};
-use crate::{ConnectError, Exchange, Protocol, Target, dial};
+use crate::pool::shared::SharedH2;
+pub(crate) use crate::pool::shared::{Lane, Stream};
+use crate::{Connect, ConnectError, Exchange, Introduced, Protocol, Target, dial};
 
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const MAX_IDLE: usize = 1024;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     cluster: Arc<str>,
     address: SocketAddr,
     protocol: Protocol,
-    tls: Option<u64>,
+    tls: Option<(u64, Arc<ServerName<'static>>)>,
+    introduced: Option<Introduced>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The rest hardly ever tells two apart, and is slow to hash.
+        (&self.cluster, self.address, self.tls.as_ref().map(|(id, _)| id)).hash(state);
+    }
 }
 
 /// A connection and what it counts for.
@@ -40,7 +52,8 @@ pub struct Live {
     pub(crate) local: Option<SocketAddr>,
     pub(crate) peer: Option<Arc<str>>,
     used: u32,
-    _slot: Slot,
+    born: Instant,
+    _room: Room,
 }
 
 impl Live {
@@ -57,25 +70,45 @@ struct Idle {
     until: Instant,
 }
 
+/// What a worker has of one endpoint.
 #[derive(Debug, Default)]
 struct Endpoint {
     idle: RefCell<Vec<Idle>>,
-    h2: RefCell<Option<SharedH2>>,
+    h2: RefCell<Vec<SharedH2>>,
+    /// One HTTP/2 connection is opened at a time, so that a burst shares it.
     connecting: tokio::sync::Mutex<()>,
+    /// Connections that are open, or being opened.
+    open: Cell<u32>,
+    /// Told when a connection or a stream of one is free, or gone.
+    freed: tokio::sync::Notify,
+    /// Told when the server of a new HTTP/2 connection has said how many streams it takes, or is gone.
+    greeted: tokio::sync::Notify,
 }
 
+/// A place among the connections of a cluster and of an endpoint; dropping it gives it back.
 #[derive(Debug)]
-struct SharedH2 {
-    lane: Lane,
-    alive: Weak<()>,
+struct Room {
+    endpoint: Weak<Endpoint>,
+    _slot: Slot,
 }
 
-/// A way onto an h2 connection.
-#[derive(Debug, Clone)]
-pub(crate) struct Lane {
-    pub(crate) send: SendRequest<Bytes>,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) peer: Option<Arc<str>>,
+impl Room {
+    /// `None`: there are enough connections.
+    fn take(endpoint: &Rc<Endpoint>, budget: Budget<'_>) -> Option<Self> {
+        let limit = if endpoint.open.get() == 0 { u32::MAX } else { budget.limits.max_connections };
+        let slot = Slot::take(&budget.load.connections, limit)?;
+        endpoint.open.set(endpoint.open.get() + 1);
+        Some(Self { endpoint: Rc::downgrade(endpoint), _slot: slot })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(endpoint) = self.endpoint.upgrade() {
+            endpoint.open.set(endpoint.open.get().saturating_sub(1));
+            endpoint.freed.notify_one();
+        }
+    }
 }
 
 /// The way back to the pool.
@@ -85,15 +118,19 @@ pub struct Home {
     clock: Clock,
     max_requests: u32,
     idle_timeout: Duration,
+    max_duration: Duration,
 }
 
 impl Home {
     pub(crate) fn take_back(&self, mut live: Live) {
         live.conn.wire.rest();
         live.used += 1;
+        let now = self.clock.now();
+        let until = (now + self.idle_timeout).min(live.born + self.max_duration);
         let mut idle = self.endpoint.idle.borrow_mut();
-        if idle.len() < MAX_IDLE && live.used < self.max_requests {
-            idle.push(Idle { live, until: self.clock.now() + self.idle_timeout });
+        if idle.len() < MAX_IDLE && live.used < self.max_requests && now < until {
+            idle.push(Idle { live, until });
+            self.endpoint.freed.notify_one();
         }
     }
 }
@@ -102,6 +139,7 @@ impl Home {
 #[derive(Debug)]
 pub struct Pools {
     endpoints: RefCell<HashMap<Key, Rc<Endpoint>>>,
+    network: Arc<dyn Connect>,
     clock: Clock,
 }
 
@@ -130,8 +168,8 @@ pub struct Budget<'a> {
 impl Pools {
     /// No connections yet.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { endpoints: RefCell::default(), clock }
+    pub fn new(network: Arc<dyn Connect>, clock: Clock) -> Self {
+        Self { endpoints: RefCell::default(), network, clock }
     }
 
     /// Puts `head` on a connection to `target`.
@@ -159,7 +197,8 @@ impl Pools {
             cluster: Arc::clone(cluster),
             address: target.address,
             protocol: target.protocol,
-            tls: target.tls.as_ref().map(|tls| tls.id),
+            tls: target.tls.as_ref().map(|tls| (tls.id, Arc::clone(&tls.server_name))),
+            introduced: target.dial.introduced,
         };
         Rc::clone(self.endpoints.borrow_mut().entry(key).or_default())
     }
@@ -171,26 +210,49 @@ impl Pools {
         head: &RequestHead,
         budget: Budget<'_>,
     ) -> Result<Exchange, ConnectError> {
-        let idle = if budget.fresh { None } else { quiet(&endpoint) };
+        let idle = if budget.fresh { None } else { quiet(&endpoint, self.clock.now()) };
         let reused = idle.is_some();
-        let live = match idle {
+        let mut live = match idle {
             Some(live) => live,
-            None => self.connect_h1(target, budget).await?,
+            None => self.connect_h1(&endpoint, target, budget).await?,
         };
+        live.conn.limits.keep_case = target.dial.keep_case;
         let home = Home {
             endpoint,
             clock: self.clock.clone(),
             max_requests: target.dial.max_requests.unwrap_or(u32::MAX),
             idle_timeout: target.dial.idle_timeout,
+            max_duration: target.dial.max_duration,
         };
         Ok(Exchange::on_h1(live, home, head, reused))
     }
 
-    async fn connect_h1(&self, target: &Target, budget: Budget<'_>) -> Result<Live, ConnectError> {
-        let (slot, _pending) = slots(budget)?;
-        let dialled = dial(target, &self.clock).await?;
-        let conn = Conn::new(Wire::new(dialled.io));
-        Ok(Live { conn, local: dialled.local, peer: dialled.peer, used: 0, _slot: slot })
+    /// A new connection, or one that becomes free while there is no room for a new one.
+    async fn connect_h1(
+        &self,
+        endpoint: &Rc<Endpoint>,
+        target: &Target,
+        budget: Budget<'_>,
+    ) -> Result<Live, ConnectError> {
+        let _pending = pending(budget)?;
+        loop {
+            if let Some(room) = Room::take(endpoint, budget) {
+                let dialled = dial(&*self.network, target, &self.clock).await?;
+                budget.load.connected();
+                let conn = Conn::new(Wire::new(dialled.io));
+                let (local, peer, born) = (dialled.local, dialled.peer, self.clock.now());
+                return Ok(Live { conn, local, peer, used: 0, born, _room: room });
+            }
+            if !budget.fresh
+                && let Some(live) = quiet(endpoint, self.clock.now())
+            {
+                return Ok(live);
+            }
+            // Where a fresh one is wanted, an idle one makes room for it.
+            if endpoint.idle.borrow_mut().pop().is_none() {
+                endpoint.freed.notified().await;
+            }
+        }
     }
 
     async fn start_h2(
@@ -200,59 +262,58 @@ impl Pools {
         head: &RequestHead,
         budget: Budget<'_>,
     ) -> Result<Result<Exchange, StreamError>, ConnectError> {
-        let mut reused = true;
-        let shared = shared_h2(endpoint).filter(|_| !budget.fresh);
-        let lane = match shared {
+        let known = || shared::free(endpoint, &self.clock);
+        let found = known().filter(|_| !budget.fresh);
+        let reused = found.is_some();
+        let lane = match found {
             Some(found) => found,
-            None => {
-                let _one_at_a_time = endpoint.connecting.lock().await;
-                match shared_h2(endpoint).filter(|_| !budget.fresh) {
-                    Some(found) => found,
-                    None => {
-                        reused = false;
-                        self.connect_h2(endpoint, target, budget).await?
-                    }
-                }
-            }
+            None => self.connect_h2(endpoint, target, budget).await?,
         };
-        let Lane { send, local, peer } = lane;
+        let Lane { send, local, peer, stream } = lane;
         match send.ready().await {
-            Ok(send) => Ok(Exchange::on_h2(Lane { send, local, peer }, head, reused)),
+            Ok(send) => {
+                let lane = Lane { send, local, peer, stream };
+                Ok(Exchange::on_h2(lane, head, reused))
+            }
             Err(error) => {
-                endpoint.h2.borrow_mut().take();
+                shared::forget(endpoint, &stream);
                 Ok(Err(error.into()))
             }
         }
     }
 
+    /// A stream of a new connection, or of one that came to be while others were waited for.
     async fn connect_h2(
         &self,
         endpoint: &Rc<Endpoint>,
         target: &Target,
         budget: Budget<'_>,
     ) -> Result<Lane, ConnectError> {
-        let (slot, _pending) = slots(budget)?;
-        let dialled = dial(target, &self.clock).await?;
-        let (local, peer) = (dialled.local, dialled.peer);
-        let (send, connection) = h2::client::Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .enable_push(false)
-            .handshake::<_, Bytes>(dialled.io)
-            .await
-            .map_err(|_broken| ConnectError::Refused(std::io::ErrorKind::ConnectionReset))?;
-        let token = Rc::new(());
-        let alive = Rc::downgrade(&token);
-        // The task ends with the connection; the pool sees it by the token.
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an h2 connection to a server ended");
+        let _pending = pending(budget)?;
+        let known = || shared::free(endpoint, &self.clock);
+        // A connection that was there before is what a fresh one is wanted instead of.
+        let old = endpoint.open.get();
+        loop {
+            let one_at_a_time = endpoint.connecting.lock().await;
+            let newer = !budget.fresh || endpoint.open.get() > old;
+            if newer && let Some(found) = known() {
+                return Ok(found);
             }
-            drop((token, slot));
-        });
-        let lane = Lane { send, local, peer };
-        *endpoint.h2.borrow_mut() = Some(SharedH2 { lane: lane.clone(), alive });
-        Ok(lane)
+            if newer && shared::greeted(endpoint, &self.clock).await {
+                continue;
+            }
+            if let Some(room) = Room::take(endpoint, budget) {
+                let through = (&*self.network, &self.clock);
+                let lane = shared::connect(endpoint, target, through, room).await?;
+                budget.load.connected();
+                return Ok(lane);
+            }
+            drop(one_at_a_time);
+            endpoint.freed.notified().await;
+            if let Some(found) = known() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Closes what was idle for too long or was closed by the peer, and forgets empty endpoints.
@@ -262,10 +323,8 @@ impl Pools {
             let mut idle = endpoint.idle.borrow_mut();
             idle.retain_mut(|i| now < i.until && i.live.conn.wire.is_quiet());
             let mut h2 = endpoint.h2.borrow_mut();
-            if h2.as_ref().is_some_and(|h2| h2.alive.strong_count() == 0) {
-                *h2 = None;
-            }
-            !idle.is_empty() || h2.is_some() || Rc::strong_count(endpoint) > 1
+            h2.retain(|shared| !shared.is_over(now));
+            !idle.is_empty() || !h2.is_empty() || Rc::strong_count(endpoint) > 1
         });
     }
 
@@ -280,24 +339,18 @@ impl Pools {
     }
 }
 
-fn slots(budget: Budget<'_>) -> Result<(Slot, Slot), ConnectError> {
-    let pending = Slot::take(&budget.load.pending, budget.limits.max_pending);
-    let connection = Slot::take(&budget.load.connections, budget.limits.max_connections);
-    Ok((connection.ok_or(ConnectError::Overflow)?, pending.ok_or(ConnectError::Overflow)?))
+fn pending(budget: Budget<'_>) -> Result<Slot, ConnectError> {
+    let slot = Slot::take(&budget.load.pending, budget.limits.max_pending);
+    slot.ok_or(ConnectError::Overflow)
 }
 
-fn quiet(endpoint: &Endpoint) -> Option<Live> {
+/// The newest idle connection that still lives; those that were idle for too long are closed, also before they are swept.
+fn quiet(endpoint: &Endpoint, now: Instant) -> Option<Live> {
     let mut idle = endpoint.idle.borrow_mut();
     while let Some(mut candidate) = idle.pop() {
-        if candidate.live.conn.wire.is_quiet() {
+        if now < candidate.until && candidate.live.conn.wire.is_quiet() {
             return Some(candidate.live);
         }
     }
     None
-}
-
-fn shared_h2(endpoint: &Endpoint) -> Option<Lane> {
-    let shared = endpoint.h2.borrow();
-    let shared = shared.as_ref().filter(|h2| h2.alive.strong_count() > 0)?;
-    Some(shared.lane.clone())
 }

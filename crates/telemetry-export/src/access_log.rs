@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 use weft_telemetry::record::LogFields;
-use weft_telemetry::{ExchangeRecord, Flag, TcpRecord};
+use weft_telemetry::{ExchangeRecord, Flags, TcpRecord};
 
 const QUEUE: usize = 8192;
 const BATCH: usize = 64 * 1024;
@@ -65,7 +65,7 @@ impl AccessLog {
             log: r.log,
             request: Some(r.log.http_version),
             code: &code,
-            flag: r.flag,
+            flags: r.flags,
             received: r.body_received,
             sent: r.body_sent,
             duration: r.duration,
@@ -78,7 +78,7 @@ impl AccessLog {
             log: r.log,
             request: None,
             code: "0",
-            flag: r.flag,
+            flags: r.flag.into(),
             received: r.received,
             sent: r.sent,
             duration: r.duration,
@@ -112,7 +112,7 @@ struct Line<'a> {
     log: LogFields<'a>,
     request: Option<&'a str>,
     code: &'a str,
-    flag: Flag,
+    flags: Flags,
     received: u64,
     sent: u64,
     duration: Duration,
@@ -127,7 +127,7 @@ impl Display for Line<'_> {
             None => f.write_str(" \"- - -\"")?,
         }
         let details = if log.details.is_empty() { "-" } else { log.details };
-        write!(f, " {} {} {details} -", self.code, self.flag.name())?;
+        write!(f, " {} {} {details} -", self.code, self.flags)?;
         write!(f, " \"{}\"", log.upstream_failure.unwrap_or("-"))?;
         write!(f, " {} {} {} ", self.received, self.sent, self.duration.as_millis())?;
         dash(f, log.upstream_time)?;
@@ -190,7 +190,7 @@ mod tests {
             log,
             request: Some("HTTP/1.1"),
             code: "200",
-            flag: Flag::None,
+            flags: Flags::default(),
             received: 0,
             sent: 5,
             duration: Duration::from_millis(4),

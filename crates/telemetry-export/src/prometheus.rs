@@ -137,7 +137,7 @@ fn labels(own: &Workload, key: &Key) -> String {
         put("response_code", &key.code.to_string());
         put("grpc_response_status", &key.grpc.map(|g| g.to_string()).unwrap_or_default());
     }
-    put("response_flags", key.flag.name());
+    put("response_flags", &key.flags.to_string());
     let policy = match (key.reporter, key.mutual_tls) {
         (Reporter::Source, _) => UNKNOWN,
         (Reporter::Destination, true) => "mutual_tls",

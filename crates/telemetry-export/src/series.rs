@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_telemetry::metric::BUCKETS;
 use weft_telemetry::record::Ends;
 use weft_telemetry::{
-    ExchangeRecord, Flag, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, Workload,
+    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, Workload,
 };
 
 use crate::AccessLog;
@@ -30,7 +30,7 @@ pub(crate) struct Key {
     pub(crate) protocol: Protocol,
     pub(crate) code: u16,
     pub(crate) grpc: Option<u16>,
-    pub(crate) flag: Flag,
+    pub(crate) flags: Flags,
 }
 
 /// A histogram's counts.
@@ -84,7 +84,7 @@ impl Counts {
 #[derive(Debug, Default)]
 struct State {
     // By a fingerprint of the key, so that the hot path builds no key; equal fingerprints share a bucket.
-    by_print: HashMap<u64, Vec<(Key, Box<Counts>)>>,
+    by_print: foldhash::HashMap<u64, Vec<(Key, Box<Counts>)>>,
     series: usize,
     dropped: u64,
 }
@@ -121,7 +121,7 @@ struct Facts<'a> {
     protocol: Protocol,
     code: u16,
     grpc: Option<u16>,
-    flag: Flag,
+    flags: Flags,
 }
 
 impl Facts<'_> {
@@ -132,7 +132,10 @@ impl Facts<'_> {
         for part in [
             Arc::as_ptr(self.ends.service) as usize as u64,
             u64::from(self.code) << 20 | u64::from(self.grpc.map_or(999, |g| g)),
-            self.flag as u64 | (self.protocol as u64) << 8 | u64::from(self.ends.mutual_tls) << 12,
+            self.flags.ended as u64
+                | (self.flags.retry as u64) << 16
+                | (self.protocol as u64) << 8
+                | u64::from(self.ends.mutual_tls) << 12,
             self.ends.reporter as u64,
         ] {
             print = (print.rotate_left(5) ^ part).wrapping_mul(0x517c_c1b7_2722_0a95);
@@ -145,7 +148,7 @@ impl Facts<'_> {
             && Arc::ptr_eq(&key.service, self.ends.service)
             && key.code == self.code
             && key.grpc == self.grpc
-            && key.flag == self.flag
+            && key.flags == self.flags
             && key.protocol == self.protocol
             && key.reporter == self.ends.reporter
             && key.mutual_tls == self.ends.mutual_tls
@@ -164,7 +167,7 @@ impl Facts<'_> {
             protocol: self.protocol,
             code: self.code,
             grpc: self.grpc,
-            flag: self.flag,
+            flags: self.flags,
         }
     }
 }
@@ -222,8 +225,8 @@ pub struct WorkerSink {
 #[expect(clippy::cast_precision_loss, reason = "a histogram is approximate from 2^53 bytes on")]
 impl Sink for WorkerSink {
     fn exchange(&self, record: &ExchangeRecord<'_>) {
-        let ExchangeRecord { ends, protocol, response_code, grpc_status, flag, .. } = *record;
-        let facts = Facts { ends, protocol, code: response_code, grpc: grpc_status, flag };
+        let ExchangeRecord { ends, protocol, response_code, grpc_status, flags, .. } = *record;
+        let facts = Facts { ends, protocol, code: response_code, grpc: grpc_status, flags };
         self.cells.update(&facts, |counts| {
             counts.requests += 1;
             counts.duration.observe(record.duration.as_secs_f64() * 1000.0);
@@ -243,7 +246,7 @@ impl Sink for WorkerSink {
             protocol: Protocol::Tcp,
             code: 0,
             grpc: None,
-            flag: record.flag,
+            flags: record.flag.into(),
         };
         self.cells.update(&facts, |counts| {
             counts.opened += u64::from(record.event == TcpEvent::Opened);

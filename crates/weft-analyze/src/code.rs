@@ -104,4 +104,6 @@ codes! {
     WEFT0117 Warning PortNameHidesProtocol
     WEFT0118 Warning HttpRoutesOnTcpPort
     WEFT0119 Error RouteReferenceMissing
+    WEFT0120 Warning RuleNeverMatches
+    WEFT0121 Warning PeerAuthenticationDisplaced
 }

@@ -5,8 +5,13 @@
 
 use std::collections::HashMap;
 
+use weft_api::similar;
+
 use crate::hosts;
 use crate::view::{Json, Labels, Object, Port, kind, service_entry_ports, service_ports};
+
+/// Names that are compared with one that is none; in a larger mesh the hint may be missing.
+const MOST_NEAR: usize = 2000;
 
 /// Something that traffic can be sent to.
 #[derive(Debug, Clone)]
@@ -98,6 +103,24 @@ impl<'a> HostTable<'a> {
         let host = host.trim_start_matches('*');
         let seen = ["*", namespace].into_iter().filter_map(|scope| self.patterns.get(scope));
         seen.flatten().find(|(suffix, _)| host.ends_with(suffix)).map(|(_, position)| *position)
+    }
+
+    /// A name that was probably meant by a host that is none: the same service elsewhere, or one that is spelled alike.
+    pub(crate) fn near(&self, namespace: &str, host: &str, domain: &str) -> Option<&str> {
+        let full = hosts::full(host, namespace, domain);
+        let names = self.exact.values().flat_map(HashMap::keys).take(MOST_NEAR);
+        let mut names: Vec<(&str, &str)> = names.filter_map(|name| name.split_once('.')).collect();
+        names.sort_unstable();
+        let (first, rest) = full.split_once('.')?;
+        let beside: Vec<&str> =
+            names.iter().filter(|(_, other)| *other == rest).map(|(first, _)| *first).collect();
+        let alike = similar(first, &beside);
+        let elsewhere = names.iter().find(|(other, _)| *other == first);
+        let (first, rest) = elsewhere.copied().or_else(|| alike.map(|alike| (alike, rest)))?;
+        self.exact
+            .values()
+            .flat_map(HashMap::keys)
+            .find_map(|name| (name.split_once('.') == Some((first, rest))).then_some(name.as_str()))
     }
 
     /// Whether a pattern such as `*.shop.svc.cluster.local` means any of them.

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::hosted::{HostTable, Hosted};
+use crate::source;
 use crate::view::{Json, Kind, Labels, Object, Workload, kind};
 use crate::workloads::Workloads;
 
@@ -144,6 +145,18 @@ impl<'a> Mesh<'a> {
                 None => labels.get("istio.io/rev").is_some_and(|revision| !revision.is_empty()),
             }
         })
+    }
+
+    /// Whether it is known to have no proxy and to get none; of a namespace that is not among the objects, nothing is known.
+    pub(crate) fn is_outside(&self, workload: &Workload<'_>) -> bool {
+        let is_known = self.namespace(workload.object.namespace).is_some()
+            || workload.wants_injection().is_some();
+        is_known && !self.is_injected(workload) && !self.is_ambient(workload)
+    }
+
+    /// Whether pods are among the objects, as they are of a mesh that runs; files have templates of pods.
+    pub(crate) fn is_running(&self) -> bool {
+        self.pods.iter().any(|pod| !source::is_assumed(&pod.object))
     }
 
     /// Whether the node proxy carries, or will carry, its traffic.

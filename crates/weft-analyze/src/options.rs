@@ -7,7 +7,7 @@ use serde_json::Value;
 use weft_model::{ObjectRef, Problem};
 
 use crate::analyzers::{ALL, Analyzer};
-use crate::mesh::Mesh;
+use crate::mesh::{self, Mesh};
 use crate::suppress::{self, Suppression};
 use crate::view::Object;
 
@@ -62,7 +62,7 @@ impl Options {
         problems.retain(|problem| {
             let object = objects.get(&problem.object);
             let is_annotated = object.is_some_and(|o| suppress::is_annotated(o, problem.code));
-            self.wants(problem) && !is_annotated
+            self.wants(problem) && !is_of_kubernetes(problem) && !is_annotated
         });
         problems
     }
@@ -74,4 +74,10 @@ impl Options {
             || self.namespaces.contains(namespace);
         is_asked && !self.suppressions.iter().any(|suppression| suppression.covers(problem))
     }
+}
+
+/// Whether it is of a namespace that is Kubernetes' own: users do not write what stands there.
+fn is_of_kubernetes(problem: &Problem) -> bool {
+    let ObjectRef { group: _, kind, namespace, name } = &problem.object;
+    mesh::is_system(namespace) || (kind == "Namespace" && mesh::is_system(name))
 }

@@ -1,7 +1,7 @@
 //! Collects what analyzers find.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use weft_model::{Field, ObjectRef, Problem};
 
@@ -16,6 +16,7 @@ const MOST_ALIKE: usize = 100;
 pub(crate) struct Report {
     problems: Vec<Problem>,
     alike: HashMap<(&'static str, ObjectRef), usize>,
+    said: HashSet<(&'static str, ObjectRef, String)>,
 }
 
 impl Report {
@@ -45,6 +46,20 @@ impl Report {
             what,
             fix: fix.into(),
         });
+    }
+
+    /// Like [`Report::add`], but what reads alike is told once of an object, at its first place.
+    pub(crate) fn add_once(
+        &mut self,
+        code: Code,
+        object: &Object<'_>,
+        field: impl Into<String>,
+        what: String,
+        fix: impl Into<String>,
+    ) {
+        if self.said.insert((code.id, object.reference(), what.clone())) {
+            self.add(code, object, field, what, fix);
+        }
     }
 
     /// A problem that another room found in an object.

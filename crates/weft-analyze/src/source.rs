@@ -44,6 +44,14 @@ pub(crate) fn document(text: &str) -> Option<Value> {
     yaml::read(text, "").ok()?.into_iter().next().map(|document| document.value)
 }
 
+/// The image of the gateway that is only assumed.
+const ASSUMED: &str = "auto-installed";
+
+/// Whether it is the pod of the gateway that is only assumed.
+pub(crate) fn is_assumed(object: &Object<'_>) -> bool {
+    object.spec().list("containers").iter().any(|container| container.text("image") == ASSUMED)
+}
+
 /// The ingress gateway of a standard installation: a pod and its Service.
 pub(crate) fn ingress() -> Vec<Value> {
     let port = |name: &str, number: u16| json!({"name": name, "port": number, "protocol": "TCP"});
@@ -55,7 +63,7 @@ pub(crate) fn ingress() -> Vec<Value> {
     vec![
         json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": meta,
-            "spec": {"containers": [{"name": "istio-proxy", "image": "auto-installed"}]}
+            "spec": {"containers": [{"name": "istio-proxy", "image": ASSUMED}]}
         }),
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": meta,

@@ -1,6 +1,6 @@
 //! Leaves out problems that a user knows and accepts.
 //!
-//! In: `CODE=Kind name.namespace` with `*` in either part, and the annotation `galley.istio.io/analyze-suppress` of objects.
+//! In: `CODE=Kind name.namespace`, or `CODE=Kind namespace/name`, with `*` in either part, and the annotation `galley.istio.io/analyze-suppress` of objects.
 
 use std::str::FromStr;
 
@@ -37,17 +37,18 @@ impl FromStr for Suppression {
 
 impl Suppression {
     pub(crate) fn covers(&self, problem: &Problem) -> bool {
-        wildcard(&self.code, problem.code) && wildcard(&self.objects, &name(&problem.object))
+        let names = names(&problem.object);
+        wildcard(&self.code, problem.code) && names.iter().any(|name| wildcard(&self.objects, name))
     }
 }
 
-/// `Kind name.namespace`, or `Kind name` of an object without a namespace.
-fn name(object: &ObjectRef) -> String {
-    let ObjectRef { kind, namespace, name } = object;
+/// `Kind name.namespace` and, as problems name it, `Kind namespace/name`; `Kind name` of an object without a namespace.
+fn names(object: &ObjectRef) -> Vec<String> {
+    let ObjectRef { group: _, kind, namespace, name } = object;
     if namespace.is_empty() {
-        format!("{kind} {name}")
+        vec![format!("{kind} {name}")]
     } else {
-        format!("{kind} {name}.{namespace}")
+        vec![format!("{kind} {name}.{namespace}"), format!("{kind} {namespace}/{name}")]
     }
 }
 

@@ -33,7 +33,12 @@ fn check(objects: &[Value], options: &Options, expected: &[&str]) {
 #[test]
 fn a_suppression_leaves_out_the_objects_that_it_means() {
     check(&services(), &options(), &["IST0118 Service bank/pay-old", "IST0118 Service shop/pay"]);
-    for text in ["IST0118=Service pay.shop", "IST0118=Service *.shop", "IST01*=*.shop"] {
+    for text in [
+        "IST0118=Service pay.shop",
+        "IST0118=Service shop/pay",
+        "IST0118=Service *.shop",
+        "IST01*=*.shop",
+    ] {
         let options = Options { suppressions: vec![text.parse().unwrap()], ..options() };
         check(&services(), &options, &["IST0118 Service bank/pay-old"]);
     }
@@ -52,6 +57,16 @@ fn an_object_suppresses_its_own_problems_by_annotation() {
 fn only_asked_namespaces_are_told_of() {
     let options = Options { namespaces: ["shop".to_owned()].into(), ..options() };
     check(&services(), &options, &["IST0118 Service shop/pay"]);
+}
+
+#[test]
+fn nothing_is_told_of_the_namespaces_of_kubernetes() {
+    let mut objects = services();
+    objects[0]["metadata"]["namespace"] = json!("kube-system");
+    objects.push(
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-public"}}),
+    );
+    check(&objects, &options(), &["IST0118 Service bank/pay-old"]);
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// `spec.publishNotReadyAddresses`
     pub publish_not_ready: bool,
+    /// `spec.trafficDistribution`, such as `PreferClose`; empty when it says nothing.
+    pub traffic_distribution: String,
+    /// `spec.internalTrafficPolicy` is `Local`: only endpoints of the client's own node count.
+    pub node_local: bool,
 }
 
 /// One port of a service.
@@ -69,6 +73,8 @@ pub struct SliceEndpoint {
     pub address: IpAddr,
     /// May get new traffic.
     pub ready: bool,
+    /// Is about to end.
+    pub terminating: bool,
     /// Name of the pod behind it.
     pub pod: Option<String>,
     /// `zone`
@@ -112,6 +118,8 @@ impl Service {
             selector: texts(spec.get("selector")),
             ports: list(spec, "ports").filter_map(service_port).collect(),
             publish_not_ready: truth(spec, "publishNotReadyAddresses").unwrap_or(false),
+            traffic_distribution: text(spec, "trafficDistribution"),
+            node_local: text(spec, "internalTrafficPolicy") == "Local",
         }
     }
 }
@@ -157,12 +165,14 @@ impl EndpointSlice {
 fn slice_endpoints(endpoint: &Value) -> Vec<SliceEndpoint> {
     let conditions = endpoint.get("conditions").unwrap_or(&Value::Null);
     let ready = truth(conditions, "ready").unwrap_or(true);
+    let terminating = truth(conditions, "terminating").unwrap_or(false);
     let target = endpoint.get("targetRef").filter(|target| text(target, "kind") == "Pod");
     let some = |name: &str| Some(text(endpoint, name)).filter(|text| !text.is_empty());
     let addresses = list(endpoint, "addresses").filter_map(Value::as_str).filter_map(address);
     let one = |address| SliceEndpoint {
         address,
         ready,
+        terminating,
         pod: target.map(|target| text(target, "name")),
         zone: some("zone"),
         node: some("nodeName"),

@@ -279,7 +279,7 @@ record! {
     /// A part of a waypoint.
     WaypointMatch {
         /// Port of the service.
-        "portNumber" port_number: u32 = [Cel("0 < self && self <= 65535", "use a port from 1 to 65535")],
+        "portNumber" port_number: u32 = [Min(1), Cel("0 < self && self <= 65535", "use a port from 1 to 65535")],
         /// A filter.
         "filter" filter: Option<FilterMatch>,
         /// A route.

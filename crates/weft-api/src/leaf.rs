@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::describe::Rule;
 use crate::{Read, Reader, similar};
 
 /// A length of time as users write it: `10s`, `1m30s`, `250ms`.
@@ -19,9 +20,9 @@ impl serde::Serialize for Span {
     }
 }
 
-/// True for a value that says nothing, and is therefore not written.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
+/// Whether a field is written: it says something, or it must be there.
+pub(crate) fn is_written<T: Read + PartialEq>(value: &T, rules: &[Rule]) -> bool {
+    *value != T::default() || rules.contains(&Rule::Required) && !value.is_absent()
 }
 
 impl Read for Span {
@@ -78,8 +79,7 @@ macro_rules! whole {
     ($($number:ty),*) => {$(
         impl Read for $number {
             fn read(value: &Value, reader: &mut Reader) -> Self {
-                let found = value.as_i64().map(Self::try_from);
-                if let Some(Ok(number)) = found {
+                if let Some(Ok(number)) = integer(value).map(Self::try_from) {
                     return number;
                 }
                 let wanted = format!("a whole number from {} to {}", Self::MIN, Self::MAX);
@@ -91,9 +91,21 @@ macro_rules! whole {
 }
 whole!(i32, u32, i64);
 
+/// As API servers do, `80.0` and `8e1` are taken for 80.
+#[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^53 are kept")]
+fn integer(value: &Value) -> Option<i64> {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let whole = |number: &f64| number.fract() == 0.0 && number.abs() < LARGEST;
+    value.as_i64().or_else(|| value.as_f64().filter(whole).map(|number| number as i64))
+}
+
 impl<T: Read> Read for Option<T> {
     fn read(value: &Value, reader: &mut Reader) -> Self {
         Some(T::read(value, reader))
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
     }
 }
 
@@ -111,10 +123,7 @@ impl<T: Read> Read for Vec<T> {
         };
         let mut found = Self::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            found.push(reader.within(&index.to_string(), |reader| match item {
-                Value::Null => T::default(),
-                item => T::read(item, reader),
-            }));
+            found.push(reader.within(&index.to_string(), |reader| T::read(item, reader)));
         }
         found
     }

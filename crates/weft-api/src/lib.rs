@@ -29,6 +29,7 @@ mod read;
 pub mod reference;
 pub mod request_authentication;
 mod rules;
+pub mod secret;
 pub mod selector;
 pub mod service_entry;
 pub mod sidecar;

@@ -26,6 +26,11 @@ pub struct Issue {
 pub trait Read: Sized + Default {
     /// Reads; on a fault it notes an issue and returns the default.
     fn read(value: &Value, reader: &mut Reader) -> Self;
+
+    /// True for a value that stands for a field that is not there.
+    fn is_absent(&self) -> bool {
+        false
+    }
 }
 
 /// Where we are, and what was wrong so far.
@@ -162,14 +167,28 @@ macro_rules! record {
         } $(where [$($shape:expr),* $(,)?])?
     ) => {
         $(#[doc = $doc])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+        #[derive(Debug, Clone, Default, PartialEq)]
         pub struct $name {
             $(
                 $(#[doc = $field_doc])*
                 #[doc = concat!("\n`", $json, "`")]
-                #[serde(rename = $json, skip_serializing_if = "crate::leaf::is_default")]
                 pub $field: $type,
             )*
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                #[allow(unused_imports, reason = "records without rules do not name any")]
+                use $crate::describe::Rule::*;
+                #[allow(unused_mut, reason = "a record may have no fields")]
+                let mut map = serializer.serialize_map(None)?;
+                $(
+                    let rules: &[$crate::describe::Rule] = &[$($($rule),*)?];
+                    if $crate::leaf::is_written(&self.$field, rules) {
+                        serde::ser::SerializeMap::serialize_entry(&mut map, $json, &self.$field)?;
+                    }
+                )*
+                serde::ser::SerializeMap::end(map)
+            }
         }
         impl $crate::Read for $name {
             fn read(value: &serde_json::Value, reader: &mut $crate::Reader) -> Self {

@@ -88,6 +88,7 @@ record! {
         "name" name: String = [Required, MaxLength(256)],
         /// Number of the port on the endpoints, when it is another one.
         "targetPort" target_port: u32 = [
+            Min(1),
             Cel("0 < self && self <= 65535", "use a port from 1 to 65535"),
         ],
     }

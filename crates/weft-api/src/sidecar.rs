@@ -81,7 +81,7 @@ record! {
     OutboundTrafficPolicy {
         /// REGISTRY_ONLY refuses them, ALLOW_ANY passes them on.
         "mode" mode: OutboundMode,
-        /// Not supported, as in Istio: a proxy that they are sent to.
+        /// A service that they are sent to, with mode ALLOW_ANY.
         "egressProxy" egress_proxy: Option<Destination>,
     }
 }

@@ -326,7 +326,7 @@ record! {
         "maxEjectionPercent" max_ejection_percent: i32,
         /// With fewer healthy endpoints, in percent, none is set aside; 0 when absent.
         "minHealthPercent" min_health_percent: i32,
-        /// Further status codes that count as failures.
+        /// The status codes that are failures, each counted as a 5xx; 500 to 599 when absent.
         "outlierDetectionHttpErrorCodes" http_error_codes: Vec<u32>,
     }
 }
@@ -406,7 +406,7 @@ record! {
         "percent" percent: Option<f64> = [Min(0), Max(100)],
         /// So many retries are always allowed; 3 when absent.
         "minRetryConcurrency" min_retry_concurrency: Option<u32>,
-        /// Not supported: the time over which requests are counted.
+        /// The share is of the requests that began within this time; of those under way when absent or 0.
         "budgetInterval" budget_interval: Option<Span> = [ZeroAllowed],
     }
 }

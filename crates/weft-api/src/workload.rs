@@ -157,7 +157,7 @@ record! {
     /// Healthy when the gRPC health service says so.
     GrpcProbe {
         /// Port.
-        "port" port: u32 = [Cel("0 < self && self <= 65535", "use a port from 1 to 65535")],
+        "port" port: u32 = [Min(1), Cel("0 < self && self <= 65535", "use a port from 1 to 65535")],
         /// Service to ask for.
         "service" service: String,
     }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use ctl_admission::review::Question;
 use ctl_admission::{Decision, inject};
-use ctl_apiserver::Kind;
 use ctl_apiserver::admission::{Admission, AdmissionContext, Denied, Finding, Operation, Warning};
+use ctl_apiserver::{Fault, FieldValidation, Kind};
 use serde_json::Value;
 use weft_model::api::crd;
 use weft_model::{ObjectRef, Problem};
@@ -16,21 +17,72 @@ use crate::mesh_settings::LiveMesh;
 const UNKNOWN_FIELD: &str = "WEFT0001";
 
 /// Admission of the mesh.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MeshAdmission {
     pub(crate) mesh: Arc<LiveMesh>,
+}
+
+impl MeshAdmission {
+    /// Judges an object that another API server asks about, in the words of ours.
+    pub(crate) fn judge(&self, asked: &Question) -> Result<Vec<Warning>, Fault> {
+        let kind = Kind::named(&asked.group, &asked.kind, &asked.plural);
+        let name = name_of(asked);
+        if let Some(findings) = self.findings(&kind, &asked.object) {
+            let (wrong, odd): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.refuses);
+            return match wrong.as_slice() {
+                [] => Ok(odd.into_iter().map(|finding| finding.why.clone()).collect()),
+                wrong => Err(Fault::found(&kind, name, wrong)),
+            };
+        }
+        let told = self.validate(&context(&kind, asked, &Value::Null), &asked.object, None);
+        told.map_err(|denied| denied.fault(&kind, name))
+    }
+
+    /// Gives the pod that another API server asks about its proxy, when it is to have one.
+    pub(crate) fn inject(
+        &self,
+        asked: &Question,
+        namespace_labels: &Value,
+        pod: &mut Value,
+    ) -> Result<Vec<Warning>, Fault> {
+        let kind = Kind::named(&asked.group, &asked.kind, &asked.plural);
+        let context = context(&kind, asked, namespace_labels);
+        let told = self.mutate(&context, pod).and_then(|()| self.validate(&context, pod, None));
+        told.map_err(|denied| denied.fault(&kind, name_of(asked)))
+    }
+}
+
+fn context<'a>(
+    kind: &'a Kind,
+    asked: &'a Question,
+    namespace_labels: &'a Value,
+) -> AdmissionContext<'a> {
+    let creates = asked.operation == "CREATE";
+    AdmissionContext {
+        operation: if creates { Operation::Create } else { Operation::Update },
+        kind,
+        namespace: (!asked.namespace.is_empty()).then_some(&asked.namespace),
+        namespace_labels,
+        field_validation: FieldValidation::Strict,
+    }
+}
+
+/// A server that is still to make a name has at most the beginning of it.
+fn name_of(asked: &Question) -> &str {
+    let begun = || asked.object["metadata"]["generateName"].as_str().unwrap_or_default();
+    if asked.name.is_empty() { begun() } else { &asked.name }
 }
 
 impl Admission for MeshAdmission {
     fn findings(&self, kind: &Kind, object: &Value) -> Option<Vec<Finding>> {
         crd::find(&kind.group, &kind.kind)?;
-        let errors = weft_model::validate_object(object).1.into_iter().filter(Problem::is_error);
         let finding = |problem: Problem| Finding {
             field: problem.field.to_string(),
             unknown: problem.code == UNKNOWN_FIELD,
-            why: reason(&problem),
+            refuses: problem.is_error(),
+            why: if problem.is_error() { reason(&problem) } else { problem.to_string() },
         };
-        Some(errors.map(finding).collect())
+        Some(weft_model::validate_object(object).1.into_iter().map(finding).collect())
     }
 
     fn mutate(&self, context: &AdmissionContext<'_>, object: &mut Value) -> Result<(), Denied> {
@@ -67,10 +119,8 @@ impl Admission for MeshAdmission {
             proxy_config(object).into_iter().filter(|problem| !problem.is_error()).collect()
         } else if weft_meshconfig::is_mesh_config_map(object) {
             weft_meshconfig::validate_config_map(object).2
-        } else if crd::find(&context.kind.group, &context.kind.kind).is_some() {
-            weft_model::validate_object(object).1
         } else {
-            // Kinds that users define have no rules beyond their schema.
+            // What there is to say of the mesh's kinds are findings; those that users define have no rules beyond their schema.
             return Ok(Vec::new());
         };
         let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());

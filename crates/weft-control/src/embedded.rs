@@ -20,7 +20,9 @@ use weft_rt::Clock;
 
 use crate::admission::MeshAdmission;
 use crate::mesh_settings::LiveMesh;
+use crate::pipeline::Feedback;
 use crate::tokens::Tokens;
+use crate::webhook::Hooks;
 use crate::{Dataplane, pipeline, serve};
 
 /// What the embedded control plane is started with.
@@ -69,13 +71,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     };
     let tokens = TokenKey::open(&state_dir).context("token key")?;
     let mesh = Arc::new(LiveMesh::new(store.clone(), settings).context("mesh settings")?);
-    let admission = Box::new(MeshAdmission { mesh: Arc::clone(&mesh) });
+    let admission = MeshAdmission { mesh: Arc::clone(&mesh) };
     let definitions = weft_model::api::crds();
-    let registry = Registry::new(store, admission, tokens, clock.clone(), definitions);
+    let registry =
+        Registry::new(store, Box::new(admission.clone()), tokens, clock.clone(), definitions);
     registry.bootstrap().await.map_err(|fault| anyhow::anyhow!("first objects: {fault}"))?;
     let source: Arc<dyn Source> = Arc::new(registry.clone());
     let first = first_settings(&state_dir)?;
     ctl_controllers::system::ensure(&*source, first).await.context("the system's objects")?;
+    registry.ask_webhooks();
     let server =
         Server::new(&state_dir, registry.clone(), state_dir.join("node.sock"), shutdown.clone())
             .context("certificates of the API server")?;
@@ -94,17 +98,21 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         mesh_root_pem: ca.root_pem().to_owned(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
-    let walk = pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone()).await?;
+    let walk =
+        pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone(), Feedback::Full)
+            .await?;
     let reporting = walk.clone();
     server.set_extra(Arc::new(move |path| match path {
         "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),
         _ => None,
     }));
+    let hooks = Hooks { admission, source: Arc::clone(&source), clock: clock.clone() };
     let services = serve::Services {
         walk,
         mesh,
         ca,
         tokens: Tokens(registry.clone()),
+        hooks,
         clock: clock.clone(),
         stop: shutdown.clone(),
     };

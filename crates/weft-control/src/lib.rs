@@ -5,16 +5,23 @@
 //! Never: a rule of the mesh; those live in the rooms that are wired here.
 
 mod admission;
+mod catalogue;
 mod debug;
 pub mod embedded;
 mod mesh_settings;
 mod pipeline;
 mod preflight;
+mod registration;
 mod serve;
 mod tokens;
+mod webhook;
 mod world;
 
-pub use preflight::{judge, kind_problems, resource_of, system_objects};
+pub use catalogue::Catalogue;
+pub use mesh_settings::{proxy_defaults_of, settings_of};
+pub use pipeline::{Feedback, Running as Walk, start as start_walk};
+pub use preflight::{resource_of, system_objects};
+pub use webhook::objects as webhook_objects;
 
 /// Which program runs as sidecar and gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

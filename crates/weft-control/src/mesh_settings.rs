@@ -27,6 +27,32 @@ pub(crate) fn read(config_map: Option<&Value>) -> Result<MeshConfig, Vec<Problem
     if problems.is_empty() { Ok(mesh) } else { Err(problems) }
 }
 
+/// The settings of translation that objects say: those of the last IstioOperator, or ConfigMap of the mesh, among them.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn settings_of(objects: &[Value]) -> Result<ctl_snapshot::MeshSettings, Vec<Problem>> {
+    mesh_of(objects).map(|mesh| for_translation(&mesh))
+}
+
+/// What proxies are started with where their pods say nothing: `defaultConfig`, as far as it is not at its defaults.
+///
+/// # Errors
+/// Everything that is wrong with the settings.
+pub fn proxy_defaults_of(objects: &[Value]) -> Result<Map<String, Value>, Vec<Problem>> {
+    mesh_of(objects).map(|mesh| set_by_operator(&mesh.default_config.unwrap_or_default()))
+}
+
+fn mesh_of(objects: &[Value]) -> Result<MeshConfig, Vec<Problem>> {
+    let config_map = objects.iter().rev().find_map(|object| {
+        if weft_meshconfig::is_istio_operator(object) {
+            return Some(weft_meshconfig::config_map_of(object));
+        }
+        weft_meshconfig::is_mesh_config_map(object).then(|| object.clone())
+    });
+    read(config_map.as_ref())
+}
+
 fn defaults() -> MeshConfig {
     validate_mesh_config(&Value::Object(Map::new())).0
 }
@@ -42,6 +68,7 @@ pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
         discovery: mesh.discovery_selectors.clone(),
         access_log: access_log(mesh),
         unknown: unknown(mesh),
+        unknown_tls: mesh.outbound_traffic_policy.as_ref().and_then(|policy| policy.tls.clone()),
         auto_mtls: mesh.enable_auto_mtls.unwrap_or(true),
         exports: ctl_snapshot::Exports {
             services: mesh.default_service_export_to.clone(),
@@ -55,6 +82,7 @@ pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
         h2_upgrade: mesh.h2_upgrade_policy == H2UpgradePolicy::Upgrade,
         connection_pool: traffic.connection_pool,
         outlier_detection: traffic.outlier_detection,
+        locality: mesh.locality_lb_setting.clone(),
         retries: mesh.default_http_retry_policy.clone(),
         inbound_retries: mesh.default_inbound_http_retry_policy.clone(),
         ..ctl_snapshot::MeshSettings::default()
@@ -76,10 +104,8 @@ fn access_log(mesh: &MeshConfig) -> Option<String> {
 fn unknown(mesh: &MeshConfig) -> ctl_snapshot::UnknownDestinations {
     match mesh.outbound_traffic_policy.as_ref().map(|policy| policy.mode) {
         Some(OutboundMode::RegistryOnly) => ctl_snapshot::UnknownDestinations::Refused,
-        // Told of as not in effect: names are not looked up yet, so that requests go to the address that was called.
-        Some(OutboundMode::AllowAnyDynamicDns | OutboundMode::AllowAny) | None => {
-            ctl_snapshot::UnknownDestinations::Allowed
-        }
+        Some(OutboundMode::AllowAnyDynamicDns) => ctl_snapshot::UnknownDestinations::Called,
+        Some(OutboundMode::AllowAny) | None => ctl_snapshot::UnknownDestinations::Allowed,
     }
 }
 

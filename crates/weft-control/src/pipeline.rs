@@ -1,68 +1,75 @@
 //! The configuration walk: raw objects, validated model, snapshot, resources per view, push; and conditions back.
 //!
 //! In: watches of a Source. Out: published worlds, and what they were made of for the status writer.
-//! Holds: nothing is published before every kind has been seen once; a world is made of one moment. Each object is validated
+//! Holds: nothing is published before every kind that the mesh is made of has been seen once; a world is made of one moment. Each object is validated
 //! once, when it arrives, and what proxies do not read (a status, a readiness) makes no new world.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use ctl_push::{Debounce, PushServer};
+use ctl_push::{Access, Debounce, PushServer};
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
-use ctl_source::{Batch, Change, Object, ResourceType, Source, Watch};
-use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter};
+use ctl_source::{Batch, Change, Object, ResourceType, Selection, Source, Watch};
+use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter, Wanted};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use weft_admin_api::sync::{Built, SyncReport};
+use weft_meshconfig::is_mesh_config_map;
 use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
 
-use crate::preflight::resource_of;
+use crate::registration::Registration;
 use crate::world::MeshWorld;
+use facts::Known;
+use kinds::{KindName, Role};
+use news::News;
 
 mod advice;
+mod audience;
+mod delivery;
+mod effect;
+mod effects;
 mod facts;
+mod kinds;
+mod narrow;
+mod news;
+mod rivals;
 mod settings;
 
-/// Kinds that make up the mesh, and whether we write their conditions.
-const KINDS: &[(&str, &str, bool)] = &[
-    ("", "Namespace", false),
-    ("", "Service", false),
-    ("", "Pod", false),
-    ("", "ServiceAccount", false),
-    ("", "ConfigMap", false),
-    ("discovery.k8s.io", "EndpointSlice", false),
-    ("networking.istio.io", "VirtualService", true),
-    ("networking.istio.io", "DestinationRule", true),
-    ("networking.istio.io", "Gateway", true),
-    ("security.istio.io", "PeerAuthentication", true),
-    ("security.istio.io", "AuthorizationPolicy", true),
-    // Nobody acts on these yet; their conditions say so, and the analysis looks at them.
-    ("", "Secret", false),
-    ("apps", "Deployment", false),
-    ("networking.istio.io", "ServiceEntry", true),
-    ("networking.istio.io", "Sidecar", true),
-    ("networking.istio.io", "WorkloadEntry", true),
-    ("networking.istio.io", "WorkloadGroup", true),
-    ("networking.istio.io", "EnvoyFilter", true),
-    ("networking.istio.io", "ProxyConfig", true),
-    ("security.istio.io", "RequestAuthentication", true),
-    ("telemetry.istio.io", "Telemetry", true),
-    ("extensions.istio.io", "WasmPlugin", true),
-    ("extensions.istio.io", "TrafficExtension", true),
-];
+/// What the walk does beside making configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feedback {
+    /// Analyzes the mesh, and tells users by conditions and Events.
+    Full,
+    /// Nothing: for whoever looks at what proxies do alone.
+    None,
+}
 
 /// The walk, from outside.
 #[derive(Clone)]
-pub(crate) struct Running {
+pub struct Running {
     pub(crate) push: PushServer<MeshWorld>,
     built: watch::Receiver<Built>,
 }
 
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("built", &*self.built.borrow()).finish_non_exhaustive()
+    }
+}
+
 impl Running {
+    /// Discovery, for a server of gRPC.
+    #[must_use]
+    pub fn discovery(&self, access: Access) -> Routes {
+        Routes::new(self.push.service(access))
+    }
+
     /// What every proxy has taken.
-    pub(crate) fn report(&self) -> SyncReport {
+    #[must_use]
+    pub fn report(&self) -> SyncReport {
         // In this order: a configuration that is built in between is then not taken for one that is in force.
         let report = self.push.ledger().report();
         SyncReport { built: *self.built.borrow(), ..report }
@@ -73,16 +80,19 @@ impl Running {
 ///
 /// # Errors
 /// When the source cannot be watched.
-pub(crate) async fn start(
+pub async fn start(
     source: Arc<dyn Source>,
     clock: Clock,
     stop: CancellationToken,
+    feedback: Feedback,
 ) -> anyhow::Result<Running> {
-    let types: Vec<ResourceType> =
-        KINDS.iter().filter_map(|(group, kind, _)| resource_of(group, kind)).collect();
-    let batches = source.watch(&types).await?;
+    let all: Vec<Selection> =
+        kinds::all().map(|(_, resource)| narrow::selection(resource)).collect();
+    let batches = source.watch_selected(&all).await?;
     let (push, settling) = PushServer::new(Debounce::default(), clock.clone());
     let (told, observed) = watch::channel(Arc::new(Observed::default()));
+    let registrar = Registration::start(Arc::clone(&source), clock.clone(), stop.clone());
+    let push = push.telling(Arc::new(registrar));
     let ledger = push.ledger().clone();
     let writer = StatusWriter {
         source,
@@ -94,11 +104,16 @@ pub(crate) async fn start(
     let (building, built) = watch::channel(Built::default());
     let (looked_at, objects) = watch::channel(advice::Objects::default());
     let (advising, advice) = watch::channel(None);
-    tokio::spawn(until(stop.clone(), advice::run(objects, advising, clock)));
+    if feedback == Feedback::Full {
+        tokio::spawn(until(stop.clone(), advice::run(objects, advising, clock)));
+        tokio::spawn(until(stop.clone(), ctl_status::run(writer)));
+    }
     let walk = Walk {
+        feedback,
         looked_at,
         advice,
         problems: Vec::new(),
+        news: News::default(),
         building,
         raw: Raw::default(),
         inventory: Inventory::default(),
@@ -109,7 +124,6 @@ pub(crate) async fn start(
         told,
     };
     tokio::spawn(until(stop.clone(), settling));
-    tokio::spawn(until(stop.clone(), ctl_status::run(writer)));
     tokio::spawn(until(stop, walk.run(batches)));
     Ok(Running { push, built })
 }
@@ -128,17 +142,20 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
 /// Objects as they are stored, by kind and name.
 #[derive(Default)]
 struct Raw {
-    kinds: BTreeMap<String, BTreeMap<(String, String), Object>>,
+    kinds: BTreeMap<KindName, BTreeMap<(String, String), Object>>,
     /// Highest `resourceVersion` that was seen.
     newest: u64,
 }
 
 struct Walk {
+    feedback: Feedback,
     /// What is to be analyzed, and what the analysis said last.
     looked_at: watch::Sender<advice::Objects>,
     advice: watch::Receiver<advice::Advice>,
     /// Of the objects as they were published last.
     problems: Vec<Problem>,
+    /// Since the status writer and the analysis were told last.
+    news: News,
     building: watch::Sender<Built>,
     raw: Raw,
     inventory: Inventory,
@@ -169,7 +186,7 @@ impl Walk {
             while let Ok(more) = batches.try_recv() {
                 touched = touched.max(self.take(more));
             }
-            if self.raw.kinds.len() == KINDS.len() {
+            if self.published.is_some() || self.raw.is_whole() {
                 self.publish(touched);
                 touched = Touched::Nothing;
             }
@@ -177,14 +194,17 @@ impl Walk {
     }
 
     fn take(&mut self, batch: Batch) -> Touched {
+        let batch = narrow::batch(batch);
+        self.news = self.news.and(News::of(&self.raw, &batch));
         if settings::kind(&batch) == settings::KIND {
-            return self.take_settings(settings::of_mesh(batch));
+            return self.take_settings(batch);
         }
         let mut touched = Touched::Nothing;
         match &batch {
             Batch::Snapshot(resource, objects) => {
                 let all: HashSet<ObjectRef> = objects.iter().map(|o| ObjectRef::of(o)).collect();
-                touched = self.inventory.retain(&resource.kind, |known| all.contains(known));
+                let ResourceType { group, kind, .. } = resource;
+                touched = self.inventory.retain(group, kind, |known| all.contains(known));
                 for object in objects {
                     touched = touched.max(self.inventory.apply(object));
                 }
@@ -205,7 +225,8 @@ impl Walk {
     /// Other settings make another mesh of the same objects; wrong ones change nothing.
     fn take_settings(&mut self, batch: Batch) -> Touched {
         self.raw.take(batch);
-        let stored = self.raw.kinds.get(settings::KIND).and_then(|found| found.values().next());
+        let mut maps = self.raw.of("", settings::KIND).map(|(_, object)| object);
+        let stored = maps.find(|object| is_mesh_config_map(object));
         match settings::read(stored) {
             Ok(settings) if *self.settings != settings => {
                 self.settings = Arc::new(settings);
@@ -244,9 +265,17 @@ impl Walk {
         };
         self.building.send_replace(Built { revision, resource_version: self.raw.newest });
         self.problems = problems;
-        self.tell();
-        let all = self.raw.kinds.values().flat_map(BTreeMap::values).cloned().collect();
-        self.looked_at.send_replace(Arc::new(all));
+        if self.feedback == Feedback::None {
+            return;
+        }
+        let News { facts, content } = std::mem::take(&mut self.news);
+        if facts {
+            self.tell();
+        }
+        if content {
+            let all = self.raw.kinds.values().flat_map(BTreeMap::values).cloned().collect();
+            self.looked_at.send_replace(Arc::new(all));
+        }
     }
 
     /// Tells the status writer what is known of the objects that were published last.
@@ -257,37 +286,60 @@ impl Walk {
     }
 
     fn facts(&self) -> Vec<ObjectFacts> {
-        let problems = facts::by_object(&self.problems);
         let advice = self.advice.borrow().clone();
-        let advice = advice.as_ref().map(|problems| facts::by_object(problems));
-        let ours = KINDS.iter().filter(|(_, _, conditions)| *conditions);
-        let mut found = Vec::new();
-        for resource in ours.filter_map(|(group, kind, _)| resource_of(group, kind)) {
-            let known = self.raw.kinds.get(&resource.kind).into_iter().flatten();
-            let root = &self.settings.root_namespace;
-            found.extend(known.map(|(name, object)| {
-                facts::of(&resource, name, object, &problems, advice.as_ref(), root)
-            }));
+        let services = self.raw.of("networking.istio.io", "VirtualService");
+        let services = services.map(|(_, object)| object.as_ref());
+        let known = Known {
+            problems: facts::by_object(&self.problems),
+            advice: advice.as_ref().map(|found| (facts::by_object(&found.problems), &found.seen)),
+            gateways: self.gateway_api(),
+            losses: rivals::losses(services, &self.settings.domain),
+            root: &self.settings.root_namespace,
+        };
+        let of_kind = |(role, resource): (Role, ResourceType)| {
+            let all = self.raw.of(&resource.group, &resource.kind);
+            all.filter_map(|(_, object)| known.of(role, &resource, object)).collect::<Vec<_>>()
+        };
+        kinds::all().flat_map(of_kind).collect()
+    }
+
+    /// What the Gateway API's objects are told.
+    fn gateway_api(&self) -> HashMap<ObjectRef, Wanted> {
+        let of = |name: KindName| self.raw.kinds.get(&name).into_iter().flat_map(BTreeMap::values);
+        let own = kinds::all().filter(|(role, _)| *role == Role::GatewayApi);
+        let own: Vec<&Object> = own.flat_map(|(_, resource)| of(kinds::name(&resource))).collect();
+        if own.is_empty() {
+            return HashMap::new();
         }
-        found
+        let all = kinds::beside_gateways().flat_map(of).chain(own).map(AsRef::as_ref);
+        ctl_status::gateway_api(all, &facts::refused(&self.problems))
     }
 
     fn proxies(&self) -> Vec<Expected> {
-        let pods = self.raw.kinds.get("Pod").into_iter().flatten();
-        pods.filter_map(|(name, pod)| facts::proxy(name, pod)).collect()
+        self.raw.of("", "Pod").filter_map(|(name, pod)| facts::proxy(name, pod)).collect()
     }
 }
 
 impl Raw {
+    /// Whether every kind was seen that the first world is made of.
+    fn is_whole(&self) -> bool {
+        kinds::needed().all(|resource| self.kinds.contains_key(&kinds::name(&resource)))
+    }
+
+    /// The objects of a kind, by namespace and name.
+    fn of(&self, group: &str, kind: &str) -> impl Iterator<Item = (&(String, String), &Object)> {
+        self.kinds.get(&(group.to_owned(), kind.to_owned())).into_iter().flatten()
+    }
+
     fn take(&mut self, batch: Batch) {
         match batch {
             Batch::Snapshot(resource, objects) => {
                 self.newest = objects.iter().map(version).fold(self.newest, u64::max);
                 let fresh = objects.into_iter().map(|object| (name(&object), object)).collect();
-                self.kinds.insert(resource.kind, fresh);
+                self.kinds.insert(kinds::name(&resource), fresh);
             }
             Batch::Changes(resource, changes) => {
-                let known = self.kinds.entry(resource.kind).or_default();
+                let known = self.kinds.entry(kinds::name(&resource)).or_default();
                 for change in changes {
                     match change {
                         Change::Applied(object) => {

@@ -1,4 +1,5 @@
-//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery and certificates over TLS), 15014 (debug).
+//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery and certificates over TLS), 15014 (debug), 15017
+//! (webhooks).
 //! In: an address, the services. Out: servers until told to stop. Holds: 15010 answers the node alone.
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use weft_rt::Clock;
 use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Running;
 use crate::tokens::Tokens;
+use crate::webhook::{self, Hooks, Incoming};
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Names under which proxies know the control plane.
@@ -33,6 +35,7 @@ pub(crate) struct Services {
     pub(crate) mesh: Arc<LiveMesh>,
     pub(crate) ca: Arc<Ca>,
     pub(crate) tokens: Tokens,
+    pub(crate) hooks: Hooks,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
 }
@@ -42,42 +45,62 @@ pub(crate) struct Services {
 /// # Errors
 /// When a port is taken or the server's certificate cannot be made.
 pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result<()> {
-    let Services { walk, mesh, ca, tokens, clock, stop } = services;
-    let push = &walk.push;
+    let Services { walk, mesh, ca, tokens, hooks, clock, stop } = services;
     let bind = async |port: u16| {
         let at = SocketAddr::new(address, port);
         TcpListener::bind(at).await.with_context(|| format!("control plane port {at}"))
     };
     let (plain, secure, debug) = (bind(15010).await?, bind(15012).await?, bind(15014).await?);
+    let asked = bind(15017).await?;
+    let root = ca.root_pem().to_owned();
     let identity =
         ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
-    let incoming = tls_incoming(secure, identity.server_config()?, clock.clone());
+    let incoming = tls_incoming(secure, identity.server_config(&["h2"])?, clock.clone());
+    let asking = tls_incoming(asked, identity.server_config(&["h2", "http/1.1"])?, clock.clone());
     tokio::spawn(until(stop.clone(), identity.keep(clock)));
     let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
-    let tls = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(push.service(Access::Proven(Arc::new(tokens))))
+    let tls = server()
+        .add_service(walk.push.service(Access::Proven(Arc::new(tokens))))
         .add_service(CertificateServer::new(Arc::clone(&authority)))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let local: fn(SocketAddr) -> bool =
-        |peer| peer.ip().is_loopback() || peer.ip().to_string() == "10.244.0.1";
-    let open = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(push.service(Access::From(local)))
+    let open = server()
+        .add_service(walk.push.service(Access::From(is_node)))
         .serve_with_incoming_shutdown(
             tokio_stream::wrappers::TcpListenerStream::new(plain),
             stop.clone().cancelled_owned(),
         );
     tokio::spawn(told("15012", tls));
     tokio::spawn(told("15010", open));
-    tokio::spawn(crate::debug::serve(debug, walk.clone(), authority, stop));
+    answer_webhooks(hooks, root, Incoming(asking), &stop);
+    tokio::spawn(crate::debug::serve(debug, walk, authority, stop));
     Ok(())
 }
 
-async fn told(
+fn server() -> Server {
+    Server::builder().http2_keepalive_interval(Some(KEEPALIVE))
+}
+
+/// Does a connection come from the node itself?
+fn is_node(peer: SocketAddr) -> bool {
+    peer.ip().is_loopback() || peer.ip().to_string() == "10.244.0.1"
+}
+
+/// Serves port 15017, and keeps whoever asks there trusting `root`.
+fn answer_webhooks<L>(hooks: Hooks, root: String, incoming: L, stop: &CancellationToken)
+where
+    L: axum::serve::Listener<Addr = ()>,
+{
+    let bundles = webhook::bundle::keep(Arc::clone(&hooks.source), root, stop.clone());
+    let server = axum::serve(incoming, webhook::router(hooks));
+    let served = server.with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::spawn(told("15017", served.into_future()));
+    tokio::spawn(told("15017", bundles));
+}
+
+async fn told<E: std::fmt::Display>(
     port: &'static str,
-    server: impl Future<Output = Result<(), tonic::transport::Error>>,
+    server: impl Future<Output = Result<(), E>>,
 ) {
     if let Err(error) = server.await {
         tracing::error!(port, %error, "the port is not served any more");

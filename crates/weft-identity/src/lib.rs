@@ -7,24 +7,32 @@
 //! Why configurations read the store: a pool or listener keeps one configuration for life and need not know of rotation.
 
 mod bundle;
+mod certificate;
 mod credential;
+mod limits;
 mod peer;
 mod request;
 mod rotate;
 mod san;
 mod store;
 mod tls;
+mod trust;
 mod verify;
 pub mod x509;
 
 pub use bundle::TrustBundle;
+pub use certificate::Certificate;
 pub use credential::Credential;
-pub use peer::{peer_spiffe, peer_uris};
+pub use limits::TlsLimits;
+pub use peer::{PeerNames, peer_spiffe, peer_uris};
 pub use request::SigningRequest;
 pub use rotate::{CertificateSigner, RotateOptions, SignError, SignedChain, rotate};
 pub use san::SanMatch;
 pub use store::IdentityStore;
-pub use tls::{ClientTls, ServerTls, client_config, server_config, static_server_config};
+pub use tls::{
+    ClientTls, Clients, Own, ServerTls, client_config, server_config, static_server_config,
+};
+pub use trust::Trust;
 
 /// The TLS types that the proxy rooms use.
 pub use rustls;

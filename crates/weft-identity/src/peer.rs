@@ -1,13 +1,42 @@
 //! What a certificate says about its owner.
 
+use std::net::IpAddr;
+
 use rustls_pki_types::CertificateDer;
 use weft_types::SpiffeId;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+/// The names that a certificate gives to its owner, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerNames {
+    /// URIs; the first is the identity in the mesh.
+    pub uris: Vec<String>,
+    /// Host names.
+    pub hosts: Vec<String>,
+    /// Mail addresses.
+    pub mails: Vec<String>,
+    /// IP addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl PeerNames {
+    /// The names in a leaf; none when it does not parse.
+    #[must_use]
+    pub fn of(leaf: &CertificateDer<'_>) -> Self {
+        X509Certificate::from_der(leaf).map(|(_, leaf)| names(&leaf)).unwrap_or_default()
+    }
+
+    /// Every name as text.
+    pub(crate) fn all(&self) -> impl Iterator<Item = String> {
+        let texts = [&self.uris, &self.hosts, &self.mails].into_iter().flatten().cloned();
+        texts.chain(self.addresses.iter().map(IpAddr::to_string))
+    }
+}
+
 /// The URI names of a leaf; empty when it does not parse or has none.
 #[must_use]
 pub fn peer_uris(leaf: &CertificateDer<'_>) -> Vec<String> {
-    X509Certificate::from_der(leaf).map(|(_, leaf)| uris(&leaf)).unwrap_or_default()
+    PeerNames::of(leaf).uris
 }
 
 /// The mesh identity at the other end of a verified connection: give it rustls' `peer_certificates()`.
@@ -30,7 +59,7 @@ impl LeafFacts {
         let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
         let seconds = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp()).ok();
         Some(Self {
-            uris: uris(&leaf),
+            uris: names(&leaf).uris,
             serial: leaf.raw_serial().iter().map(|b| format!("{b:02x}")).collect(),
             not_before: seconds(leaf.validity().not_before)?,
             not_after: seconds(leaf.validity().not_after)?,
@@ -44,11 +73,22 @@ pub(crate) fn self_issued(certificate: &CertificateDer<'static>) -> bool {
         .is_ok_and(|(_, certificate)| certificate.subject() == certificate.issuer())
 }
 
-fn uris(leaf: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(names)) = leaf.subject_alternative_name() else { return Vec::new() };
-    let uri = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(uri) => Some((*uri).to_owned()),
-        _ => None,
-    };
-    names.value.general_names.iter().filter_map(uri).collect()
+fn names(leaf: &X509Certificate<'_>) -> PeerNames {
+    let mut found = PeerNames::default();
+    let Ok(Some(names)) = leaf.subject_alternative_name() else { return found };
+    for name in &names.value.general_names {
+        match name {
+            GeneralName::URI(uri) => found.uris.push((*uri).to_owned()),
+            GeneralName::DNSName(host) => found.hosts.push((*host).to_owned()),
+            GeneralName::RFC822Name(mail) => found.mails.push((*mail).to_owned()),
+            GeneralName::IPAddress(bytes) => found.addresses.extend(address(bytes)),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }

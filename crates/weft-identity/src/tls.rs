@@ -1,6 +1,7 @@
-//! TLS settings of both ends, reading the store at every handshake.
+//! TLS settings of both ends.
 //!
-//! Holds: TLS 1.2 at least, 1.3 when both can; a connection lives on with the key it began with.
+//! Holds: TLS 1.2 at least; a connection lives on with the key it began with; what is the mesh's own is read from the
+//! store at every handshake, so that such settings need not know of rotation.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,12 +9,12 @@ use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, ServerConfig, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::verify::PeerVerifier;
-use crate::{IdentityError, IdentityStore, SanMatch};
+use crate::{Certificate, IdentityError, IdentityStore, SanMatch, TlsLimits, Trust};
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
@@ -22,27 +23,65 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
-/// How a mesh server meets its clients.
+/// What an end proves itself with.
+#[derive(Debug, Clone, Default)]
+pub enum Own {
+    /// The certificate of the mesh, whatever it is at the moment of the handshake.
+    #[default]
+    Mesh,
+    /// The first of these that the peer can verify.
+    Given(Vec<Arc<Certificate>>),
+    /// Nothing; clients only.
+    Nothing,
+}
+
+/// What a server asks of its clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Clients {
+    /// No certificate.
+    #[default]
+    Unasked,
+    /// A certificate, which is verified when they have one.
+    Asked,
+    /// A certificate.
+    Required,
+}
+
+/// How a server meets its clients.
 #[derive(Debug, Clone, Default)]
 pub struct ServerTls {
-    /// The client must present a certificate (mutual TLS). False: it is not asked.
-    pub require_client: bool,
-    /// Names that the client's certificate may carry; empty accepts all under our roots.
+    /// What it shows.
+    pub own: Own,
+    /// What it asks for.
+    pub clients: Clients,
+    /// Who issued the certificates of clients.
+    pub trust: Trust,
+    /// Names that the client's certificate may carry; empty accepts all under the roots.
     pub sans: Vec<SanMatch>,
     /// Protocols, the preferred first; empty when none is negotiated.
     pub alpn: Vec<Vec<u8>>,
+    /// Versions and suites.
+    pub limits: TlsLimits,
 }
 
-/// How a mesh client meets a server. SNI is given per connection, as rustls' `ServerName`.
+/// How a client meets a server. SNI is given per connection, as rustls' `ServerName`.
 #[derive(Debug, Clone, Default)]
 pub struct ClientTls {
-    /// Names that the server's certificate may carry; empty accepts all under our roots.
+    /// What it shows, when it is asked.
+    pub own: Own,
+    /// Who issued the certificate of the server.
+    pub trust: Trust,
+    /// Names that the server's certificate may carry; empty accepts all under the roots.
     pub sans: Vec<SanMatch>,
+    /// The certificate must be that of the name that is asked for.
+    pub named: bool,
     /// Protocols offered.
     pub alpn: Vec<Vec<u8>>,
+    /// Versions and suites.
+    pub limits: TlsLimits,
 }
 
-/// Settings of a server that proves itself with the store's credential.
+/// Settings of a server.
 ///
 /// # Errors
 /// When the TLS library refuses the settings.
@@ -50,21 +89,25 @@ pub fn server_config(
     store: &IdentityStore,
     tls: &ServerTls,
 ) -> Result<Arc<ServerConfig>, IdentityError> {
-    let builder = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| IdentityError::Tls(e.to_string()))?;
-    let builder = if tls.require_client {
-        let verifier = PeerVerifier::new(store.clone(), tls.sans.clone());
-        builder.with_client_cert_verifier(Arc::new(verifier))
-    } else {
-        builder.with_no_client_auth()
+    let wrong = |e: rustls::Error| IdentityError::Tls(e.to_string());
+    let builder = ServerConfig::builder_with_provider(tls.limits.provider())
+        .with_protocol_versions(tls.limits.versions()?)
+        .map_err(wrong)?;
+    let verifier = PeerVerifier {
+        required: tls.clients == Clients::Required,
+        ..PeerVerifier::new(store.clone(), tls.trust.clone(), tls.sans.clone())
     };
-    let mut config = builder.with_cert_resolver(Arc::new(FromStore(store.clone())));
+    let builder = match tls.clients {
+        Clients::Unasked => builder.with_no_client_auth(),
+        Clients::Asked | Clients::Required => builder.with_client_cert_verifier(Arc::new(verifier)),
+    };
+    let own = Shown { store: store.clone(), own: tls.own.clone() };
+    let mut config = builder.with_cert_resolver(Arc::new(own));
     config.alpn_protocols.clone_from(&tls.alpn);
     Ok(Arc::new(config))
 }
 
-/// Settings of a client that proves itself with the store's credential.
+/// Settings of a client.
 ///
 /// # Errors
 /// When the TLS library refuses the settings.
@@ -72,13 +115,16 @@ pub fn client_config(
     store: &IdentityStore,
     tls: &ClientTls,
 ) -> Result<Arc<ClientConfig>, IdentityError> {
-    let verifier = PeerVerifier::new(store.clone(), tls.sans.clone());
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
+    let verifier = PeerVerifier {
+        named: tls.named,
+        ..PeerVerifier::new(store.clone(), tls.trust.clone(), tls.sans.clone())
+    };
+    let mut config = ClientConfig::builder_with_provider(tls.limits.provider())
+        .with_protocol_versions(tls.limits.versions()?)
         .map_err(|e| IdentityError::Tls(e.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(FromStore(store.clone())));
+        .with_client_cert_resolver(Arc::new(Shown { store: store.clone(), own: tls.own.clone() }));
     config.alpn_protocols.clone_from(&tls.alpn);
     Ok(Arc::new(config))
 }
@@ -106,32 +152,63 @@ pub fn static_server_config(
     Ok(Arc::new(config))
 }
 
-/// Presents whatever the store holds at the moment of the handshake.
+/// Presents what is right at the moment of the handshake.
 #[derive(Debug)]
-struct FromStore(IdentityStore);
+struct Shown {
+    store: IdentityStore,
+    own: Own,
+}
 
-impl FromStore {
-    fn certified(&self) -> Option<Arc<CertifiedKey>> {
-        self.0.current().map(|credential| Arc::clone(credential.certified()))
+impl Shown {
+    fn certified(&self, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        match &self.own {
+            Own::Mesh => self.store.current().map(|own| Arc::clone(own.certified())),
+            Own::Nothing => None,
+            Own::Given(all) => {
+                let fits = |one: &&Arc<Certificate>| {
+                    let algorithm = one.certified().key.algorithm();
+                    schemes.iter().any(|scheme| of(*scheme) == Some(algorithm))
+                };
+                let best = all.iter().find(fits).or_else(|| all.first());
+                best.map(|one| Arc::clone(one.certified()))
+            }
+        }
     }
 }
 
-impl ResolvesServerCert for FromStore {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.certified()
+/// The kind of key that signs so.
+fn of(scheme: SignatureScheme) -> Option<SignatureAlgorithm> {
+    match scheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256
+        | SignatureScheme::ECDSA_NISTP384_SHA384
+        | SignatureScheme::ECDSA_NISTP521_SHA512 => Some(SignatureAlgorithm::ECDSA),
+        SignatureScheme::RSA_PKCS1_SHA256
+        | SignatureScheme::RSA_PKCS1_SHA384
+        | SignatureScheme::RSA_PKCS1_SHA512
+        | SignatureScheme::RSA_PSS_SHA256
+        | SignatureScheme::RSA_PSS_SHA384
+        | SignatureScheme::RSA_PSS_SHA512 => Some(SignatureAlgorithm::RSA),
+        SignatureScheme::ED25519 => Some(SignatureAlgorithm::ED25519),
+        _ => None,
     }
 }
 
-impl ResolvesClientCert for FromStore {
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.certified(hello.signature_schemes())
+    }
+}
+
+impl ResolvesClientCert for Shown {
     fn resolve(
         &self,
         _root_hint_subjects: &[&[u8]],
-        _schemes: &[SignatureScheme],
+        schemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.certified()
+        self.certified(schemes)
     }
 
     fn has_certs(&self) -> bool {
-        true
+        !matches!(self.own, Own::Nothing)
     }
 }

@@ -10,8 +10,8 @@ use rcgen::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use weft_identity::rustls::pki_types::ServerName;
 use weft_identity::{
-    CertificateSigner, ClientTls, IdentityStore, RotateOptions, SanMatch, ServerTls, SignError,
-    SignedChain, client_config, peer_spiffe, rotate, server_config,
+    CertificateSigner, ClientTls, Clients, IdentityStore, RotateOptions, SanMatch, ServerTls,
+    SignError, SignedChain, client_config, peer_spiffe, rotate, server_config,
 };
 use weft_rt::Clock;
 use weft_types::SpiffeId;
@@ -76,9 +76,11 @@ async fn connect(
     let (near, far) = tokio::io::duplex(1 << 16);
     let domain = SanMatch::Prefix("spiffe://cluster.local/".into());
     let alpn = vec![b"istio".to_vec()];
-    let tls = ServerTls { require_client: true, sans: vec![domain], alpn: alpn.clone() };
+    let (clients, sans) = (Clients::Required, vec![domain]);
+    let tls = ServerTls { clients, sans, alpn: alpn.clone(), ..ServerTls::default() };
     let accept = tokio_rustls::TlsAcceptor::from(server_config(server, &tls).unwrap()).accept(far);
-    let config = client_config(client, &ClientTls { sans: vec![want], alpn }).unwrap();
+    let asked = ClientTls { sans: vec![want], alpn, ..ClientTls::default() };
+    let config = client_config(client, &asked).unwrap();
     let name = ServerName::try_from("outbound_.80_.v1_.a.shop.svc.cluster.local").unwrap();
     let dial = tokio_rustls::TlsConnector::from(config).connect(name, near);
     let (client, server) = tokio::join!(dial, accept);

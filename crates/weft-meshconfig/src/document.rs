@@ -81,6 +81,34 @@ fn text(value: &Value, report: &mut Report) -> Value {
     }
 }
 
+/// The IstioOperator that says the same as a file of a MeshConfig alone: every field of it is one of MeshConfig, or its kind
+/// says so.
+#[must_use]
+pub fn operator_of_mesh_config(document: &Value) -> Option<Value> {
+    let fields = document.as_object().filter(|fields| !fields.is_empty())?;
+    let mut mesh = fields.clone();
+    let named = fields.get("kind").is_some_and(|kind| kind == "MeshConfig");
+    if named {
+        mesh.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+        if let (1, Some(Value::Object(spec))) = (mesh.len(), mesh.get("spec")) {
+            mesh = spec.clone();
+        }
+    } else if !fields.keys().all(|name| is_field(name)) {
+        return None;
+    }
+    Some(json!({
+        "apiVersion": format!("{}/v1alpha1", operator::GROUP),
+        "kind": "IstioOperator",
+        "spec": { "meshConfig": mesh },
+    }))
+}
+
+fn is_field(name: &str) -> bool {
+    use weft_api::mesh_config::{Shape, Shaped};
+    let Shape::Record(fields) = MeshConfig::SHAPE else { return false };
+    fields.iter().any(|field| field.name == name)
+}
+
 /// The ConfigMap that an IstioOperator asks for.
 #[must_use]
 pub fn config_map_of(operator: &Value) -> Value {
@@ -102,4 +130,24 @@ pub fn config_map_of(operator: &Value) -> Value {
 /// JSON is YAML too, should the writer ever refuse a value.
 fn yaml_of(value: &Value) -> String {
     serde_yaml_ng::to_string(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_mesh_wide_settings_alone_says_what_an_operator_would() {
+        let settings = json!({"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}});
+        let operator = operator_of_mesh_config(&settings).unwrap();
+        assert!(is_istio_operator(&operator));
+        assert_eq!(operator["spec"]["meshConfig"], settings);
+        let named = json!({"kind": "MeshConfig", "spec": settings});
+        assert_eq!(operator_of_mesh_config(&named), Some(operator));
+        assert_eq!(
+            operator_of_mesh_config(&json!({"replicaCount": 2, "rootNamespace": "a"})),
+            None
+        );
+        assert_eq!(operator_of_mesh_config(&json!({})), None);
+    }
 }

@@ -24,7 +24,7 @@ mod tls;
 
 pub use document::{
     NAME, NAMESPACE, config_map_of, is_istio_operator, is_mesh_config_map, judge,
-    validate_config_map,
+    operator_of_mesh_config, validate_config_map,
 };
 pub use effects::{Effect, EffectState, effects};
 pub use mesh::validate_mesh_config;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use weft_api::mesh_config::{MeshConfig, OutboundMode, OutboundTrafficPolicy, Requirement};
+use weft_api::traffic_policy::ClientTlsMode;
 use weft_api::{Read as _, Reader};
 use weft_model::{ObjectRef, Problem, Severity};
 
@@ -17,6 +18,7 @@ pub fn validate_mesh_config(value: &Value) -> (MeshConfig, Vec<Problem>) {
         kind: "MeshConfig".into(),
         namespace: "istio-system".into(),
         name: "istio".into(),
+        ..ObjectRef::default()
     };
     let mut report = Report::new(object, "");
     let mesh = read(value, &mut report);
@@ -80,15 +82,20 @@ fn check(mesh: &MeshConfig, plain: &Value, report: &mut Report) {
     }
 }
 
-/// Names are not looked up by proxies yet.
+/// TLS is begun by proxies with certificates that unknown hosts may know.
 fn outbound(policy: &OutboundTrafficPolicy, report: &mut Report) {
-    if policy.mode == OutboundMode::AllowAnyDynamicDns {
-        report.within("mode", |report| {
-            let what =
-                "accepted, no effect yet: unknown destinations are called as under ALLOW_ANY";
-            report.warning(code::NO_EFFECT, what, "use ALLOW_ANY, or do not rely on it");
-        });
-    }
+    let OutboundTrafficPolicy { mode, tls } = policy;
+    let Some(tls) = tls else { return };
+    report.within("tls", |report| {
+        if *mode != OutboundMode::AllowAnyDynamicDns {
+            let what = "accepted, no effect: it goes with mode ALLOW_ANY_DYNAMIC_DNS";
+            report.warning(code::NO_EFFECT, what, "set that mode, or remove it");
+        } else if tls.mode == ClientTlsMode::IstioMutual {
+            let what = "accepted, no effect: unknown hosts do not know the mesh's certificates";
+            report.warning(code::NO_EFFECT, what, "use SIMPLE, MUTUAL or DISABLE");
+        }
+        tls::client(tls, report);
+    });
 }
 
 /// Such a condition never holds.

@@ -18,6 +18,7 @@ pub fn validate_mesh_networks(value: &Value) -> (MeshNetworks, Vec<Problem>) {
             kind: "MeshNetworks".into(),
             namespace: "istio-system".into(),
             name: "istio".into(),
+            ..ObjectRef::default()
         },
         "",
     );

@@ -22,6 +22,12 @@ pub(crate) fn client(tls: &ClientTls, report: &mut Report) {
         sni: _,
         insecure_skip_verify,
     } = tls;
+    if credential_name.starts_with("configmap://") {
+        report.within("credentialName", |report| {
+            let what = "names a ConfigMap, which settings of the whole mesh cannot";
+            report.error(what, "name a Secret, or a file in caCertificates");
+        });
+    }
     let mutual = *mode == ClientTlsMode::Mutual;
     if !mutual && *mode != ClientTlsMode::Simple {
         return;

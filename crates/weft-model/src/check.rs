@@ -10,6 +10,7 @@ mod authorization_policy;
 mod cel;
 mod cors;
 mod destination_rule;
+mod envoy;
 mod envoy_filter;
 mod extension;
 mod findings;
@@ -18,9 +19,13 @@ mod fixture;
 mod flagger;
 mod gateway;
 mod gateway_api;
+mod header;
 mod http_route;
 mod ingress;
+mod labels;
 mod names;
+mod path_template;
+mod pattern;
 mod peer_authentication;
 mod proxy_config;
 mod reach;
@@ -41,14 +46,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use weft_api::meta::Metadata;
+use weft_api::secret::Credential;
 use weft_api::{Read, Reader, authorization_policy as ap, core, destination_rule as dr};
-use weft_api::{gateway as gw, peer_authentication as pa, virtual_service as vs};
+use weft_api::{gateway as gw, peer_authentication as pa, service_entry as se, sidecar as sc};
+use weft_api::{virtual_service as vs, workload as wl};
 
 use crate::Problem;
 use crate::model::Object;
 use crate::problem::{ObjectRef, Severity};
 
 pub(crate) use findings::{Findings, code};
+pub use gateway::is_cipher_suite;
 pub use http_route::grpc_status;
 
 /// An object that passed.
@@ -59,12 +67,18 @@ pub enum Checked {
     EndpointSlice(Arc<Object<core::EndpointSlice>>),
     Pod(Arc<Object<core::Pod>>),
     Namespace(Arc<Object<()>>),
+    Node(Arc<Object<()>>),
     ServiceAccount(Arc<Object<()>>),
     VirtualService(Arc<Object<vs::VirtualService>>),
     DestinationRule(Arc<Object<dr::DestinationRule>>),
     Gateway(Arc<Object<gw::Gateway>>),
     PeerAuthentication(Arc<Object<pa::PeerAuthentication>>),
     AuthorizationPolicy(Arc<Object<ap::AuthorizationPolicy>>),
+    ServiceEntry(Arc<Object<se::ServiceEntry>>),
+    WorkloadEntry(Arc<Object<wl::WorkloadEntry>>),
+    Sidecar(Arc<Object<sc::Sidecar>>),
+    Secret(Arc<Object<Credential>>),
+    ConfigMap(Arc<Object<Credential>>),
 }
 
 /// Checks one object; a kind that the mesh does not read gives neither an object nor problems.
@@ -80,6 +94,9 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
         }
         ("", "Pod") => plain(object, core::Pod::of, Checked::Pod),
         ("", "Namespace") => plain(object, |_| (), Checked::Namespace),
+        ("", "Node") => plain(object, |_| (), Checked::Node),
+        ("", "Secret") => credential(object, Credential::of, Checked::Secret),
+        ("", "ConfigMap") => credential(object, Credential::of_config_map, Checked::ConfigMap),
         ("", "ServiceAccount") => plain(object, |_| (), Checked::ServiceAccount),
         ("networking.istio.io", "VirtualService") => {
             mesh(object, virtual_service::check, Checked::VirtualService)
@@ -100,10 +117,14 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
             authorization_policy::denying,
             Checked::AuthorizationPolicy,
         ),
-        ("networking.istio.io", "ServiceEntry") => idle(object, service_entry::check),
-        ("networking.istio.io", "Sidecar") => idle(object, sidecar::check),
-        ("networking.istio.io", "WorkloadEntry") => idle(object, workload::check),
-        ("networking.istio.io", "WorkloadGroup") => idle(object, workload::group),
+        ("networking.istio.io", "ServiceEntry") => {
+            mesh(object, service_entry::check, Checked::ServiceEntry)
+        }
+        ("networking.istio.io", "Sidecar") => mesh(object, sidecar::check, Checked::Sidecar),
+        ("networking.istio.io", "WorkloadEntry") => {
+            mesh(object, workload::check, Checked::WorkloadEntry)
+        }
+        ("networking.istio.io", "WorkloadGroup") => examined(object, workload::group),
         ("networking.istio.io", "EnvoyFilter") => idle(object, envoy_filter::check),
         ("networking.istio.io", "ProxyConfig") => idle(object, proxy_config::check),
         ("security.istio.io", "RequestAuthentication") => {
@@ -132,11 +153,25 @@ fn plain<T>(object: &Value, read: impl Fn(&Value) -> T, wrap: Wrap<T>) -> Answer
     (Some(wrap(Arc::new(found))), Vec::new())
 }
 
+/// Of many Secrets and ConfigMaps few are about certificates; whether those are good is told by those who point at them.
+fn credential(object: &Value, read: fn(&Value) -> Credential, wrap: Wrap<Credential>) -> Answer {
+    let found = read(object);
+    if found.is_empty() {
+        return (None, Vec::new());
+    }
+    plain(object, |_| found.clone(), wrap)
+}
+
 /// Reads and checks; errors refuse the object.
 fn mesh<T: Read>(object: &Value, check: Check<T>, wrap: Wrap<T>) -> Answer {
     let (found, problems) = examine(object, check);
     let refused = problems.iter().any(Problem::is_error);
     ((!refused).then(|| wrap(Arc::new(found))), problems)
+}
+
+/// Reads and checks a kind that acts, though the mesh is not made of it.
+fn examined<T: Read>(object: &Value, check: Check<T>) -> Answer {
+    (None, examine(object, check).1)
 }
 
 /// Reads and checks a kind that is valid and that nothing acts on yet.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::check::Checked;
 use crate::model::{MeshModel, Object};
 use crate::problem::ObjectRef;
-use crate::{Problem, cross, validate_object};
+use crate::{Problem, validate_object};
 
 /// What a change touches, so that the rest need not be built again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,43 +30,51 @@ struct Entry {
     problems: Vec<Problem>,
 }
 
-/// An object, and the API group of its kind: Istio and the Gateway API have a Gateway each.
-type Key = (ObjectRef, String);
-
 /// The objects of the mesh.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    entries: BTreeMap<Key, Entry>,
+    entries: BTreeMap<ObjectRef, Entry>,
 }
 
 impl Inventory {
     /// Adds or replaces an object.
     pub fn apply(&mut self, object: &Value) -> Touched {
-        let key = key(object);
+        let key = ObjectRef::of(object);
         let (checked, problems) = validate_object(object);
         let previous = self.entries.get(&key);
         if previous.is_some_and(|old| old.checked == checked && old.problems == problems) {
             return Touched::Nothing;
         }
-        let touched = touched(&key.0.kind);
+        let idle = checked.is_none() && previous.is_none_or(|old| old.checked.is_none());
+        let touched = match key.kind.as_str() {
+            // Most of them are not about the mesh.
+            "Secret" | "ConfigMap" if idle => Touched::Nothing,
+            _ => touched(&key.group, &key.kind),
+        };
         self.entries.insert(key, Entry { checked, problems });
         touched
     }
 
     /// Takes an object away.
     pub fn remove(&mut self, object: &Value) -> Touched {
-        let key = key(object);
+        let key = ObjectRef::of(object);
         match self.entries.remove(&key) {
-            Some(_) => touched(&key.0.kind),
+            Some(_) => touched(&key.group, &key.kind),
             None => Touched::Nothing,
         }
     }
 
     /// Takes away every object of a kind that `keep` does not name; for a fresh list of a collection.
-    pub fn retain(&mut self, kind: &str, keep: impl Fn(&ObjectRef) -> bool) -> Touched {
+    pub fn retain(
+        &mut self,
+        group: &str,
+        kind: &str,
+        keep: impl Fn(&ObjectRef) -> bool,
+    ) -> Touched {
         let before = self.entries.len();
-        self.entries.retain(|(key, _), _| key.kind != kind || keep(key));
-        if before == self.entries.len() { Touched::Nothing } else { touched(kind) }
+        self.entries
+            .retain(|key, _| (key.group.as_str(), key.kind.as_str()) != (group, kind) || keep(key));
+        if before == self.entries.len() { Touched::Nothing } else { touched(group, kind) }
     }
 
     /// The mesh as it is now.
@@ -81,27 +89,21 @@ impl Inventory {
             }
         }
         in_precedence(&mut model);
-        problems.extend(cross::check(&model));
         (model, problems)
     }
 }
 
-fn key(object: &Value) -> Key {
-    let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    (ObjectRef::of(object), group.to_owned())
-}
-
-fn touched(kind: &str) -> Touched {
-    match kind {
-        "EndpointSlice" | "Pod" => Touched::Endpoints,
-        "Service"
-        | "Namespace"
-        | "VirtualService"
-        | "DestinationRule"
-        | "Gateway"
-        | "PeerAuthentication"
-        | "AuthorizationPolicy" => Touched::Config,
+fn touched(group: &str, kind: &str) -> Touched {
+    match (group, kind) {
+        ("discovery.k8s.io", "EndpointSlice")
+        | ("", "Pod" | "Node")
+        | ("networking.istio.io", "WorkloadEntry") => Touched::Endpoints,
+        ("", "Service" | "Namespace" | "Secret" | "ConfigMap")
+        | (
+            "networking.istio.io",
+            "VirtualService" | "DestinationRule" | "Gateway" | "ServiceEntry" | "Sidecar",
+        )
+        | ("security.istio.io", "PeerAuthentication" | "AuthorizationPolicy") => Touched::Config,
         _ => Touched::Nothing,
     }
 }
@@ -112,6 +114,7 @@ fn add(model: &mut MeshModel, checked: &Checked) {
         Checked::EndpointSlice(object) => model.slices.push(Arc::clone(object)),
         Checked::Pod(object) => model.pods.push(Arc::clone(object)),
         Checked::Namespace(object) => model.namespaces.push(Arc::clone(object)),
+        Checked::Node(object) => model.nodes.push(Arc::clone(object)),
         Checked::ServiceAccount(object) => model.accounts.push(Arc::clone(object)),
         Checked::VirtualService(object) => model.virtual_services.push(Arc::clone(object)),
         Checked::DestinationRule(object) => model.destination_rules.push(Arc::clone(object)),
@@ -122,6 +125,11 @@ fn add(model: &mut MeshModel, checked: &Checked) {
         Checked::AuthorizationPolicy(object) => {
             model.authorization_policies.push(Arc::clone(object));
         }
+        Checked::ServiceEntry(object) => model.service_entries.push(Arc::clone(object)),
+        Checked::WorkloadEntry(object) => model.workload_entries.push(Arc::clone(object)),
+        Checked::Sidecar(object) => model.sidecars.push(Arc::clone(object)),
+        Checked::Secret(object) => model.secrets.push(Arc::clone(object)),
+        Checked::ConfigMap(object) => model.config_maps.push(Arc::clone(object)),
     }
 }
 
@@ -135,6 +143,9 @@ fn in_precedence(model: &mut MeshModel) {
     sort(&mut model.gateways);
     sort(&mut model.peer_authentications);
     sort(&mut model.authorization_policies);
+    sort(&mut model.service_entries);
+    sort(&mut model.workload_entries);
+    sort(&mut model.sidecars);
 }
 
 #[cfg(test)]
@@ -155,7 +166,10 @@ mod tests {
         inventory.apply(&istio);
         inventory.apply(&other);
         assert_eq!(inventory.model().0.gateways.len(), 1);
-        inventory.remove(&other);
+        let touched = inventory.retain("gateway.networking.k8s.io", "Gateway", |_| false);
+        assert_eq!((touched, inventory.model().0.gateways.len()), (Touched::Nothing, 1));
+        inventory.apply(&other);
+        assert_eq!(inventory.remove(&other), Touched::Nothing, "no proxy reads it");
         assert_eq!(inventory.model().0.gateways.len(), 1);
         inventory.remove(&istio);
         assert_eq!(inventory.model().0.gateways.len(), 0);

@@ -6,14 +6,13 @@
 //! Why problems are data: one run tells everything that is wrong, with the place and what to do.
 
 mod check;
-mod cross;
 mod host;
 mod inventory;
 mod model;
 mod problem;
 mod protocol;
 
-pub use check::{Checked, grpc_status, validate_object};
+pub use check::{Checked, grpc_status, is_cipher_suite, validate_object};
 pub use host::{Host, HostPattern, expand};
 pub use inventory::{Inventory, Touched};
 pub use model::{MeshModel, Object, Objects};
@@ -24,7 +23,7 @@ use serde_json::Value;
 /// What users write; a checked object keeps those words.
 pub use weft_api as api;
 
-/// Validates a whole set of objects: each by itself, then how they point at each other.
+/// Validates a whole set of objects, each by itself; how they point at each other is for weft-analyze to judge.
 pub fn validate<'a>(raw: impl IntoIterator<Item = &'a Value>) -> (MeshModel, Vec<Problem>) {
     let mut inventory = Inventory::default();
     for object in raw {

@@ -11,7 +11,11 @@ use weft_api::destination_rule::DestinationRule;
 use weft_api::gateway::Gateway;
 use weft_api::meta::Metadata;
 use weft_api::peer_authentication::PeerAuthentication;
+use weft_api::secret::Credential;
+use weft_api::service_entry::ServiceEntry;
+use weft_api::sidecar::Sidecar;
 use weft_api::virtual_service::VirtualService;
+use weft_api::workload::WorkloadEntry;
 
 /// An object of one kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,15 +27,13 @@ pub struct Object<T> {
 }
 
 impl<T> Object<T> {
-    /// Older first, then by name and namespace.
+    /// Older first, then by name, then by namespace. One without a time, which only files have, is the oldest, as in Istio.
     #[must_use]
     pub fn precedence(&self, other: &Self) -> Ordering {
-        // An object that is not created yet has no time, and is the youngest.
-        let age = |meta: &Metadata| (meta.created.is_empty(), meta.created.clone());
-        let name = |meta: &Metadata| (meta.name.clone(), meta.namespace.clone());
-        age(&self.meta)
-            .cmp(&age(&other.meta))
-            .then_with(|| name(&self.meta).cmp(&name(&other.meta)))
+        fn age(meta: &Metadata) -> (&str, &str, &str) {
+            (&meta.created, &meta.name, &meta.namespace)
+        }
+        age(&self.meta).cmp(&age(&other.meta))
     }
 }
 
@@ -49,6 +51,8 @@ pub struct MeshModel {
     pub pods: Objects<Pod>,
     /// Namespaces; what counts are their labels.
     pub namespaces: Objects<()>,
+    /// Nodes; what counts are their labels, which say where they are.
+    pub nodes: Objects<()>,
     /// ServiceAccounts.
     pub accounts: Objects<()>,
     /// VirtualServices.
@@ -61,4 +65,14 @@ pub struct MeshModel {
     pub peer_authentications: Objects<PeerAuthentication>,
     /// AuthorizationPolicies.
     pub authorization_policies: Objects<AuthorizationPolicy>,
+    /// ServiceEntries.
+    pub service_entries: Objects<ServiceEntry>,
+    /// WorkloadEntries.
+    pub workload_entries: Objects<WorkloadEntry>,
+    /// Sidecars.
+    pub sidecars: Objects<Sidecar>,
+    /// Secrets that hold certificates or authorities.
+    pub secrets: Objects<Credential>,
+    /// ConfigMaps that hold authorities.
+    pub config_maps: Objects<Credential>,
 }

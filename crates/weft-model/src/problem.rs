@@ -38,6 +38,8 @@ pub struct ObjectRef {
     pub namespace: String,
     /// `metadata.name`
     pub name: String,
+    /// API group of the kind, empty for the core group: Istio and the Gateway API have a Gateway each.
+    pub group: String,
 }
 
 impl ObjectRef {
@@ -50,7 +52,7 @@ impl ObjectRef {
         let group = version.split_once('/').map_or("", |(group, _)| group);
         let of_cluster = weft_api::crd::find(group, kind).is_some_and(|known| known.cluster);
         let namespace = if of_cluster { String::new() } else { namespace };
-        Self { kind: kind.to_owned(), namespace, name }
+        Self { group: group.to_owned(), kind: kind.to_owned(), namespace, name }
     }
 }
 
@@ -152,7 +154,11 @@ impl fmt::Display for Problem {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
-        write!(f, "{}: {}: ", self.severity, self.object)?;
+        write!(f, "{}: ", self.severity)?;
+        // A part of a file that is no object has none.
+        if !self.object.kind.is_empty() {
+            write!(f, "{}: ", self.object)?;
+        }
         if !self.field.0.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
@@ -181,6 +187,7 @@ mod tests {
             severity: Severity::Error,
             code: "WEFT0001",
             object: ObjectRef {
+                group: "networking.istio.io".into(),
                 kind: "VirtualService".into(),
                 namespace: "payments".into(),
                 name: "p".into(),

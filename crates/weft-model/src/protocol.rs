@@ -10,8 +10,10 @@ pub enum Protocol {
     Http,
     /// HTTP/2 towards the server; gRPC too.
     Http2,
-    /// Bytes, TLS of the application included.
+    /// Bytes.
     Tcp,
+    /// TLS of the application: bytes that begin with a server name.
+    Tls,
     /// Not declared: detected per connection.
     Auto,
     /// Not carried by the mesh.
@@ -19,15 +21,19 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The protocol of a service's port.
+    /// The protocol of a service's port. An `appProtocol` stands in for the name, also when it says nothing that is known.
     #[must_use]
     pub fn of_port(app_protocol: Option<&str>, name: &str, number: u16, not_tcp: bool) -> Self {
         if not_tcp {
             return Self::Udp;
         }
-        if let Some(known) = app_protocol.and_then(Self::parse) {
-            return known;
+        match app_protocol {
+            Some("kubernetes.io/h2c") => return Self::Http2,
+            Some("kubernetes.io/ws") => return Self::Http,
+            Some("kubernetes.io/wss") => return Self::Tls,
+            _ => {}
         }
+        let name = app_protocol.unwrap_or(name).to_ascii_lowercase();
         let prefix = name.split('-').next().unwrap_or_default();
         // `grpc-web` is the one name with a dash of its own.
         let prefix = if name.starts_with("grpc-web") { "grpc-web" } else { prefix };
@@ -41,12 +47,11 @@ impl Protocol {
     /// The protocol of a name such as `http2` or `GRPC`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        let name = name.strip_prefix("kubernetes.io/").unwrap_or(&name);
-        Some(match name {
-            "http" | "http_proxy" | "grpc-web" | "ws" | "wss" => Self::Http,
-            "http2" | "grpc" | "h2c" => Self::Http2,
-            "tcp" | "tls" | "https" | "mongo" | "redis" | "mysql" => Self::Tcp,
+        Some(match name.to_ascii_lowercase().as_str() {
+            "http" | "http_proxy" | "grpc-web" => Self::Http,
+            "http2" | "grpc" => Self::Http2,
+            "tcp" | "mongo" | "redis" | "mysql" => Self::Tcp,
+            "tls" | "https" => Self::Tls,
             "udp" => Self::Udp,
             _ => return None,
         })
@@ -74,7 +79,11 @@ mod tests {
         assert_eq!(of(None, "grpc-web", 80, false), Protocol::Http);
         assert_eq!(of(None, "web", 80, false), Protocol::Auto);
         assert_eq!(of(None, "db", 3306, false), Protocol::Tcp);
+        assert_eq!(of(None, "https-web", 443, false), Protocol::Tls);
         assert_eq!(of(None, "dns", 53, true), Protocol::Udp);
         assert_eq!(of(Some("kubernetes.io/h2c"), "x", 80, false), Protocol::Http2);
+        assert_eq!(of(Some("kubernetes.io/wss"), "http", 80, false), Protocol::Tls);
+        assert_eq!(of(Some("example.com/own"), "http", 80, false), Protocol::Auto);
+        assert_eq!(of(Some("grpc-own"), "http", 80, false), Protocol::Http2);
     }
 }

@@ -37,10 +37,7 @@ fn route(more: &str, fields: &[&str]) {
 fn fields_of_routes() {
     route("timeout: 5s", &[]);
     route("match: [{statPrefix: p}]", &["match[0].statPrefix"]);
-    route(
-        "retries: {attempts: 1, retryRemoteLocalities: true}",
-        &["retries.retryRemoteLocalities"],
-    );
+    route("retries: {attempts: 1, retryRemoteLocalities: true}", &[]);
     route("fault: {delay: {fixedDelay: 1s}}", &["fault.delay.percentage"]);
     route("fault: {abort: {httpStatus: 500}}", &["fault.abort.percentage"]);
     route("fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}", &[]);
@@ -58,12 +55,30 @@ fn fields_of_routes() {
 }
 
 #[test]
-fn the_authority_of_one_of_several_destinations() {
+fn groups_of_machines_act_and_do_not_probe() {
+    warns("WorkloadGroup", "{template: {ports: {http: 80}}, metadata: {labels: {a: b}}}", &[]);
+    let probed = "{template: {address: 10.0.0.1}, probe: {tcpSocket: {port: 80}}}";
+    warns("WorkloadGroup", probed, &["spec.probe", "spec.template.address"]);
+}
+
+#[test]
+fn hosts_that_are_looked_up_are_honoured() {
+    let with = |port: &str| {
+        format!(
+            "{{hosts: ['*.a.example'], resolution: DYNAMIC_DNS, ports: [{{name: a, number: 80, protocol: HTTP{port}}}]}}"
+        )
+    };
+    warns("ServiceEntry", &with(""), &[]);
+    warns("ServiceEntry", &with(", targetPort: 81"), &["spec.ports[0].targetPort"]);
+}
+
+#[test]
+fn the_authority_of_one_of_several_destinations_is_honoured() {
     let host = "headers: {request: {set: {host: b}}}";
     let spec = format!(
         "{{hosts: [a], http: [{{route: [{{destination: {{host: a}}, weight: 50, {host}}}, {{destination: {{host: b}}, weight: 50}}]}}]}}"
     );
-    warns("VirtualService", &spec, &["spec.http[0].route[0].headers.request.set.host"]);
+    warns("VirtualService", &spec, &[]);
     warns(
         "VirtualService",
         &format!("{{hosts: [a], http: [{{route: [{{destination: {{host: a}}, {host}}}]}}]}}"),
@@ -90,13 +105,9 @@ fn connections_and_delegation() {
     );
     let tls =
         "{hosts: [a.b], tls: [{match: [{sniHosts: [a.b]}], route: [{destination: {host: a}}]}]}";
-    warns("VirtualService", tls, &["spec.tls"]);
-    warns(
-        "VirtualService",
-        "{hosts: [a], http: [{delegate: {name: b}}]}",
-        &["spec.http[0].delegate"],
-    );
-    warns("VirtualService", "{http: [{route: [{destination: {host: a}}]}]}", &["spec.hosts"]);
+    warns("VirtualService", tls, &[]);
+    warns("VirtualService", "{hosts: [a], http: [{delegate: {name: b}}]}", &[]);
+    warns("VirtualService", "{http: [{route: [{destination: {host: a}}]}]}", &[]);
 }
 
 /// A DestinationRule with this traffic policy.
@@ -117,39 +128,31 @@ fn policy(policy: &str, fields: &[&str]) {
 #[test]
 fn fields_of_traffic_policies() {
     policy("loadBalancer: {simple: RANDOM}", &[]);
-    policy(
-        "loadBalancer: {localityLbSetting: {enabled: true}}",
-        &["loadBalancer.localityLbSetting"],
-    );
+    policy("loadBalancer: {localityLbSetting: {enabled: true}}", &[]);
     policy("loadBalancer: {zoneAwareLbSetting: {}}", &["loadBalancer.zoneAwareLbSetting"]);
     policy("loadBalancer: {backendUtilization: {}}", &["loadBalancer.backendUtilization"]);
-    policy("loadBalancer: {warmup: {duration: 1s}}", &["loadBalancer.warmup"]);
-    policy("loadBalancer: {warmupDurationSecs: 1s}", &["loadBalancer.warmupDurationSecs"]);
+    policy("loadBalancer: {warmup: {duration: 1s}}", &[]);
+    policy("loadBalancer: {warmupDurationSecs: 1s}", &[]);
     let cookie =
         "loadBalancer: {consistentHash: {httpCookie: {name: a, ttl: 1s, attributes: [{name: b}]}}}";
-    policy(cookie, &["loadBalancer.consistentHash.httpCookie.attributes"]);
+    policy(cookie, &[]);
     policy("connectionPool: {tcp: {idleTimeout: 1s}}", &[]);
-    policy(
-        "connectionPool: {tcp: {maxConnectionDuration: 1s}}",
-        &["connectionPool.tcp.maxConnectionDuration"],
-    );
-    policy(
-        "connectionPool: {http: {maxConcurrentStreams: 1}}",
-        &["connectionPool.http.maxConcurrentStreams"],
-    );
+    policy("connectionPool: {tcp: {maxConnectionDuration: 1s}}", &[]);
+    policy("connectionPool: {http: {maxConcurrentStreams: 1}}", &[]);
     let keepalive = "connectionPool: {http: {http2KeepAlive: {interval: 1s, timeout: 1s}}}";
-    policy(keepalive, &["connectionPool.http.http2KeepAlive"]);
+    policy(keepalive, &[]);
     let codes = "outlierDetection: {outlierDetectionHttpErrorCodes: [500]}";
-    policy(codes, &["outlierDetection.outlierDetectionHttpErrorCodes"]);
-    policy("tls: {mode: SIMPLE}", &["tls.mode"]);
+    policy(codes, &[]);
+    policy("tls: {mode: SIMPLE}", &[]);
     policy("tls: {mode: ISTIO_MUTUAL, sni: a, subjectAltNames: [b]}", &[]);
     policy("tls: {mode: ISTIO_MUTUAL, caCertificates: a}", &["tls.caCertificates"]);
     policy("tls: {mode: DISABLE, sni: a}", &["tls.sni"]);
-    policy("tunnel: {targetHost: a.b, targetPort: 1}", &["tunnel"]);
-    policy("proxyProtocol: {version: V1}", &["proxyProtocol"]);
-    policy("retryBudget: {percent: 1}", &["retryBudget"]);
+    policy("tunnel: {targetHost: a.b, targetPort: 1}", &[]);
+    policy("proxyProtocol: {version: V1}", &[]);
+    policy("retryBudget: {percent: 1}", &[]);
+    policy("retryBudget: {budgetInterval: 1s}", &[]);
     let selected = "{host: a, workloadSelector: {matchLabels: {a: b}}}";
-    warns("DestinationRule", selected, &["spec.workloadSelector"]);
+    warns("DestinationRule", selected, &[]);
 }
 
 #[test]
@@ -160,15 +163,33 @@ fn fields_of_gateways() {
         )
     };
     warns("Gateway", &server("HTTP", "tls: {httpsRedirect: true}"), &[]);
-    warns("Gateway", &server("HTTP", "bind: 10.0.0.1"), &["spec.servers[0].bind"]);
+    warns("Gateway", &server("HTTP", "bind: 10.0.0.1"), &[]);
     warns(
         "Gateway",
         &server("HTTP", "defaultEndpoint: '127.0.0.1:1'"),
         &["spec.servers[0].defaultEndpoint"],
     );
-    warns("Gateway", &server("TCP", ""), &["spec.servers[0].port.protocol"]);
+    warns("Gateway", &server("TCP", ""), &[]);
     let simple = "tls: {mode: SIMPLE, credentialName: c}";
-    warns("Gateway", &server("HTTPS", simple), &["spec.servers[0].port.protocol"]);
+    warns("Gateway", &server("HTTPS", simple), &[]);
+}
+
+#[test]
+fn fields_of_sidecars() {
+    let ingress = |more: &str| {
+        format!("{{ingress: [{{port: {{number: 9080, protocol: HTTPS, name: a}}, {more}}}]}}")
+    };
+    let sidecar = |more: &str, fields: &[&str]| warns("Sidecar", &ingress(more), fields);
+    sidecar("bind: 10.0.0.1, connectionPool: {tcp: {maxConnections: 1}}", &[]);
+    sidecar("captureMode: NONE, defaultEndpoint: '127.0.0.1:9080'", &[]);
+    let own = ["spec.ingress[0].defaultEndpoint"];
+    sidecar("captureMode: NONE, defaultEndpoint: '0.0.0.0:9080'", &own);
+    sidecar("defaultEndpoint: 'unix:///a'", &own);
+    let tls = "tls: {mode: SIMPLE, serverCertificate: /a, privateKey: /b}";
+    sidecar(tls, &["spec.ingress[0].tls"]);
+    warns("Sidecar", "{inboundConnectionPool: {tcp: {maxConnections: 1}}}", &[]);
+    let egress = "{egress: [{port: {number: 3128, protocol: HTTP_PROXY}, hosts: ['*/*']}]}";
+    warns("Sidecar", egress, &[]);
 }
 
 #[test]

@@ -2,20 +2,22 @@
 //!
 //! In: ports and ranges, as the pod's annotations say. Out: one table in the pod's namespace.
 //! Holds: what a proxy sends (by mark) and what the node sends (by address) is never captured; loopback is never captured.
-//! Never: UDP, IPv6, DNS.
+//! Never: IPv6; of UDP only name questions, and only when they are asked of 127.0.0.1.
 //! Why a mark and not a user: an unprivileged user namespace has one user, who runs proxy and application alike.
 
 use std::net::Ipv4Addr;
 
 use crate::nft::batch::{Batch, ChainKind, Hook};
 use crate::nft::expr::{
-    Compare, Expr, TCP, Verdict, destination, destination_in, mark, out_loopback, port,
+    Compare, Expr, TCP, UDP, Verdict, destination, destination_in, mark, out_loopback, port,
     protocol_is, redirect_to, source,
 };
 
 const OUTBOUND_PORT: u16 = 15001;
 const INBOUND_PORT: u16 = 15006;
 const TUNNEL_PORT: u16 = 15008;
+const NAMES_PORT: u16 = 15053;
+const DNS_PORT: u16 = 53;
 const OWN_INBOUND_PORTS: [u16; 4] = [TUNNEL_PORT, 15020, 15021, 15090];
 /// Source address with which an inbound proxy calls its own application.
 const PROXY_TO_APP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
@@ -50,6 +52,9 @@ pub struct Capture {
     pub include_outbound_ports: Vec<u16>,
     /// Ports left alone on the way out.
     pub exclude_outbound_ports: Vec<u16>,
+    /// The proxy answers name questions. Applications ask 127.0.0.1, and not a server that the proxy itself would ask: a
+    /// proxy's own resolver sets no mark, so a rule for the real server would send it round in circles.
+    pub names: bool,
 }
 
 impl Capture {
@@ -65,6 +70,7 @@ impl Capture {
             exclude_outbound_ranges: Vec::new(),
             include_outbound_ports: Vec::new(),
             exclude_outbound_ports: Vec::new(),
+            names: false,
         }
     }
 
@@ -75,6 +81,7 @@ impl Capture {
         batch.base_chain("inbound", ChainKind::Nat, Hook::Prerouting, NAT_PRIORITY);
         batch.base_chain("outbound", ChainKind::Nat, Hook::Output, NAT_PRIORITY);
         self.inbound(&mut batch);
+        self.names(&mut batch);
         self.own_traffic(&mut batch);
         self.outbound(&mut batch);
         batch
@@ -95,6 +102,19 @@ impl Capture {
                     batch.rule("inbound", &rule);
                 }
             }
+        }
+    }
+
+    fn names(&self, batch: &mut Batch) {
+        if !self.names {
+            return;
+        }
+        let asked =
+            [destination(Compare::Equal, Ipv4Addr::LOCALHOST), port(Compare::Equal, DNS_PORT)];
+        for transport in [UDP, TCP] {
+            let of_kind = protocol_is(transport);
+            let rule = [&of_kind[..], &asked.concat(), &redirect_to(NAMES_PORT)].concat();
+            batch.rule("outbound", &rule);
         }
     }
 

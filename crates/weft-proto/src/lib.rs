@@ -10,6 +10,7 @@ pub mod ads;
 pub mod ca;
 mod grpc;
 pub mod json;
+pub mod names;
 pub mod type_url;
 
 /// For whoever implements one of the services.

@@ -11,10 +11,13 @@ pub const ROUTE: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfigur
 /// Secrets (SDS).
 pub const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
-/// Clusters before what points at them, and routes after what they point at.
-pub const PUSH_ORDER: [&str; 5] = [CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET];
+/// Names for DNS proxies (NDS).
+pub const NAMES: &str = "type.googleapis.com/istio.networking.nds.v1.NameTable";
 
-/// The short name people use: `CDS`, `EDS`, `LDS`, `RDS`, `SDS`; the URL itself when unknown.
+/// Clusters before what points at them, and routes after what they point at.
+pub const PUSH_ORDER: [&str; 6] = [CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET, NAMES];
+
+/// The short name people use: `CDS`, `EDS`, `LDS`, `RDS`, `SDS`, `NDS`; the URL itself when unknown.
 #[must_use]
 pub fn short(type_url: &str) -> &str {
     match type_url {
@@ -23,6 +26,7 @@ pub fn short(type_url: &str) -> &str {
         LISTENER => "LDS",
         ROUTE => "RDS",
         SECRET => "SDS",
+        NAMES => "NDS",
         other => other,
     }
 }

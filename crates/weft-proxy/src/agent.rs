@@ -2,7 +2,7 @@
 //!
 //! In: the pod's environment. Out: a running Envoy with certificates, configuration and a health port.
 //! Holds: Envoy and agent end together; the private key goes to Envoy over a unix socket of this pod only.
-//! Never: reads or changes a resource; discovery passes through.
+//! Never: changes a resource; discovery passes through, except the names that the agent itself answers from.
 //! Why forward discovery: Envoy has no token that is renewed on disk, and no socket of its own before it has a config.
 
 use std::collections::BTreeMap;
@@ -16,10 +16,12 @@ use weft_rt::{Clock, Tasks};
 use weft_types::SpiffeId;
 
 use crate::authority::{Authority, ControlPlane};
+use crate::names::Resolving;
 use crate::settings::Settings;
 
 mod admin;
 mod bootstrap;
+mod drain;
 mod envoy;
 mod forward;
 mod health;
@@ -61,9 +63,14 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
     let store = IdentityStore::new();
     tasks.spawn("certificates", certificates(&settings, &store, &clock)?);
     let secrets = listen(&places.secrets())?;
-    tasks.spawn("secrets", secrets::serve(secrets, store));
+    tasks.spawn("secrets", secrets::serve(secrets, store, clock.clone()));
     let discovery = listen(&places.discovery())?;
-    tasks.spawn("discovery", forward::serve(discovery, ControlPlane::at(&settings.discovery)));
+    let names = settings.captures_names().then(|| Resolving::of(&settings, &clock));
+    if let Some(names) = &names {
+        names.serve(&mut tasks).await?;
+    }
+    let control_plane = ControlPlane::at(&settings.discovery);
+    tasks.spawn("discovery", forward::serve(discovery, control_plane, names));
     tasks.spawn("health", health::serve(clock.clone()));
 
     let bootstrap = places.bootstrap();

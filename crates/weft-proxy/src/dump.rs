@@ -6,13 +6,16 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
 use proxy_config::endpoint::Health;
+use proxy_discovery::{Body, Follower as _};
 use serde_json::{Value, json};
 use weft_proto::ads::Any;
+use weft_proto::envoy::config::core::v3::{DataSource, data_source::Specifier};
+use weft_proto::envoy::extensions::transport_sockets::tls::v3::{Secret, secret::Type};
 use weft_proto::json::to_json;
 use weft_proto::type_url;
 
-use crate::accepted::Body;
 use crate::running::Running;
 
 const ADMIN: &str = "type.googleapis.com/envoy.admin.v3.";
@@ -120,7 +123,31 @@ fn secrets(running: &Running) -> Value {
             json!({ "validation_context": { "trusted_ca": { "inline_bytes": roots } } }),
         ));
     }
+    list.extend(given_secrets(running));
     json!({ "@type": format!("{ADMIN}SecretsConfigDump"), "dynamic_active_secrets": list })
+}
+
+/// Those that came from the control plane, without their keys.
+fn given_secrets(running: &Running) -> Vec<Value> {
+    let bodies = running.accepted().bodies().get(type_url::SECRET).cloned().unwrap_or_default();
+    let one = |(name, body): (&String, &Body)| {
+        let secret = without_key(Secret::decode(body.bytes.clone()).ok()?);
+        let any =
+            Any { type_url: type_url::SECRET.to_owned(), value: secret.encode_to_vec().into() };
+        Some(json!({
+            "name": name, "version_info": body.version,
+            "last_updated": stamp(body.at), "secret": to_json(&any),
+        }))
+    };
+    bodies.iter().filter_map(one).collect()
+}
+
+fn without_key(mut secret: Secret) -> Secret {
+    if let Some(Type::TlsCertificate(certificate)) = &mut secret.r#type {
+        let specifier = Some(Specifier::InlineBytes(b"[redacted]".to_vec()));
+        certificate.private_key = Some(DataSource { specifier, ..DataSource::default() });
+    }
+    secret
 }
 
 /// RFC 3339 with milliseconds.

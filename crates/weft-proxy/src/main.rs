@@ -3,14 +3,15 @@
 //! In: arguments, environment, files of the pod. Out: a running proxy until SIGTERM.
 //! Holds: workers have threads of their own; discovery, certificates and own ports share the main runtime.
 
-mod accepted;
 mod admin;
 mod agent;
 mod authority;
-mod discovery;
 mod dump;
+mod files;
 mod metadata;
+mod names;
 mod ports;
+mod rest;
 mod running;
 mod settings;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
-use proxy_engine::{Engine, Options, PeerExchange};
+use proxy_engine::{Engine, Network, Options, PeerExchange};
 use telemetry_export::{AccessLog, Registry};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
@@ -28,6 +29,7 @@ use weft_identity::{IdentityStore, RotateOptions, rotate};
 use weft_rt::{Clock, Tasks};
 use weft_telemetry::Sink;
 use weft_types::SpiffeId;
+use weft_xds::ClientOptions;
 
 use crate::authority::{Authority, ControlPlane};
 use crate::running::Running;
@@ -113,8 +115,13 @@ async fn serve(settings: Settings) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let mut tasks = Tasks::new();
     ports::open(&running, &mut tasks).await?;
+    if let Some(names) = &running.names {
+        names.serve(&mut tasks).await?;
+    }
     tasks.spawn("certificates", rotate(identity, signer, rotation, clock.clone()));
-    tasks.spawn("discovery", discovery::follow(Arc::clone(&running)));
+    tasks.spawn("discovery", discovery(Arc::clone(&running)));
+    tasks.spawn("files", files::follow(Arc::clone(&running)));
+    tasks.spawn("rest", rest::keep_small(Arc::clone(&running), clock.clone()));
     tracing::info!(node = running.settings.node_id(), "started");
     tokio::select! {
         _ = terminate.recv() => {}
@@ -149,6 +156,24 @@ fn start_engine(
     drop(log);
     let (identity, clock) = (identity.clone(), clock.clone());
     let listener_drain = settings.listener_drain.unwrap_or(LISTENER_DRAIN);
-    let options = Options { identity, exchange, sinks, listener_drain, clock };
+    let network = Network::tcp();
+    let options = Options { identity, exchange, sinks, listener_drain, clock, network };
     Engine::start(options).context("cannot start workers")
+}
+
+/// Follows the control plane, for as long as the proxy runs.
+async fn discovery(running: Arc<Running>) {
+    let control = ControlPlane::at(&running.settings.discovery);
+    let (connecting, proving) = (control.clone(), control);
+    let options = ClientOptions {
+        node: metadata::node(&running.settings),
+        connect: Arc::new(move || {
+            let control = connecting.clone();
+            Box::pin(async move { control.channel().await })
+        }),
+        headers: Arc::new(move || proving.headers()),
+        clock: running.clock.clone(),
+    };
+    let renewed = running.identity.subscribe();
+    proxy_discovery::follow(running, options, renewed).await;
 }

@@ -107,6 +107,12 @@ impl Settings {
         self.metadata.get("LABELS")?.get(name)?.as_str()
     }
 
+    /// Whether the proxy answers its pod's name questions.
+    pub(crate) fn captures_names(&self) -> bool {
+        let wish = self.meta("DNS_CAPTURE").unwrap_or_default();
+        self.role == Role::Sidecar && (wish.eq_ignore_ascii_case("true") || wish == "1")
+    }
+
     /// One metadata text.
     pub(crate) fn meta(&self, name: &str) -> Option<&str> {
         self.metadata.get(name)?.as_str()

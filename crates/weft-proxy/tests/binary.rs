@@ -254,12 +254,13 @@ async fn eventually(port: u16, path: &str, wanted: &str) -> String {
 
 #[tokio::test]
 async fn the_binary_serves_what_a_control_plane_sends() {
-    let one = |name: &str, bytes: Vec<u8>| {
-        ResourceSet::from([(name.to_owned(), Resource::new(bytes.into()))])
-    };
+    let resource = |name: &str, bytes: Vec<u8>| (name.to_owned(), Resource::new(bytes.into()));
+    let one = |name: &str, bytes: Vec<u8>| ResourceSet::from_iter([resource(name, bytes)]);
     let broken = listener::Listener { name: "broken".into(), ..Default::default() };
-    let mut listeners = one("0.0.0.0_80", listener_resource().encode_to_vec());
-    listeners.extend(one("broken", broken.encode_to_vec()));
+    let listeners = ResourceSet::from_iter([
+        resource("0.0.0.0_80", listener_resource().encode_to_vec()),
+        resource("broken", broken.encode_to_vec()),
+    ]);
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

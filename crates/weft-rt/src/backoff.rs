@@ -61,4 +61,27 @@ mod tests {
         backoff.reset();
         assert!(backoff.next(&mut rng) <= base);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_wait_is_within_a_bound_that_doubles_up_to_the_largest(
+            base in 0u64..10_000,
+            max in 0u64..100_000,
+            seed in proptest::num::u64::ANY,
+            steps in 1u32..80,
+        ) {
+            let (base, max) = (Duration::from_millis(base), Duration::from_millis(max));
+            let (mut backoff, mut rng) = (Backoff::new(base, max), Rng::seeded(seed));
+            let mut bound = base.min(max);
+            for step in 0..steps {
+                let wait = backoff.next(&mut rng);
+                proptest::prop_assert!(wait <= bound, "step {step}: {wait:?} of {bound:?}");
+                proptest::prop_assert!(wait >= (base / 2).min(max), "step {step}: {wait:?}");
+                bound = (bound * 2).min(max);
+            }
+            proptest::prop_assert_eq!(backoff.tries(), steps);
+            backoff.reset();
+            proptest::prop_assert!(backoff.next(&mut rng) <= base.min(max));
+        }
+    }
 }

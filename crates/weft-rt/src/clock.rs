@@ -3,7 +3,8 @@
 //! In: nothing, or a [`FakeTime`] that a test moves. Out: `now`, wall time and sleeping.
 //! Holds: a fake clock never moves by itself; sleepers wake in order of their deadlines.
 //! Never: time zones, formatting.
-//! Why not tokio's paused time: it is per runtime and needs a test feature; ours crosses threads and runtimes.
+//! Why not only tokio's paused time: it is per runtime and needs a test feature; a fake clock crosses threads and
+//! runtimes. Where a whole runtime is paused (weft-sim), [`Clock::of_runtime`] goes with it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,50 +27,80 @@ impl std::error::Error for Elapsed {}
 /// A source of time. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    fake: Option<FakeTime>,
+    kind: Kind,
 }
+
+#[derive(Debug, Clone, Default)]
+enum Kind {
+    #[default]
+    Real,
+    Runtime {
+        origin: Instant,
+    },
+    Fake(FakeTime),
+}
+
+/// Where the wall clocks begin that are not the machine's.
+const MADE_UP: Duration = Duration::from_secs(1_800_000_000);
 
 impl Clock {
     /// The machine's clocks and tokio's timers.
     #[must_use]
     pub const fn real() -> Self {
-        Self { fake: None }
+        Self { kind: Kind::Real }
+    }
+
+    /// The time of the runtime that this is called in, which a simulator may have paused; its wall clock begins at a
+    /// fixed date.
+    #[must_use]
+    pub fn of_runtime() -> Self {
+        Self { kind: Kind::Runtime { origin: runtime_now() } }
     }
 
     /// A clock that stands still until [`FakeTime::advance`].
     #[must_use]
     pub fn fake() -> (Self, FakeTime) {
         let time = FakeTime::new();
-        (Self { fake: Some(time.clone()) }, time)
+        (Self { kind: Kind::Fake(time.clone()) }, time)
     }
 
     /// Monotonic time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
     pub fn now(&self) -> Instant {
-        self.fake.as_ref().map_or_else(Instant::now, |time| time.lock().now)
+        match &self.kind {
+            Kind::Real => Instant::now(),
+            Kind::Runtime { .. } => runtime_now(),
+            Kind::Fake(time) => time.lock().now,
+        }
     }
 
     /// Wall-clock time, for certificates, logs and tokens.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
     pub fn wall(&self) -> SystemTime {
-        self.fake.as_ref().map_or_else(SystemTime::now, |time| time.lock().wall)
+        match &self.kind {
+            Kind::Real => SystemTime::now(),
+            Kind::Runtime { origin } => {
+                SystemTime::UNIX_EPOCH + MADE_UP + runtime_now().saturating_duration_since(*origin)
+            }
+            Kind::Fake(time) => time.lock().wall,
+        }
     }
 
     /// Wakes after `duration`.
     pub async fn sleep(&self, duration: Duration) {
-        match &self.fake {
-            None => tokio::time::sleep(duration).await,
-            Some(time) => time.sleep_until(self.now() + duration).await,
+        match &self.kind {
+            Kind::Real | Kind::Runtime { .. } => tokio::time::sleep(duration).await,
+            Kind::Fake(time) => time.sleep_until(self.now() + duration).await,
         }
     }
 
     /// Wakes at `deadline`, at once when it is past.
     pub async fn sleep_until(&self, deadline: Instant) {
-        match &self.fake {
-            None => tokio::time::sleep_until(deadline.into()).await,
-            Some(time) => time.sleep_until(deadline).await,
+        match &self.kind {
+            Kind::Real | Kind::Runtime { .. } => tokio::time::sleep_until(deadline.into()).await,
+            Kind::Fake(time) => time.sleep_until(deadline).await,
         }
     }
 
@@ -88,6 +119,10 @@ impl Clock {
             () = self.sleep(limit) => Err(Elapsed),
         }
     }
+}
+
+fn runtime_now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// The hand that moves a fake [`Clock`].
@@ -109,7 +144,7 @@ impl FakeTime {
         reason = "an Instant has no other origin; only differences are used"
     )]
     fn new() -> Self {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let wall = SystemTime::UNIX_EPOCH + MADE_UP;
         let state = State { now: Instant::now(), wall, sleepers: Vec::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }

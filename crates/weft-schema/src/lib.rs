@@ -17,6 +17,7 @@ mod rules;
 use serde_json::Value;
 
 use node::Node;
+pub use rules::condition::Condition;
 pub use weft_types::similar;
 
 /// One thing that is wrong with a schema.

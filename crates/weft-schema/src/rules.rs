@@ -5,6 +5,7 @@
 //! Holds: all rules over one object share one budget, and an expression is never deeper than the stack can bear.
 
 mod compile;
+pub(crate) mod condition;
 mod convert;
 mod library;
 mod pairs;

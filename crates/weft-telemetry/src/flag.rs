@@ -42,6 +42,10 @@ pub enum Flag {
     UpstreamProtocol,
     /// The stream was idle for too long.
     StreamIdle,
+    /// The connection reached its longest life.
+    DurationTimeout,
+    /// DNS knows no address of the host.
+    DnsFailed,
 }
 
 impl Flag {
@@ -68,6 +72,62 @@ impl Flag {
             Self::DownstreamProtocol => "DPE",
             Self::UpstreamProtocol => "UPE",
             Self::StreamIdle => "SI",
+            Self::DurationTimeout => "DT",
+            Self::DnsFailed => "DF",
         }
+    }
+}
+
+/// The flags of one exchange: why it ended as it did, and why it was not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Flags {
+    /// Why the response is not what the server said.
+    pub ended: Flag,
+    /// Why there was no further try: [`Flag::RetryLimit`], [`Flag::UpstreamOverflow`] or none.
+    pub retry: Flag,
+}
+
+impl From<Flag> for Flags {
+    fn from(ended: Flag) -> Self {
+        Self { ended, retry: Flag::None }
+    }
+}
+
+impl Flags {
+    /// True when this flag is among them.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        [self.ended, self.retry].iter().any(|flag| *flag != Flag::None && flag.name() == name)
+    }
+}
+
+impl std::fmt::Display for Flags {
+    /// As Envoy writes them, with a comma between; `-` when nothing went wrong.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { ended, retry } = *self;
+        match (ended, retry) {
+            (one, Flag::None) | (Flag::None, one) => f.write_str(one.name()),
+            (one, other) if one == other => f.write_str(one.name()),
+            (Flag::UpstreamProtocol | Flag::StreamIdle | Flag::DurationTimeout, retry) => {
+                write!(f, "{},{}", retry.name(), ended.name())
+            }
+            (ended, retry) => write!(f, "{},{}", ended.name(), retry.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_written_as_envoy_writes_them() {
+        let written = |ended, retry| Flags { ended, retry }.to_string();
+        assert_eq!(written(Flag::None, Flag::None), "-");
+        assert_eq!(written(Flag::None, Flag::RetryLimit), "URX");
+        assert_eq!(written(Flag::UpstreamConnect, Flag::None), "UF");
+        assert_eq!(written(Flag::UpstreamConnect, Flag::RetryLimit), "UF,URX");
+        assert_eq!(written(Flag::UpstreamOverflow, Flag::UpstreamOverflow), "UO");
+        assert_eq!(written(Flag::UpstreamProtocol, Flag::RetryLimit), "URX,UPE");
     }
 }

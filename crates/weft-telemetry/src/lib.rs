@@ -9,6 +9,6 @@ pub mod metric;
 pub mod record;
 pub mod workload;
 
-pub use flag::Flag;
+pub use flag::{Flag, Flags};
 pub use record::{ExchangeRecord, Protocol, Reporter, Sink, TcpEvent, TcpRecord};
 pub use workload::{Service, Workload};

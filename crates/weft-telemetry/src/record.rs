@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{Flag, Service, Workload};
+use crate::{Flag, Flags, Service, Workload};
 
 /// Which end of the call tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,8 +54,8 @@ pub struct ExchangeRecord<'a> {
     pub response_code: u16,
     /// gRPC status.
     pub grpc_status: Option<u16>,
-    /// Response flag.
-    pub flag: Flag,
+    /// Response flags.
+    pub flags: Flags,
     /// Bytes of the request's head and body.
     pub request_bytes: u64,
     /// Bytes of the response's head and body.

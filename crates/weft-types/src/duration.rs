@@ -38,7 +38,10 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         total = total.checked_add(nanos).ok_or_else(form)?;
         rest = after;
     }
-    u64::try_from(total).map(Duration::from_nanos).map_err(|_too_long| form())
+    // As in Go, whose durations are signed.
+    i64::try_from(total)
+        .map(|nanos| Duration::from_nanos(nanos.unsigned_abs()))
+        .map_err(|_too_long| form())
 }
 
 /// Writes a duration so that [`parse`] gives it back: `90s`, `0.250s`.
@@ -63,7 +66,7 @@ fn part(text: &str) -> Option<(u128, &str)> {
     let (unit, rest) = rest.split_at(end);
     let scale: u128 = match unit {
         "ns" => 1,
-        "us" | "µs" => 1_000,
+        "us" | "µs" | "μs" => 1_000,
         "ms" => 1_000_000,
         "s" => 1_000_000_000,
         "m" => 60_000_000_000,

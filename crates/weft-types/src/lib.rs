@@ -5,7 +5,10 @@
 //! Never: I/O, async, clocks, mesh policy.
 //! Why here and not where they are used: both sides of the mesh must read a name in the same way.
 
+pub mod address;
+pub mod domain;
 pub mod duration;
+pub mod re2;
 mod similar;
 mod spiffe;
 

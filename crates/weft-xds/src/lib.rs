@@ -13,5 +13,7 @@ mod transport;
 pub use client::shell::{Client, ClientOptions, Connect, Headers, client};
 pub use client::{DeltaClient, Update, UpdateId, Upsert, Verdict};
 pub use refusal::{Blame, Refusal, error_detail, read_error_detail};
-pub use server::{Answer, Mode, Received, Request, Resource, ResourceSet, Response, Session};
+pub use server::{
+    Answer, Layer, Mode, Received, Request, Resource, ResourceSet, Response, Session,
+};
 pub use transport::{Target, connect};

@@ -4,7 +4,7 @@
 //! Holds: only what the client asked for and does not have is sent; every answer is known until it is answered.
 //! Never: decides when to push.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,9 +16,12 @@ use weft_proto::type_url;
 use crate::Refusal;
 
 mod delta;
+mod held;
+mod set;
 mod sotw;
 mod subscription;
 
+pub use set::{Layer, ResourceSet};
 use subscription::Subscription;
 
 /// One resource as it is served: encoded once, shared by all streams.
@@ -41,9 +44,6 @@ impl Resource {
         Self { version: format!("{:016x}", hasher.finish()).into(), body }
     }
 }
-
-/// All resources of one type that one client may see, by name.
-pub type ResourceSet = BTreeMap<String, Resource>;
 
 /// The two forms of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,9 +140,10 @@ impl Session {
         self.types.get(type_url).is_some_and(Subscription::waiting)
     }
 
-    /// Names that the client has, as far as it told or was told.
-    pub fn held(&self, type_url: &str) -> impl Iterator<Item = &str> {
-        self.types.get(type_url).into_iter().flat_map(Subscription::held)
+    /// How many resources the client has.
+    #[must_use]
+    pub fn held(&self, type_url: &str) -> usize {
+        self.types.get(type_url).map_or(0, Subscription::count)
     }
 
     /// Takes a message of the client.

@@ -12,7 +12,6 @@ use serde_json::Value;
 use weft_analyze::{ANALYZERS, Suppression};
 use weft_model::{ObjectRef, Problem, Severity};
 
-use crate::check::with_namespace;
 use crate::failure::{Failure, complain, say};
 use crate::files::{self, Written};
 use crate::live;
@@ -25,6 +24,9 @@ pub(crate) struct Options {
     /// Files, folders, or `-`; with none, a running mesh is looked at.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// The same, as kubectl has it.
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
+    files: Vec<PathBuf>,
     /// Tell only of objects in this namespace.
     #[arg(short = 'n', long, conflicts_with = "all_namespaces")]
     namespace: Vec<String>,
@@ -45,6 +47,9 @@ pub(crate) struct Options {
     /// Fail (exit code 1) when there is a problem as bad as this, or worse.
     #[arg(long, value_enum, ignore_case = true, default_value_t = Threshold::Error)]
     failure_threshold: Threshold,
+    /// File with the settings of the mesh (MeshConfig), in the place of those among the objects.
+    #[arg(long, alias = "meshConfigFile", value_name = "FILE")]
+    mesh_config_file: Option<PathBuf>,
     /// Run only this analyzer. May be repeated.
     #[arg(long, value_name = "NAME")]
     analyzer: Vec<String>,
@@ -73,7 +78,8 @@ impl Threshold {
     }
 }
 
-pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(mut options: Options) -> Result<ExitCode, Failure> {
+    options.paths.append(&mut options.files);
     if options.list_analyzers {
         list_analyzers();
         return Ok(ExitCode::SUCCESS);
@@ -111,16 +117,24 @@ async fn running(options: &Options) -> Result<Vec<Value>, Failure> {
     Ok(Vec::new())
 }
 
-/// Files stand in the place of running objects.
+/// Files stand in the place of running objects; settings of an operator in that of a ConfigMap.
 fn together(written: &[Written], running: Vec<Value>) -> Vec<Value> {
-    let mut objects: BTreeMap<(String, ObjectRef), Value> = BTreeMap::new();
-    let key = |object: &Value| {
+    let mut objects: BTreeMap<(String, ObjectRef, usize), Value> = BTreeMap::new();
+    let maps: Vec<Value> = written
+        .iter()
+        .map(|one| &one.object)
+        .filter(|object| weft_meshconfig::is_istio_operator(object))
+        .map(weft_meshconfig::config_map_of)
+        .collect();
+    let files = written.iter().map(Written::in_namespace);
+    for (at, object) in running.into_iter().chain(maps).chain(files).enumerate() {
         let version = object["apiVersion"].as_str().unwrap_or_default();
-        let group = version.split_once('/').map_or("", |(group, _)| group);
-        (group.to_owned(), ObjectRef::of(object))
-    };
-    let files = written.iter().map(|one| with_namespace(&one.object));
-    objects.extend(running.into_iter().chain(files).map(|object| (key(&object), object)));
+        let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let name = ObjectRef::of(&object);
+        // Objects that get their names later are each their own.
+        let nameless = if name.name.is_empty() { at } else { 0 };
+        objects.insert((group, name, nameless), object);
+    }
     objects.into_values().collect()
 }
 
@@ -129,7 +143,9 @@ fn settings(options: &Options) -> Result<weft_analyze::Options, Failure> {
         .map_err(|unknown| {
             Failure::new(unknown.to_string()).hint("weft analyze -L lists all analyzers")
         })?;
+    let mesh_config = options.mesh_config_file.as_deref().map(files::document).transpose()?;
     Ok(weft_analyze::Options {
+        mesh_config,
         suppressions: options.suppress.clone(),
         namespaces: options.namespace.iter().cloned().collect::<BTreeSet<String>>(),
         analyzers,
@@ -142,7 +158,7 @@ fn settings(options: &Options) -> Result<weft_analyze::Options, Failure> {
 /// Gives problems the places of the files that their objects came from.
 fn placed(mut problems: Vec<Problem>, written: &[Written]) -> Vec<Problem> {
     let places: BTreeMap<ObjectRef, &Written> =
-        written.iter().map(|one| (ObjectRef::of(&with_namespace(&one.object)), one)).collect();
+        written.iter().map(|one| (ObjectRef::of(&one.in_namespace()), one)).collect();
     for problem in &mut problems {
         // Objects of kinds without a namespace are told of without one.
         let name = &problem.object;

@@ -4,7 +4,7 @@
 //! says is removed; the order is that in which things need each other. An IstioOperator is written as the ConfigMap that a
 //! control plane reads its settings from.
 
-use ctl_source::{ObjectKey, Source, SourceError};
+use ctl_source::{ObjectKey, ResourceType, Source, SourceError};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ pub(crate) async fn all(source: &dyn Source, mut objects: Vec<Written>) -> Resul
     objects.sort_by_key(|written| rank(written.object["kind"].as_str().unwrap_or_default()));
     for written in objects {
         let (name, place) = (describe(&written.object), written.place("").to_string());
-        one(source, written.object)
+        one(source, written)
             .await
             .map_err(|error| Failure::new(format!("{place}: {name}: {error}")))?;
     }
@@ -54,47 +54,43 @@ fn describe(object: &Value) -> String {
 }
 
 /// Deletes an object; one that is gone already is fine.
-pub(crate) async fn delete(source: &dyn Source, object: &Value) -> Result<(), Failure> {
-    let stored = stored(object);
-    let object = stored.as_ref().unwrap_or(object);
-    let version = object["apiVersion"].as_str().unwrap_or_default();
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    let kind = object["kind"].as_str().unwrap_or_default();
-    let Some(resource) = weft_control::resource_of(group, kind) else { return Ok(()) };
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let namespace = text(&object["metadata"]["namespace"]).unwrap_or_else(|| "default".to_owned());
-    let key = ObjectKey {
-        namespace: resource.namespaced.then_some(namespace),
-        name: text(&object["metadata"]["name"]).unwrap_or_default(),
-        resource,
-    };
-    match source.delete(&key, None).await {
+pub(crate) async fn delete(source: &dyn Source, written: &Written) -> Result<(), Failure> {
+    let written = as_stored(written.clone());
+    let Some(resource) = written.resource() else { return Ok(()) };
+    match source.delete(&key(&resource, &written.in_namespace()), None).await {
         Ok(()) | Err(SourceError::NotFound(_)) => Ok(()),
-        Err(error) => Err(Failure::new(format!("{}: {error}", describe(object)))),
+        Err(error) => Err(Failure::new(format!("{}: {error}", describe(&written.object)))),
     }
 }
 
-async fn one(source: &dyn Source, object: Value) -> Result<(), SourceError> {
-    let mut object = stored(&object).unwrap_or(object);
-    let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
-    let (group, version) = version.split_once('/').unwrap_or(("", &version));
-    let kind = object["kind"].as_str().unwrap_or_default();
-    let Some(mut resource) = weft_control::resource_of(group, kind) else {
-        return Err(SourceError::Invalid(format!(
-            "kind {kind} of {group}/{version} is not known here"
-        )));
-    };
-    version.clone_into(&mut resource.version);
-    if resource.namespaced && object["metadata"]["namespace"].is_null() {
-        object["metadata"]["namespace"] = json!("default");
+/// What is written as the object that stands for it.
+fn as_stored(mut written: Written) -> Written {
+    if let Some(stored) = stored(&written.object) {
+        written.object = stored;
     }
-    let said = object.to_string();
+    written
+}
+
+fn key(resource: &ResourceType, object: &Value) -> ObjectKey {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let key = ObjectKey {
+    ObjectKey {
         namespace: text(&object["metadata"]["namespace"]).filter(|_| resource.namespaced),
         name: text(&object["metadata"]["name"]).unwrap_or_default(),
         resource: resource.clone(),
+    }
+}
+
+async fn one(source: &dyn Source, written: Written) -> Result<(), SourceError> {
+    let written = as_stored(written);
+    let Some(mut resource) = written.resource() else {
+        let [version, kind] = ["apiVersion", "kind"].map(|key| written.object[key].clone());
+        return Err(SourceError::Invalid(format!("kind {kind} of {version} is not known here")));
     };
+    let mut object = written.in_namespace();
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    resource.version = version.split_once('/').map_or(version, |(_, version)| version).to_owned();
+    let said = noted(&object);
+    let key = key(&resource, &object);
     object["metadata"]["annotations"][LAST] = json!(said);
     match source.create(&resource, object.clone()).await {
         Err(SourceError::AlreadyExists(_)) => {}
@@ -106,6 +102,15 @@ async fn one(source: &dyn Source, object: Value) -> Result<(), SourceError> {
     let before = live["metadata"]["annotations"][LAST].as_str();
     let before = before.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
     source.merge_patch(&key, None, patch(&before, object)).await.map(drop)
+}
+
+/// What was applied as kubectl would note it, so that it sees no difference when it applies the same.
+fn noted(object: &Value) -> String {
+    let mut noted = object.clone();
+    if !noted["metadata"]["annotations"].is_object() {
+        noted["metadata"]["annotations"] = json!({});
+    }
+    format!("{noted}\n")
 }
 
 /// What makes the live object as the file says: all it says, and `null` for what it said before and no longer says.

@@ -12,6 +12,15 @@ use weft_model::{Field, Inventory, ObjectRef, Problem};
 use crate::failure::Failure;
 use crate::files::Written;
 
+/// What of the analysis tells how objects point at each other; the rest of it is for a mesh that runs.
+const POINTERS: &[&str] = &[
+    "destinationrule.SubsetSelectPodAnalyzer",
+    "virtualservice.ConflictingMeshGatewayHostsAnalyzer",
+    "virtualservice.DestinationHostAnalyzer",
+    "virtualservice.DestinationRuleAnalyzer",
+    "virtualservice.GatewayAnalyzer",
+];
+
 /// A name that is missing; it may be there when the mesh has a past.
 const NOT_FOUND: &str = "IST0101";
 /// Shares that do not add up: Istio takes them as they are, and they are nearly always a slip.
@@ -27,13 +36,11 @@ pub(crate) fn check(written: &[Written], past: bool) -> Result<Vec<String>, Fail
     let places = latest(written, &mut warnings);
     warnings.extend(settings_twice(written));
     let mut inventory = Inventory::default();
-    for object in weft_control::system_objects() {
-        inventory.apply(&object);
-    }
+    let mut objects = weft_control::system_objects();
     for one in written {
-        let object = with_namespace(&one.object);
+        let object = one.in_namespace();
         let name = ObjectRef::of(&object);
-        for (pointer, what) in weft_control::kind_problems(&object) {
+        for (pointer, what) in one.kinds.kind_problems(&object) {
             let field = Field(pointer.clone());
             errors.push(format!("{}: {name}: {field}: {what}", one.place(&pointer)));
         }
@@ -42,18 +49,33 @@ pub(crate) fn check(written: &[Written], past: bool) -> Result<Vec<String>, Fail
             told.push(line(one, &problem));
         }
         inventory.apply(&object);
+        objects.push(object);
     }
-    for problem in inventory.model().1 {
+    let of_one = inventory.model().1.into_iter().map(|problem| {
+        let is_fatal = problem.is_error() || problem.code == WEIGHTS;
+        (problem, is_fatal)
+    });
+    let of_many = pointers(&objects).into_iter().map(|problem| {
+        let is_fatal = problem.code == NOT_FOUND && !past;
+        (problem, is_fatal)
+    });
+    for (problem, is_fatal) in of_one.chain(of_many) {
         let Some(one) = places.get(&problem.object) else { continue };
-        let dangling = problem.code == NOT_FOUND && past;
-        let fatal = problem.is_error() && !dangling || problem.code == WEIGHTS;
-        let line = line(one, &problem);
-        if fatal { errors.push(line) } else { warnings.push(line) }
+        let told = if is_fatal { &mut errors } else { &mut warnings };
+        told.push(line(one, &problem));
     }
     if errors.is_empty() {
         return Ok(warnings);
     }
     Err(Failure::new(errors.join("\n")).hint("nothing was changed; correct this and try again"))
+}
+
+/// How objects point at each other, where it is wrong.
+fn pointers(objects: &[Value]) -> Vec<Problem> {
+    let analyzers = POINTERS.iter().filter_map(|name| weft_analyze::analyzer(name)).collect();
+    let now = weft_rt::Clock::real().wall();
+    let options = weft_analyze::Options { analyzers, ..weft_analyze::Options::at(now) };
+    weft_analyze::analyze(objects, &options)
 }
 
 fn line(one: &Written, problem: &Problem) -> String {
@@ -83,7 +105,7 @@ fn latest<'a>(
 ) -> BTreeMap<ObjectRef, &'a Written> {
     let mut places: BTreeMap<ObjectRef, &Written> = BTreeMap::new();
     for one in written {
-        let object = ObjectRef::of(&with_namespace(&one.object));
+        let object = ObjectRef::of(&one.in_namespace());
         let name = object.clone();
         if let Some(first) = places.insert(object, one)
             && first.object != one.object
@@ -105,7 +127,7 @@ pub(crate) fn missing_namespaces(written: &[Written]) -> Vec<(Value, String)> {
     let mut known: BTreeSet<String> = given.collect();
     let mut missing = Vec::new();
     for one in written {
-        let namespace = ObjectRef::of(&with_namespace(&one.object)).namespace;
+        let namespace = ObjectRef::of(&one.in_namespace()).namespace;
         if !namespace.is_empty() && known.insert(namespace.clone()) {
             let object =
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
@@ -117,18 +139,4 @@ pub(crate) fn missing_namespaces(written: &[Written]) -> Vec<(Value, String)> {
         }
     }
     missing
-}
-
-/// The object, in namespace `default` when it names none and lives in one.
-pub(crate) fn with_namespace(object: &Value) -> Value {
-    let mut object = object.clone();
-    let group = object["apiVersion"].as_str().and_then(|v| v.split_once('/')).map_or("", |v| v.0);
-    let kind = object["kind"].as_str().unwrap_or_default();
-    let resource = weft_control::resource_of(group, kind);
-    if resource.is_none_or(|resource| resource.namespaced)
-        && object["metadata"]["namespace"].is_null()
-    {
-        object["metadata"]["namespace"] = json!("default");
-    }
-    object
 }

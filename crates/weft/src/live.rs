@@ -13,25 +13,6 @@ use crate::failure::Failure;
 use crate::state::Place;
 use crate::target;
 
-/// Kinds that are neither ours nor in the embedded server: group, version, kind, plural, namespaced.
-const OTHERS: &[(&str, &str, &str, &str, bool)] = &[
-    (
-        "admissionregistration.k8s.io",
-        "v1",
-        "MutatingWebhookConfiguration",
-        "mutatingwebhookconfigurations",
-        false,
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "v1",
-        "ValidatingWebhookConfiguration",
-        "validatingwebhookconfigurations",
-        false,
-    ),
-    ("networking.k8s.io", "v1", "Ingress", "ingresses", true),
-];
-
 /// Of the mesh that runs in a place.
 pub(crate) async fn of_mesh(place: &Place) -> Result<Vec<Value>, Failure> {
     all(&target::connect(place).await?).await
@@ -71,24 +52,5 @@ fn resources() -> Vec<ResourceType> {
     let core = kinds::ALL.iter().filter(|info| !info.custom).map(kinds::KindInfo::resource);
     let ours =
         crd::KINDS.iter().filter_map(|kind| weft_control::resource_of(kind.group, kind.kind));
-    let others = OTHERS.iter().map(|(group, version, kind, plural, namespaced)| {
-        resource(group, version, kind, plural, *namespaced)
-    });
-    core.chain(ours).chain(others).collect()
-}
-
-fn resource(
-    group: &str,
-    version: &str,
-    kind: &str,
-    plural: &str,
-    namespaced: bool,
-) -> ResourceType {
-    ResourceType {
-        group: group.into(),
-        version: version.into(),
-        kind: kind.into(),
-        plural: plural.into(),
-        namespaced,
-    }
+    core.chain(ours).collect()
 }

@@ -17,12 +17,14 @@ mod check;
 mod control_plane;
 mod down;
 mod exec;
+mod explain;
 mod failure;
 mod files;
 mod hand_over;
 mod kubeconfig;
 mod live;
 mod node;
+mod offline;
 mod ports;
 mod proxy_config;
 mod proxy_status;
@@ -33,9 +35,11 @@ mod state;
 mod status;
 mod table;
 mod target;
+mod translate;
 mod up;
 mod validate;
 mod watch;
+mod webhooks;
 
 use failure::{Failure, say};
 
@@ -72,8 +76,14 @@ enum Command {
     Validate(validate::Options),
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
     Analyze(analyze::Options),
+    /// Say what becomes of a call, and why: which listener, route and cluster take it.
+    Explain(explain::Options),
+    /// Print what a proxy of the mesh would get, without starting anything.
+    Translate(translate::Options),
     /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
     Crds,
+    /// Print the webhook configurations by which a Kubernetes API server asks the mesh, for `kubectl apply -f -`.
+    Webhooks(webhooks::Options),
     /// Print the version.
     Version {
         /// How to print.
@@ -135,6 +145,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Webhooks(options) => webhooks::run(&options),
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());
@@ -161,6 +172,8 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
+        Command::Explain(options) => Box::pin(explain::run(options)).await,
+        Command::Translate(options) => Box::pin(translate::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
         Command::Node(options) => Box::pin(node::run(options)).await,

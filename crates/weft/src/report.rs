@@ -36,7 +36,7 @@ pub(crate) fn print(problems: &[Problem], format: Format, looked_at: &str) {
 }
 
 fn text(problems: &[Problem], looked_at: &str) {
-    problems.iter().for_each(|problem| say!("{problem}"));
+    problems.iter().for_each(|problem| say!("{}", line(problem)));
     let count = |severity| problems.iter().filter(|p| p.severity == severity).count();
     let counts = [
         (count(Severity::Error), "error"),
@@ -51,6 +51,16 @@ fn text(problems: &[Problem], looked_at: &str) {
     match told.is_empty() {
         true => say!("{looked_at}: no problems"),
         false => say!("{looked_at}: {}", told.join(", ")),
+    }
+}
+
+/// A problem of a file has no object to be named.
+fn line(problem: &Problem) -> String {
+    match (&problem.place, problem.object.kind.is_empty()) {
+        (Some(place), true) => {
+            format!("{place}: {}: {} [{}]", problem.severity, sentence(problem), problem.code)
+        }
+        _ => problem.to_string(),
     }
 }
 
@@ -140,7 +150,12 @@ mod tests {
         Problem {
             severity: Severity::Warning,
             code: "WEFT0003",
-            object: ObjectRef { kind: "A".into(), namespace: "b".into(), name: "c".into() },
+            object: ObjectRef {
+                group: String::new(),
+                kind: "A".into(),
+                namespace: "b".into(),
+                name: "c".into(),
+            },
             field: Field("/spec/x".into()),
             place: Some(Place { file: "a,b.yaml".into(), line: 3, column: 5 }),
             what: "is 50% off".into(),

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use weft_model::{Field, ObjectRef, Problem, Severity};
 
-use crate::check::with_namespace;
 use crate::failure::Failure;
 use crate::files::{self, Fault, Written};
 use crate::report::{self, Format};
@@ -62,7 +61,7 @@ pub(crate) fn unreadable(fault: Fault) -> Problem {
 
 /// What is wrong with one object by itself, each with its place.
 pub(crate) fn judge(written: &Written) -> Vec<Problem> {
-    let mut problems = weft_control::judge(&with_namespace(&written.object));
+    let mut problems = written.kinds.judge(&written.in_namespace());
     for problem in &mut problems {
         problem.place = Some(written.place(&problem.field.0));
     }

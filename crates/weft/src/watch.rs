@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use ctl_source::Source;
 use notify::{RecursiveMode, Watcher as _};
-use serde_json::Value;
 use tokio::sync::mpsc;
 use weft_model::ObjectRef;
 use weft_rt::Clock;
@@ -37,7 +36,7 @@ pub(crate) async fn run(paths: Vec<PathBuf>, state: PathBuf, source: &dyn Source
     };
     let mut follower = Follower { paths, log, known: BTreeMap::new() };
     match follower.read() {
-        Ok(now) => follower.known = now.into_iter().map(|one| (name(&one), one.object)).collect(),
+        Ok(now) => follower.known = now.into_iter().map(|one| (name(&one), one)).collect(),
         Err(failure) => follower.tell(&failure.to_string()),
     }
     let (news, mut changed) = mpsc::channel(1);
@@ -81,7 +80,7 @@ struct Follower {
     paths: Vec<PathBuf>,
     log: File,
     /// What the files said when they were last in order.
-    known: BTreeMap<ObjectRef, Value>,
+    known: BTreeMap<ObjectRef, Written>,
 }
 
 impl Follower {
@@ -94,10 +93,12 @@ impl Follower {
     async fn follow(&mut self, source: &dyn Source) -> Result<(), Failure> {
         let now = self.read()?;
         let names: BTreeSet<ObjectRef> = now.iter().map(name).collect();
-        let fresh = |one: &Written| self.known.get(&name(one)) != Some(&one.object);
+        let fresh = |one: &Written| {
+            self.known.get(&name(one)).is_none_or(|known| known.object != one.object)
+        };
         let mut changed: Vec<Written> = now.into_iter().filter(fresh).collect();
-        let said: Vec<(ObjectRef, Value)> =
-            changed.iter().map(|one| (name(one), one.object.clone())).collect();
+        let said: Vec<(ObjectRef, Written)> =
+            changed.iter().map(|one| (name(one), one.clone())).collect();
         for (namespace, _) in check::missing_namespaces(&changed) {
             changed.push(Written::made(namespace));
         }
@@ -105,15 +106,15 @@ impl Follower {
         let gone: Vec<ObjectRef> =
             self.known.keys().filter(|name| !names.contains(*name)).cloned().collect();
         for name in gone {
-            if let Some(object) = self.known.get(&name) {
-                apply::delete(source, object).await?;
+            if let Some(written) = self.known.get(&name) {
+                apply::delete(source, written).await?;
             }
             self.tell(&format!("deleted {name}"));
             self.known.remove(&name);
         }
-        for (name, object) in said {
+        for (name, written) in said {
             self.tell(&format!("applied {name}"));
-            self.known.insert(name, object);
+            self.known.insert(name, written);
         }
         Ok(())
     }
@@ -126,5 +127,5 @@ impl Follower {
 }
 
 fn name(one: &Written) -> ObjectRef {
-    ObjectRef::of(&check::with_namespace(&one.object))
+    ObjectRef::of(&one.in_namespace())
 }

@@ -69,6 +69,8 @@ impl<'a> Shape<'a> {
                 name.as_str(),
                 "selector"
                     | "labelSelector"
+                    | "namespaceSelector"
+                    | "objectSelector"
                     | "nodeSelector"
                     | "ownerReferences[]"
                     | "involvedObject"
@@ -114,7 +116,9 @@ fn of_name(name: &str) -> List {
         | "imagePullSecrets"
         | "secrets"
         | "resourceClaims"
-        | "schedulingGates" => &["name"],
+        | "schedulingGates"
+        | "webhooks"
+        | "matchConditions" => &["name"],
         "volumeMounts" => &["mountPath"],
         "volumeDevices" => &["devicePath"],
         "ports" => {

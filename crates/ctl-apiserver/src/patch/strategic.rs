@@ -18,7 +18,9 @@ fn keys(list: &str) -> &'static [&'static str] {
         | "imagePullSecrets"
         | "secrets"
         | "resourceClaims"
-        | "schedulingGates" => &["name"],
+        | "schedulingGates"
+        | "webhooks"
+        | "matchConditions" => &["name"],
         "volumeMounts" => &["mountPath"],
         "volumeDevices" => &["devicePath"],
         "ports" => &["containerPort", "port"],

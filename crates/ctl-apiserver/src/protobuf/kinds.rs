@@ -951,6 +951,24 @@ pub(super) const EVENT: Message = &[
     one(14, "reportingComponent", Text),
     one(15, "reportingInstance", Text),
 ];
+/// The same of `events.k8s.io`.
+pub(super) const NEWER_EVENT: Message = &[
+    one(1, "metadata", Of(OBJECT_META)),
+    one(2, "eventTime", MicroTime),
+    one(3, "series", GivenOf(EVENT_SERIES)),
+    one(4, "reportingController", Text),
+    one(5, "reportingInstance", Text),
+    one(6, "action", Text),
+    one(7, "reason", Text),
+    one(8, "regarding", Of(OBJECT_REFERENCE)),
+    one(9, "related", GivenOf(OBJECT_REFERENCE)),
+    one(10, "note", Text),
+    one(11, "type", Text),
+    one(12, "deprecatedSource", Of(EVENT_SOURCE)),
+    one(13, "deprecatedFirstTimestamp", Time),
+    one(14, "deprecatedLastTimestamp", Time),
+    one(15, "deprecatedCount", Number),
+];
 const POD_TEMPLATE_SPEC: Message =
     &[one(1, "metadata", Of(OBJECT_META)), one(2, "spec", Of(POD_SPEC))];
 const ROLLING_UPDATE_DEPLOYMENT: Message =

@@ -59,8 +59,9 @@ pub(super) const fn many(number: u64, name: &'static str, kind: Kind) -> Field {
 }
 
 /// The message of a kind.
-pub(super) fn find(kind: &str) -> Option<Message> {
+pub(super) fn find(api_version: &str, kind: &str) -> Option<Message> {
     Some(match kind {
+        "Event" if api_version.starts_with("events.k8s.io/") => kinds::NEWER_EVENT,
         "Namespace" => kinds::NAMESPACE,
         "Node" => kinds::NODE,
         "Pod" => kinds::POD,

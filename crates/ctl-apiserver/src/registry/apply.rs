@@ -143,8 +143,8 @@ fn checked(
     let level = options.field_validation;
     // It is a part of an object: that something is missing in it says nothing.
     let findings = admission.findings(kind, &config);
-    let findings = findings.map(|all| all.into_iter().filter(|f| f.unknown).collect());
-    warnings.extend(crate::conform::known(kind, version, &mut config, level, findings)?);
+    let unknown = findings.map(|all| all.into_iter().filter(|f| f.unknown).collect::<Vec<_>>());
+    warnings.extend(crate::conform::known(kind, version, &mut config, level, unknown.as_deref())?);
     config["apiVersion"] = json!(written);
     Ok((config, warnings))
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Registry, key, text};
 use crate::fault::Fault;
 use crate::moment;
+use crate::user::User;
 
 pub(super) const FOREGROUND: &str = "foregroundDeletion";
 const ATTEMPTS: u32 = 16;
@@ -42,6 +43,8 @@ pub struct DeleteOptions {
     pub resource_version: Option<String>,
     /// Everything but the deletion.
     pub dry_run: bool,
+    /// Who asks for it.
+    pub(crate) user: User,
 }
 
 /// Nothing holds this object any more, and its deletion was asked for.
@@ -78,6 +81,7 @@ impl Registry {
         for _ in 0..ATTEMPTS {
             let now = self.read(kind, namespace, name)?;
             check(kind, name, &now, options)?;
+            self.may_delete((kind, namespace, name), &now, options).await?;
             if options.propagation == Propagation::Orphan && !options.dry_run {
                 self.orphan(&now).await?;
             }

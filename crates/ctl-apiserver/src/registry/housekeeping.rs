@@ -1,4 +1,4 @@
-//! What happens by itself: dependents follow their owners, namespaces empty, the first objects appear.
+//! What happens by itself: dependents follow their owners, namespaces empty, the first objects appear, Events end.
 //!
 //! In: the store's events, as a hint to look. Out: deletions.
 //! Holds: level-triggered: each pass looks at the whole store, so that a missed event or a restart loses nothing.
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::delete::FOREGROUND;
-use super::{DeleteOptions, Part, Registry, WriteOptions, text};
+use super::{DeleteOptions, Part, Registry, WriteOptions, expiry, text};
 use crate::fault::Fault;
 
 const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "istio-system"];
@@ -72,6 +72,7 @@ impl Registry {
     pub async fn keep_house(&self, stop: CancellationToken) {
         let mut revisions = self.inner.store.revisions();
         let mut seen = 0;
+        let mut look = self.inner.clock.now();
         loop {
             let dirty = match self.inner.store.since(seen) {
                 Ok((events, to)) => {
@@ -86,8 +87,13 @@ impl Registry {
             if dirty {
                 self.pass().await;
             }
+            if self.inner.clock.now() >= look {
+                look = self.inner.clock.now() + expiry::EVERY;
+                self.expire_events().await;
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = self.inner.clock.sleep_until(look) => {}
                 changed = revisions.changed() => if changed.is_err() { return },
             }
         }

@@ -102,7 +102,7 @@ pub(super) fn settle_name(
             return Err(Fault::invalid(kind, "", &[("metadata.name".to_owned(), why)]));
         }
     };
-    if let Some(why) = wrong_name(kind, &name) {
+    if let Some(why) = wrong_name(&kind.kind, &name) {
         return Err(Fault::invalid(kind, &name, &[("metadata.name".to_owned(), why)]));
     }
     metadata.insert("name".to_owned(), json!(name));
@@ -128,8 +128,8 @@ fn settle_namespace(
     Ok(())
 }
 
-fn wrong_name(kind: &Kind, name: &str) -> Option<String> {
-    let label_only = matches!(kind.kind.as_str(), "Namespace" | "Service");
+pub(super) fn wrong_name(kind: &str, name: &str) -> Option<String> {
+    let label_only = matches!(kind, "Namespace" | "Service");
     let limit = if label_only { 63 } else { 253 };
     let label = |part: &str| {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -10,7 +10,8 @@ type Problems = Vec<(String, String)>;
 
 pub(super) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Problems {
     let mut found = Vec::new();
-    labels(&object["metadata"], "labels", &mut found);
+    let labels = label_problems(object).into_iter();
+    found.extend(labels.map(|(name, why)| (format!("metadata.labels.{name}"), why)));
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Pod") => {
             pod(&object["spec"], "spec", &mut found);
@@ -22,6 +23,7 @@ pub(super) fn problems(kind: &Kind, object: &Value, old: Option<&Value>) -> Prob
         ("apiextensions.k8s.io", "CustomResourceDefinition") => {
             found.extend(crate::definition::problems(object, old));
         }
+        (crate::webhook::GROUP, _) => found.extend(crate::webhook::problems(object)),
         ("apps", "Deployment" | "ReplicaSet") => workload(object, &mut found),
         ("batch", "Job") => {
             pod(&object["spec"]["template"]["spec"], "spec.template.spec", &mut found)
@@ -52,28 +54,26 @@ fn immutable(kind: &Kind) -> &'static [&'static str] {
     }
 }
 
-fn labels(metadata: &Value, field: &str, found: &mut Problems) {
-    for (name, value) in metadata[field].as_object().into_iter().flatten() {
-        let Some(text) = value.as_str() else {
-            found.push((
-                format!("metadata.{field}.{name}"),
-                "must be a string; put it in quotes".into(),
-            ));
-            continue;
-        };
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-        if text.len() > 63
-            || !text.chars().all(fits)
-            || !ends(text.chars().next())
-            || !ends(text.chars().last())
+/// Labels with values that are none, each by its name.
+pub(super) fn label_problems(object: &Value) -> Problems {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    let wrong = |value: &Value| match value.as_str() {
+        None => Some("must be a string; put it in quotes".to_owned()),
+        Some(text)
+            if text.len() > 63
+                || !text.chars().all(fits)
+                || !ends(text.chars().next())
+                || !ends(text.chars().last()) =>
         {
-            let why = format!(
+            Some(format!(
                 "{text:?} is not a label value: use up to 63 of A-Z, a-z, 0-9, '-', '_', '.'"
-            );
-            found.push((format!("metadata.{field}.{name}"), why));
+            ))
         }
-    }
+        Some(_) => None,
+    };
+    let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
+    labels.filter_map(|(name, value)| Some((name.clone(), wrong(value)?))).collect()
 }
 
 fn pod(spec: &Value, path: &str, found: &mut Problems) {

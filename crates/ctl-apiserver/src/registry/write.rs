@@ -4,12 +4,15 @@ use ctl_source::Object;
 use ctl_store::{Expect, Write};
 use serde_json::{Value, json};
 
+use super::admit::{Entry, Findings};
 use super::status::{bump, first_status, has_generation, keep_status};
 use super::{Part, Registry, key, metadata, text};
-use crate::admission::{Admission, AdmitAll, FieldValidation, Operation, Warning};
+use crate::admission::{FieldValidation, Warning};
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::managed::{self, Writer};
+use crate::user::User;
+use crate::webhook::Asked;
 use crate::{conform, defaults, moment, strict};
 
 /// How often a change is tried again when somebody else was faster.
@@ -32,6 +35,8 @@ pub struct WriteOptions {
     pub(crate) via: &'static str,
     /// The owners of fields are settled already.
     pub(crate) applied: bool,
+    /// Who asks for it.
+    pub(crate) user: User,
 }
 
 /// A write that was done.
@@ -59,9 +64,11 @@ impl Registry {
             return Err(Fault::ending(kind));
         }
         let owners = metadata::take_owners(&mut object).filter(|_| options.applied);
-        let (version, mut warnings) = read(kind, &mut object, &options, &*self.inner.admission)?;
+        let (version, mut warnings) = read(kind, &mut object, &options)?;
         let name = metadata::settle_name(kind, namespace, &mut object, &random_tail)?;
         let labels = self.open_namespace(kind, namespace)?;
+        let (findings, told) = self.shape((kind, version), &mut object, &options)?;
+        warnings.extend(told);
         let meta = metadata::of(&mut object)?;
         meta.insert("uid".into(), json!(uuid::Uuid::new_v4().to_string()));
         meta.insert("creationTimestamp".into(), json!(moment::format(self.inner.clock.wall())));
@@ -69,10 +76,21 @@ impl Registry {
         if has_generation(kind, &object) {
             metadata::of(&mut object)?.insert("generation".into(), json!(1));
         }
-        let context =
-            self.context(Operation::Create, kind, namespace, &labels, options.field_validation);
+        let asked = Asked {
+            operation: "CREATE",
+            kind,
+            version: &version.name,
+            subresource: "",
+            namespace,
+            name: &name,
+            namespace_labels: &labels,
+            user: &options.user,
+            dry_run: options.dry_run,
+        };
         let _alone = self.alone(kind).await;
-        warnings.extend(self.admit(&context, version, &mut object, None, &name)?);
+        let level = options.field_validation;
+        let entry = Entry { asked, version, level, findings };
+        warnings.extend(self.admit(entry, &mut object, None).await?);
         if kind.is_definition() {
             self.settle_definition(&mut object);
         }
@@ -169,11 +187,27 @@ impl Registry {
     ) -> Result<Written, Fault> {
         let name = text(now, "/metadata/name").unwrap_or_default().to_owned();
         let given = metadata::take_owners(&mut next);
-        let (version, mut warnings) = self.read_next(kind, &mut next, now, part, options)?;
+        let (version, findings, mut warnings) =
+            self.read_next(kind, &mut next, now, part, options)?;
         let _alone = self.alone(kind).await;
         if text(now, "/metadata/deletionTimestamp").is_none() {
-            let place = (namespace, name.as_str());
-            warnings.extend(self.judge((kind, version), place, &mut next, now, part, options)?);
+            let asked = Asked {
+                operation: "UPDATE",
+                kind,
+                version: &version.name,
+                subresource: if part == Part::Status { "status" } else { options.via },
+                namespace,
+                name: &name,
+                namespace_labels: &self.labels_of(namespace),
+                user: &options.user,
+                dry_run: options.dry_run,
+            };
+            let level = options.field_validation;
+            let entry = Entry { asked, version, level, findings };
+            warnings.extend(match part {
+                Part::Main => self.admit(entry, &mut next, Some(now)).await?,
+                Part::Status => self.admit_status(entry, &mut next, now).await?,
+            });
         }
         if kind.is_definition() && part == Part::Main {
             self.settle_definition(&mut next);
@@ -202,37 +236,34 @@ impl Registry {
         now: &Object,
         part: Part,
         options: &WriteOptions,
-    ) -> Result<(&'a Version, Vec<Warning>), Fault> {
-        let found = match part {
-            Part::Main => read(kind, next, options, &*self.inner.admission)?,
-            Part::Status => return with_status(kind, next, now, options),
-        };
+    ) -> Result<(&'a Version, Findings, Vec<Warning>), Fault> {
+        if part == Part::Status {
+            let (version, warnings) = with_status(kind, next, now, options)?;
+            return Ok((version, None, warnings));
+        }
+        let (version, mut warnings) = read(kind, next, options)?;
+        let (findings, told) = self.shape((kind, version), next, options)?;
+        warnings.extend(told);
         metadata::keep_stable(kind, next, now)?;
         keep_status(kind, next, now);
         defaults::apply(kind, next);
         bump(kind, next, now);
         metadata::no_new_finalizers(kind, next, now)?;
-        Ok(found)
+        Ok((version, findings, warnings))
     }
 
-    /// Holds the next state against all rules; a status only against its schema.
-    fn judge(
+    /// Brings an object into the form of its kind; what the mesh has to say of it, and warnings.
+    pub(super) fn shape(
         &self,
         (kind, version): (&Kind, &Version),
-        (namespace, name): (&str, &str),
-        next: &mut Value,
-        now: &Object,
-        part: Part,
+        object: &mut Value,
         options: &WriteOptions,
-    ) -> Result<Vec<Warning>, Fault> {
-        if part == Part::Status {
-            conform::judge(kind, version, next, Some(now), name, &AdmitAll)?;
-            return Ok(Vec::new());
-        }
-        let labels = self.labels_of(namespace);
+    ) -> Result<(Findings, Vec<Warning>), Fault> {
+        let findings = self.inner.admission.findings(kind, object);
         let level = options.field_validation;
-        let context = self.context(Operation::Update, kind, namespace, &labels, level);
-        self.admit(&context, version, next, Some(now), name)
+        let warnings = conform::shape(kind, version, object, level, findings.as_deref())?;
+        metadata::tidy(object);
+        Ok((findings, warnings))
     }
 
     /// Writes the next state; what is marked for deletion and held by nothing goes.
@@ -280,17 +311,15 @@ impl Registry {
     }
 }
 
-/// Reads an object as it was written: by the schema of its version, then in the storage version.
+/// Reads an object as it was written: by its version, then in the storage version.
 fn read<'a>(
     kind: &'a Kind,
     object: &mut Value,
     options: &WriteOptions,
-    admission: &dyn Admission,
 ) -> Result<(&'a Version, Vec<Warning>), Fault> {
     let version = kind.version_of(object).ok_or_else(|| Fault::no_path(&kind.plural))?;
     metadata::stamp_kind(kind, object)?;
-    let mut warnings = strict::check(kind, object, options.field_validation)?;
-    warnings.extend(conform::shape(kind, version, object, options.field_validation, admission)?);
+    let warnings = strict::check(kind, object, options.field_validation)?;
     metadata::tidy(object);
     Ok((version, warnings))
 }
@@ -307,7 +336,7 @@ fn with_status<'a>(
     let status = next.get("status").cloned().unwrap_or_else(|| json!({}));
     *next = now.as_ref().clone();
     next["status"] = status;
-    let warnings = conform::shape(kind, version, next, options.field_validation, &AdmitAll)?;
+    let warnings = conform::shape(kind, version, next, options.field_validation, None)?;
     Ok((version, warnings))
 }
 

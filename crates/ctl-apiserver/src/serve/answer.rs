@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 
+use super::warnings;
 use crate::fault::Fault;
 
 /// Body of every answer.
@@ -43,12 +44,8 @@ pub(crate) fn fault(fault: &Fault) -> Answer {
 
 /// Adds what the user should read, as HTTP warnings.
 pub(crate) fn warn(mut answer: Answer, warnings: &[String]) -> Answer {
-    for warning in warnings {
-        let text: String = warning.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-            answer.headers_mut().append(http::header::WARNING, value);
-        }
+    for value in warnings::values(warnings) {
+        answer.headers_mut().append(http::header::WARNING, value);
     }
     answer
 }

@@ -9,30 +9,14 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::route::Target;
 use crate::fault::Fault;
 use crate::tokens::DEFAULT_AUDIENCE;
+pub(crate) use crate::user::User;
 use crate::{Registry, tokens::Claims};
 
-/// Who is asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct User {
-    pub(crate) name: String,
-    pub(crate) groups: Vec<String>,
-}
-
 impl User {
-    fn is_account(&self) -> bool {
-        self.name.starts_with("system:serviceaccount:")
-    }
-
     pub(crate) fn of_claims(claims: &Claims) -> Self {
         let Claims { namespace, service_account, .. } = claims;
-        Self {
-            name: format!("system:serviceaccount:{namespace}:{service_account}"),
-            groups: vec![
-                "system:serviceaccounts".to_owned(),
-                format!("system:serviceaccounts:{namespace}"),
-                "system:authenticated".to_owned(),
-            ],
-        }
+        let name = format!("system:serviceaccount:{namespace}:{service_account}");
+        Self::named(&name, Vec::new())
     }
 }
 
@@ -65,9 +49,24 @@ pub(crate) fn user(
     Ok(User::of_claims(&claims))
 }
 
+/// Whom the user acts as, when it asks to (`kubectl --as`); only who may do everything can.
+pub(crate) fn acting(user: User, headers: &HeaderMap) -> Result<User, Fault> {
+    let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let name = headers.get("impersonate-user").map(text).filter(|name| !name.is_empty());
+    let groups: Vec<String> = headers.get_all("impersonate-group").iter().map(text).collect();
+    match name {
+        None if groups.is_empty() => Ok(user),
+        None => Err(Fault::bad("Impersonate-Group needs Impersonate-User beside it")),
+        Some(_) if !user.is_trusted() => {
+            Err(Fault::forbidden(format!("{} may not act as somebody else", user.name)))
+        }
+        Some(name) => Ok(User::named(&name, groups)),
+    }
+}
+
 /// May this user do this? The admin and the node may do everything.
 pub(crate) fn allow(user: &User, method: &Method, target: &Target) -> Result<(), Fault> {
-    if !user.is_account() {
+    if user.is_trusted() {
         return Ok(());
     }
     let harmless = target.subresource.as_deref().is_none_or(|s| matches!(s, "status" | "scale"));
@@ -80,7 +79,7 @@ pub(crate) fn allow(user: &User, method: &Method, target: &Target) -> Result<(),
 
 /// What only people with the admin's credentials may see.
 pub(crate) fn admin_only(user: &User) -> Result<(), Fault> {
-    if user.is_account() {
+    if !user.is_trusted() {
         return Err(Fault::forbidden(format!(
             "{} may not read this; use the admin's kubeconfig",
             user.name

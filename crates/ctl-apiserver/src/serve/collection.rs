@@ -15,7 +15,7 @@ use crate::table::{self, Format};
 
 /// Lists, by selector, in pages when `limit` is given.
 pub(crate) fn list(ask: &Ask, target: &Target) -> Result<Answer, Fault> {
-    let selector = ask.query.selector(target.selectable())?;
+    let selector = target.selector(&ask.query)?;
     let store = ask.shared.registry.store();
     let listing = store.list(&registry::collection(&target.kind), target.namespace.as_deref());
     let start =
@@ -65,6 +65,7 @@ pub(crate) async fn create(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Ans
         return Err(Fault::method(&ask.method, &ask.path));
     }
     let (body, mut warnings) = parse_object(raw, &ask.content_type, options.field_validation)?;
+    let body = target.view.inward(body)?;
     let registry = &ask.shared.registry;
     let written = registry.create_object(&target.kind, target.space(), body, options).await?;
     warnings.extend(written.warnings);
@@ -74,7 +75,7 @@ pub(crate) async fn create(ask: &Ask, target: &Target, raw: &[u8]) -> Result<Ans
 
 /// Deletes what the selectors match.
 pub(crate) async fn delete(ask: &Ask, target: &Target, body: &Value) -> Result<Answer, Fault> {
-    let selector = ask.query.selector(target.selectable())?;
+    let selector = target.selector(&ask.query)?;
     let options = delete_options(ask, body)?;
     let registry = &ask.shared.registry;
     let listing =

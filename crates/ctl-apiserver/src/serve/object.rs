@@ -18,14 +18,15 @@ const APPLY: &str = "application/apply-patch+yaml";
 
 /// `apps/v1`.
 pub(crate) fn api_version(target: &Target) -> String {
-    target.kind.api_version(&target.version)
+    let stored = || target.kind.api_version(&target.version);
+    target.view.api_version().map_or_else(stored, str::to_owned)
 }
 
 /// The object in the version that was asked for.
 pub(crate) fn versioned(target: &Target, object: &Value) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = json!(api_version(target));
-    object
+    target.view.outward(object)
 }
 
 /// The object as the client wants to see it.
@@ -67,7 +68,7 @@ pub(crate) async fn answer(
         Method::PUT => {
             let options = ask.write_options()?;
             let (body, told) = parse_object(raw, &ask.content_type, options.field_validation)?;
-            let place = target.space();
+            let (place, body) = (target.space(), target.view.inward(body)?);
             let written = registry.update_object(&target.kind, place, name, part, body, options);
             Ok(done(ask, target, told, &written.await?))
         }
@@ -111,7 +112,7 @@ async fn patch(
         if let Some(root) = object.as_object_mut() {
             root.remove("$setElementOrder");
         }
-        Ok(object)
+        target.view.inward(object)
     };
     let registry = &ask.shared.registry;
     let written = registry.change(&target.kind, target.space(), name, part, options, edit).await?;
@@ -130,6 +131,7 @@ async fn apply(
     }
     let options = ask.write_options()?;
     let (config, told) = parse_object(raw, "application/yaml", options.field_validation)?;
+    let config = target.view.inward(config)?;
     let (registry, force) = (&ask.shared.registry, ask.query.is_on("force"));
     let place = (target.space(), name);
     let done = registry.apply_object(&target.kind, place, part, &config, force, options).await;
@@ -177,6 +179,7 @@ pub(crate) fn delete_options(ask: &Ask, body: &Value) -> Result<DeleteOptions, F
         uid: precondition("uid"),
         resource_version: precondition("resourceVersion"),
         dry_run,
+        user: ask.user.clone(),
     })
 }
 
@@ -205,11 +208,11 @@ async fn scale(ask: &Ask, target: &Target, name: &str, raw: &[u8]) -> Result<Ans
         }
         _ => return Err(Fault::method(&ask.method, &ask.path)),
     };
-    Ok(answer::json(&scale_of(paths, &object)))
+    Ok(answer::json(&paths.of(&object)))
 }
 
 fn rescale(ask: &Ask, paths: &Scale, raw: &[u8], mut object: Value) -> Result<Value, Fault> {
-    let mut now = scale_of(paths, &object);
+    let mut now = paths.of(&object);
     if let Some(metadata) = now["metadata"].as_object_mut() {
         metadata.remove("resourceVersion");
     }
@@ -238,22 +241,4 @@ fn slot<'a>(object: &'a mut Value, pointer: &str) -> &'a mut Value {
         }
         &mut place[step]
     })
-}
-
-fn scale_of(paths: &Scale, object: &Value) -> Value {
-    let meta = &object["metadata"];
-    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-    let own = paths.selector.as_deref().and_then(|pointer| registry::text(object, pointer));
-    json!({ "apiVersion": "autoscaling/v1", "kind": "Scale",
-        "metadata": { "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"],
-            "resourceVersion": meta["resourceVersion"], "creationTimestamp": meta["creationTimestamp"] },
-        "spec": { "replicas": number(&paths.spec) },
-        "status": { "replicas": number(&paths.status),
-            "selector": own.map_or_else(|| labels_of(object), str::to_owned) } })
-}
-
-fn labels_of(object: &Value) -> String {
-    let labels = object["spec"]["selector"]["matchLabels"].as_object();
-    let pair = |(k, v): (&String, &Value)| format!("{k}={}", v.as_str().unwrap_or_default());
-    labels.into_iter().flatten().map(pair).collect::<Vec<_>>().join(",")
 }

@@ -1,7 +1,6 @@
 //! The query of a URL.
 
 use crate::fault::Fault;
-use crate::select::Selector;
 use crate::{FieldValidation, WriteOptions};
 
 /// The longest name of who writes.
@@ -37,11 +36,6 @@ impl Query {
         parsed.map_err(|e| Fault::bad(format!("query parameter {name}: {e}")))
     }
 
-    pub(crate) fn selector(&self, own: &[String]) -> Result<Selector, Fault> {
-        let text = |name| self.get(name).unwrap_or_default();
-        Selector::parse(text("labelSelector"), text("fieldSelector"), own).map_err(Fault::bad)
-    }
-
     /// The options of a write; what is not supported is refused, not ignored.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
         let field_validation = match self.get("fieldValidation") {
@@ -64,6 +58,7 @@ impl Query {
             manager,
             via: "",
             applied: false,
+            user: crate::user::User::default(),
             dry_run: dry_run(self.get("dryRun"))?,
         })
     }

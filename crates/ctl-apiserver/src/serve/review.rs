@@ -28,7 +28,7 @@ pub(crate) fn answer(ask: &Ask, parts: &[&str], mut body: Value) -> Result<Answe
     if ask.method != Method::POST {
         return Err(Fault::method(&ask.method, &ask.path));
     }
-    let admin = !ask.user.name.starts_with("system:serviceaccount:");
+    let admin = ask.user.is_trusted();
     let (kind, status) = match parts.last() {
         Some(&"tokenreviews") => ("TokenReview", token(ask, &body, admin)?),
         Some(&"selfsubjectreviews") => {

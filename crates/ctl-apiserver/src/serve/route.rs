@@ -14,10 +14,12 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::auth::{self, User};
 use super::query::{Query, decode};
+use super::view::{EVENTS, View};
 use super::{Shared, collection, discovery, node, object, openapi, review};
 use crate::fault::Fault;
 use crate::kind::{Kind, Version};
 use crate::registry::Kinds;
+use crate::select::Selector;
 use crate::twice::{self, Read};
 use crate::{FieldValidation, Warning, WriteOptions};
 
@@ -32,6 +34,7 @@ pub(crate) struct Target {
     pub(crate) namespace: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) subresource: Option<String>,
+    pub(crate) view: View,
 }
 
 impl Target {
@@ -40,9 +43,12 @@ impl Target {
         self.kind.version(&self.version)
     }
 
-    /// Fields that the kind adds to those that can be selected by.
-    pub(crate) fn selectable(&self) -> &[String] {
-        self.version().map_or(&[], |version| &version.selectable)
+    /// The selectors of a request, in the names of what is stored.
+    pub(crate) fn selector(&self, query: &Query) -> Result<Selector, Fault> {
+        let text = |name| query.get(name).unwrap_or_default();
+        let fields = self.view.selector(text("fieldSelector"));
+        let own = self.version().map_or(&[][..], |version| &version.selectable);
+        Selector::parse(text("labelSelector"), &fields, own).map_err(Fault::bad)
     }
 
     /// The namespace, or empty.
@@ -68,6 +74,7 @@ impl Ask {
     /// How a write is to be done; who does not say its name is called by its program.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Fault> {
         let mut options = self.query.write_options()?;
+        options.user = self.user.clone();
         if options.manager.is_empty() {
             let program = self.agent.split('/').next().unwrap_or_default();
             let name: String = program.chars().filter(|c| !c.is_control()).take(128).collect();
@@ -96,6 +103,7 @@ async fn handle(
         return Ok(answer::bytes(StatusCode::OK, "text/plain", "ok"));
     }
     let user = auth::user(&shared.registry, certified, request.headers())?;
+    let user = auth::acting(user, request.headers())?;
     let header = |name| {
         request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -179,7 +187,9 @@ fn target(kinds: &Kinds, parts: &[&str]) -> Option<Target> {
         [plural, name, subresource] => (plural, Some(*name), Some(*subresource)),
         _ => return None,
     };
-    let kind = kinds.find_plural(group, plural)?;
+    let (group, view) = if group == EVENTS { ("", View::Events) } else { (group, View::Stored) };
+    let kind =
+        kinds.find_plural(group, plural).filter(|k| view == View::Stored || k.kind == "Event")?;
     let fits = kind.version(version).is_some() && (kind.namespaced || namespace.is_none());
     let scoped = !kind.namespaced || namespace.is_some() || name.is_none();
     (fits && scoped).then(|| Target {
@@ -188,6 +198,7 @@ fn target(kinds: &Kinds, parts: &[&str]) -> Option<Target> {
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),
         subresource: subresource.map(str::to_owned),
+        view,
     })
 }
 

@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Watches a collection, or one object of it.
 pub(crate) fn collection(ask: Ask, target: Target) -> Result<Answer, Fault> {
-    let selector = ask.query.selector(target.selectable())?;
+    let selector = target.selector(&ask.query)?;
     let from = ask.query.get("resourceVersion").unwrap_or_default();
     let from = match from {
         "" | "0" => None,

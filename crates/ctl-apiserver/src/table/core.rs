@@ -204,3 +204,46 @@ pub(super) const LEASE: &[Column] = &[NAME, ("Holder", "string", false), AGE];
 pub(super) fn lease(object: &Value, now: SystemTime) -> Vec<Value> {
     vec![name(object), object["spec"]["holderIdentity"].clone(), age(object, now)]
 }
+
+pub(super) const INGRESS: &[Column] = &[
+    NAME,
+    ("Class", "string", false),
+    ("Hosts", "string", false),
+    ("Address", "string", false),
+    ("Ports", "string", false),
+    AGE,
+];
+
+pub(super) fn ingress(object: &Value, now: SystemTime) -> Vec<Value> {
+    let list =
+        |pointer: &str| object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let hosts = list("/spec/rules").filter_map(|rule| rule["host"].as_str());
+    let hosts: Vec<&str> = hosts.filter(|host| !host.is_empty()).collect();
+    let addresses = list("/status/loadBalancer/ingress");
+    let addresses = addresses.filter_map(|one| one["ip"].as_str().or(one["hostname"].as_str()));
+    let addresses: Vec<&str> = addresses.collect();
+    let class = object["spec"]["ingressClassName"].as_str().unwrap_or("<none>");
+    let ports = if list("/spec/tls").next().is_some() { "80, 443" } else { "80" };
+    vec![
+        name(object),
+        json!(class),
+        if hosts.is_empty() { json!("*") } else { json!(hosts.join(",")) },
+        json!(addresses.join(",")),
+        json!(ports),
+        age(object, now),
+    ]
+}
+
+pub(super) const INGRESS_CLASS: &[Column] =
+    &[NAME, ("Controller", "string", false), ("Parameters", "string", false), AGE];
+
+pub(super) fn ingress_class(object: &Value, now: SystemTime) -> Vec<Value> {
+    let parameters = &object["spec"]["parameters"];
+    let text = |field: &str| parameters[field].as_str().unwrap_or_default();
+    let group = parameters["apiGroup"].as_str().map(|group| format!(".{group}"));
+    let parameters = match text("kind") {
+        "" => "<none>".to_owned(),
+        kind => format!("{kind}{}/{}", group.unwrap_or_default(), text("name")),
+    };
+    vec![name(object), object["spec"]["controller"].clone(), json!(parameters), age(object, now)]
+}

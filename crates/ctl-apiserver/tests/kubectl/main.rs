@@ -10,6 +10,7 @@
 mod apply;
 mod clients;
 mod definitions;
+mod events;
 mod explain;
 mod harness;
 mod life;

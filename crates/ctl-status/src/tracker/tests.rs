@@ -2,6 +2,8 @@ use ctl_source::kinds;
 use weft_admin_api::sync::{ProxySync, RefusedResource, SyncState, TypeSync};
 
 use super::*;
+use crate::audience::Audience;
+use crate::facts::{Finding, Obstacle, Remark};
 
 fn key(name: &str) -> ObjectKey {
     let resource = kinds::find("networking.istio.io", "VirtualService").unwrap().resource();
@@ -11,6 +13,7 @@ fn key(name: &str) -> ObjectKey {
 fn facts(name: &str, generation: i64) -> ObjectFacts {
     ObjectFacts {
         key: key(name),
+        uid: format!("uid-{name}"),
         generation,
         content: 0,
         status: Value::Null,
@@ -18,6 +21,8 @@ fn facts(name: &str, generation: i64) -> ObjectFacts {
         audience: Audience::everyone(),
         acted_on: true,
         obstacles: None,
+        remarks: Vec::new(),
+        manner: Manner::Mesh,
     }
 }
 
@@ -41,7 +46,7 @@ fn report(acknowledged: &[u64]) -> SyncReport {
 
 /// Writes what is due and gives `(Accepted, Programmed)` of it.
 fn write(tracker: &mut Tracker, report: &SyncReport, now: &str) -> Option<(Value, Value)> {
-    let patch = tracker.patches(report, now).pop()?;
+    let patch = tracker.due(report, now).patches.pop()?;
     tracker.written(&patch);
     let conditions = &patch.patch["status"]["conditions"];
     Some((conditions[0].clone(), conditions[1].clone()))
@@ -95,7 +100,7 @@ fn refusing(acknowledged: u64, objects: &[&str]) -> SyncReport {
 
 /// `Programmed` of every object, by name.
 fn programmed(tracker: &mut Tracker, report: &SyncReport) -> Vec<(String, String)> {
-    for patch in tracker.patches(report, "now") {
+    for patch in tracker.due(report, "now").patches {
         tracker.written(&patch);
     }
     let said = |(key, track): (&ObjectKey, &Track)| {
@@ -238,28 +243,126 @@ fn foreign_conditions_and_a_programmed_past_survive_a_restart() {
     ]});
     let mut tracker = Tracker::default();
     tracker.observe(&first);
-    assert!(tracker.patches(&report(&[0]), "t1").is_empty());
+    assert!(tracker.due(&report(&[0]), "t1").patches.is_empty());
     first.objects[0].generation = 4;
     tracker.observe(&first);
-    let patch = tracker.patches(&report(&[1]), "t1").pop().unwrap();
+    let patch = tracker.due(&report(&[1]), "t1").patches.pop().unwrap();
     assert_eq!(patch.patch["status"]["conditions"][0]["type"], "Theirs");
+}
+
+/// `Effective` as status and reason.
+fn effective(tracker: &mut Tracker, obstacles: Option<&[Obstacle]>, acted_on: bool) -> String {
+    let obstacles = obstacles.map(<[Obstacle]>::to_vec);
+    let object = ObjectFacts { obstacles, acted_on, ..facts("pay", 1) };
+    tracker.observe(&Observed { revision: 1, objects: vec![object], proxies: Vec::new() });
+    for patch in tracker.due(&report(&[]), "now").patches {
+        tracker.written(&patch);
+    }
+    let conditions = &tracker.tracks[&key("pay")].status["conditions"];
+    let found = conditions.as_array().unwrap().iter().find(|c| c["type"] == "Effective");
+    let text = |c: &Value, field: &str| c[field].as_str().unwrap().to_owned();
+    found.map(|c| text(c, "status") + " " + &text(c, "reason")).unwrap_or_default()
+}
+
+fn obstacle(reason: &'static str, message: &str, whole: bool) -> Obstacle {
+    Obstacle { reason, message: message.into(), whole }
 }
 
 #[test]
 fn what_the_analysis_found_is_told_once_it_has_looked() {
-    let told = |obstacles: Option<Vec<Obstacle>>, acted_on: bool| {
-        let object = ObjectFacts { obstacles, acted_on, ..facts("pay", 1) };
-        let mut tracker = Tracker::default();
-        tracker.observe(&Observed { revision: 1, objects: vec![object], proxies: Vec::new() });
-        let patch = tracker.patches(&report(&[]), "now").remove(0).patch;
-        let conditions = patch["status"]["conditions"].as_array().unwrap().clone();
-        let found = conditions.into_iter().find(|c| c["type"] == "Effective");
-        found
-            .map(|c| format!("{} {}", c["status"].as_str().unwrap(), c["reason"].as_str().unwrap()))
+    let (shadow, part) = (
+        obstacle("ShadowedBy", "an older one", true),
+        obstacle("NoEffectBecause", "rule 2", false),
+    );
+    let told = |obstacles: Option<&[Obstacle]>, acted_on: bool| {
+        effective(&mut Tracker::default(), obstacles, acted_on)
     };
-    let obstacle = Obstacle { reason: "ShadowedBy", message: "an older one wins".into() };
-    assert_eq!(told(None, true), None);
-    assert_eq!(told(Some(Vec::new()), true).as_deref(), Some("True Effective"));
-    assert_eq!(told(Some(vec![obstacle]), true).as_deref(), Some("False ShadowedBy"));
-    assert_eq!(told(Some(Vec::new()), false).as_deref(), Some("False NotSupported"));
+    assert_eq!(told(None, true), "");
+    assert_eq!(told(Some(&[]), true), "True Effective");
+    assert_eq!(told(Some(std::slice::from_ref(&part)), true), "True Partly");
+    assert_eq!(told(Some(&[part, shadow]), true), "False ShadowedBy");
+    assert_eq!(told(Some(&[]), false), "False NotSupported");
+}
+
+#[test]
+fn what_was_found_stays_until_the_analysis_has_looked_again() {
+    let mut tracker = Tracker::default();
+    assert_eq!(effective(&mut tracker, Some(&[]), true), "True Effective");
+    assert_eq!(effective(&mut tracker, None, true), "True Effective");
+    let status = tracker.tracks[&key("pay")].status.clone();
+    let object = ObjectFacts { status, ..facts("pay", 1) };
+    let mut next = Tracker::default();
+    next.observe(&Observed { revision: 1, objects: vec![object], proxies: Vec::new() });
+    assert!(next.due(&report(&[]), "later").patches.is_empty(), "a restart writes nothing");
+}
+
+/// The Events of one look, as `reason: message`.
+fn events(tracker: &mut Tracker, object: &ObjectFacts, report: &SyncReport) -> Vec<String> {
+    let objects = vec![object.clone()];
+    tracker.observe(&Observed { revision: 1, objects, proxies: Vec::new() });
+    let due = tracker.due(report, "now");
+    due.patches.iter().for_each(|patch| tracker.written(patch));
+    let said = |note: Note| format!("{}: {}", note.line.reason, note.line.message);
+    due.notes.into_iter().map(said).collect()
+}
+
+#[test]
+fn an_event_is_told_once_for_as_long_as_it_holds() {
+    let mut tracker = Tracker::default();
+    let quiet = facts("pay", 1);
+    let told = ["Programmed: acknowledged by 1 of 1 proxies"];
+    assert_eq!(events(&mut tracker, &quiet, &report(&[0])), Vec::<String>::new());
+    assert_eq!(events(&mut tracker, &quiet, &report(&[1])), told);
+    assert_eq!(events(&mut tracker, &quiet, &report(&[1])), Vec::<String>::new());
+
+    let remark = Remark { reason: "RetriesDoNotFitTimeout", message: "r".into() };
+    let obstacles = Some(vec![obstacle("NoEffectBecause", "n", true)]);
+    let loud = ObjectFacts { obstacles, remarks: vec![remark], ..quiet.clone() };
+    let all = ["NoEffect: n", "RetriesDoNotFitTimeout: r"];
+    assert_eq!(events(&mut tracker, &loud, &report(&[1])), all);
+    assert_eq!(events(&mut tracker, &loud, &report(&[1])), Vec::<String>::new());
+    assert_eq!(events(&mut tracker, &quiet, &report(&[1])), Vec::<String>::new());
+    assert_eq!(events(&mut tracker, &loud, &report(&[1])), all, "it came back");
+    let nack = ["Refused: p0.shop refused 8080: bad regex"];
+    assert_eq!(events(&mut tracker, &loud, &refusing(1, &["pay"])), nack);
+}
+
+#[test]
+fn what_the_conditions_said_before_a_restart_is_no_news() {
+    let obstacles = Some(vec![obstacle("ShadowedBy", "an older one wins", true)]);
+    let mut object = ObjectFacts { obstacles, ..facts("pay", 1) };
+    let mut first = Tracker::default();
+    assert_eq!(events(&mut first, &object, &report(&[1])).len(), 2);
+    object.status = first.tracks[&key("pay")].status.clone();
+    assert!(events(&mut Tracker::default(), &object, &report(&[1])).is_empty());
+    object.generation = 2;
+    assert_eq!(events(&mut Tracker::default(), &object, &report(&[1])).len(), 2);
+}
+
+#[test]
+fn what_an_earlier_life_may_have_told_does_not_count_again() {
+    let remark = Remark { reason: "RetriesDoNotFitTimeout", message: "r".into() };
+    let quiet = facts("pay", 1);
+    let loud = ObjectFacts { remarks: vec![remark], ..quiet.clone() };
+    let mut tracker = Tracker::default();
+    let mut again = |object: &ObjectFacts| {
+        let objects = vec![object.clone()];
+        tracker.observe(&Observed { revision: 1, objects, proxies: Vec::new() });
+        let notes = tracker.due(&report(&[0]), "now").notes;
+        notes.iter().map(|note| note.again).collect::<Vec<_>>()
+    };
+    assert_eq!(again(&loud), [false]);
+    assert_eq!(again(&quiet), Vec::<bool>::new());
+    assert_eq!(again(&loud), [true]);
+    assert_eq!(again(&ObjectFacts { content: 7, ..loud.clone() }), [true]);
+}
+
+#[test]
+fn a_kind_without_conditions_of_ours_gets_events_alone() {
+    let finding = Finding { severity: Severity::Error, message: "no steps".into() };
+    let manner = Manner::Events;
+    let object = ObjectFacts { findings: vec![finding], manner, ..facts("canary", 1) };
+    let mut tracker = Tracker::default();
+    assert_eq!(events(&mut tracker, &object, &report(&[1])), ["Rejected: no steps"]);
+    assert!(tracker.tracks[&key("canary")].status.is_null());
 }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use ctl_snapshot::MeshSettings;
+use ctl_snapshot::{MeshSettings, Policy};
 use weft_model::api::traffic_policy::{
     ConnectionPool, H2UpgradePolicy, HttpPool, OutlierDetection, TcpPool,
 };
@@ -15,7 +15,7 @@ pub(crate) fn pool<'a>(
     mesh: &'a MeshSettings,
 ) -> Cow<'a, ConnectionPool> {
     let none = || Cow::Owned(ConnectionPool::default());
-    if mesh.connection_pool.is_none() && mesh.tcp_keepalive.is_none() && !mesh.h2_upgrade {
+    if mesh.connection_pool.is_none() && mesh.tcp_keepalive.is_none() {
         return own.map_or_else(none, Cow::Borrowed);
     }
     let mut found = own.cloned().unwrap_or_default();
@@ -25,10 +25,6 @@ pub(crate) fn pool<'a>(
     if let Some(keepalive) = &mesh.tcp_keepalive {
         let tcp = found.tcp.get_or_insert_default();
         tcp.tcp_keepalive.get_or_insert_with(|| keepalive.clone());
-    }
-    if mesh.h2_upgrade {
-        let http = found.http.get_or_insert_default();
-        set(&mut http.h2_upgrade_policy, H2UpgradePolicy::Upgrade);
     }
     Cow::Owned(found)
 }
@@ -67,6 +63,11 @@ pub(super) fn outlier<'a>(
     set(&mut found.min_health_percent, min_health_percent);
     set(&mut found.http_error_codes, http_error_codes);
     Some(Cow::Owned(found))
+}
+
+/// Whether endpoints that fail are set aside.
+pub(crate) fn ejects(policy: &Policy<'_>, mesh: &MeshSettings) -> bool {
+    policy.outlier_detection.is_some() || mesh.outlier_detection.is_some()
 }
 
 /// The settings without what only a service can have.

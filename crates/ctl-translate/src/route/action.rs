@@ -5,14 +5,16 @@
 
 use ctl_snapshot::MeshSnapshot;
 use weft_model::api::reference::Destination;
-use weft_model::api::traffic_policy::ConsistentHash;
-use weft_model::api::virtual_service::{HttpDestination, HttpRoute, Rewrite, VirtualService};
+use weft_model::api::virtual_service::{
+    HttpDestination, HttpMatch, HttpRoute, Rewrite, VirtualService,
+};
 use weft_model::{Host, Object, expand};
 use weft_proto::envoy::config::core::v3::RuntimeFractionalPercent;
 use weft_proto::envoy::config::route::v3::route_action::{
     ClusterSpecifier, HashPolicy, HostRewriteSpecifier, RequestMirrorPolicy,
 };
 use weft_proto::envoy::config::route::v3::weighted_cluster::ClusterWeight;
+use weft_proto::envoy::config::route::v3::weighted_cluster::cluster_weight::HostRewriteSpecifier as OwnHost;
 use weft_proto::envoy::config::route::v3::{
     Decorator, Route, RouteAction, RouteMatch, WeightedCluster, route, route_match,
 };
@@ -21,16 +23,16 @@ use weft_proto::envoy::r#type::matcher::v3::{RegexMatchAndSubstitute, RegexMatch
 use crate::http::{CORS, FAULT};
 use crate::route::headers::Operations;
 use crate::route::selection::{Context, Source};
-use crate::route::{answer, extras, matching};
+use crate::route::{answer, extras, hash, matching};
 use crate::{names, wire};
 
 /// The routes that this proxy may take; none when none is meant for it.
 pub(crate) fn routes(context: &Context<'_>, object: &Object<VirtualService>) -> Vec<Route> {
     let mut found = Vec::new();
     for written in &object.spec.http {
-        for (name, matches) in conditions(context, object, written) {
-            let takes_all = matching::takes_all(&matches);
-            found.push(Writer { context, object, written, name, matches }.route());
+        for condition in conditions(context, object, written) {
+            let takes_all = matching::takes_all(&condition.matches);
+            found.push(Writer { context, object, written, condition }.route());
             if takes_all {
                 return found;
             }
@@ -39,18 +41,23 @@ pub(crate) fn routes(context: &Context<'_>, object: &Object<VirtualService>) -> 
     found
 }
 
-/// Conditions with the names that routes get by them.
+/// A condition, and how a route is called because of it.
+struct Condition {
+    name: String,
+    /// Under which Envoy keeps statistics of the route; empty for none.
+    counted_as: String,
+    matches: RouteMatch,
+}
+
+/// The conditions that may hold for this proxy's requests.
 fn conditions(
     context: &Context<'_>,
     object: &Object<VirtualService>,
     written: &HttpRoute,
-) -> Vec<(String, RouteMatch)> {
-    // What it sends to is written in another object, which is not read yet.
-    if written.delegate.is_some() {
-        return Vec::new();
-    }
+) -> Vec<Condition> {
     if written.matches.is_empty() {
-        return vec![(written.name.clone(), matching::everything())];
+        let (name, counted_as) = (written.name.clone(), String::new());
+        return vec![Condition { name, counted_as, matches: matching::everything() }];
     }
     let meant = written.matches.iter().filter(|found| {
         context.admits(&Source::from(*found), &object.meta.namespace)
@@ -60,15 +67,19 @@ fn conditions(
         "" => written.name.clone(),
         name => format!("{}.{name}", written.name),
     };
-    meant.map(|found| (named(&found.name), matching::conditions(found))).collect()
+    let condition = |found: &HttpMatch| Condition {
+        name: named(&found.name),
+        counted_as: found.stat_prefix.clone(),
+        matches: matching::conditions(found),
+    };
+    meant.map(condition).collect()
 }
 
 struct Writer<'a> {
     context: &'a Context<'a>,
     object: &'a Object<VirtualService>,
     written: &'a HttpRoute,
-    name: String,
-    matches: RouteMatch,
+    condition: Condition,
 }
 
 impl Writer<'_> {
@@ -79,13 +90,14 @@ impl Writer<'_> {
         }
         let action = self.action(headers.authority.take());
         Route {
-            name: self.name.clone(),
+            name: self.condition.name.clone(),
+            stat_prefix: self.condition.counted_as.clone(),
             decorator: Some(Decorator {
                 operation: self.operation(&action),
                 ..Decorator::default()
             }),
             action: Some(action),
-            r#match: Some(self.matches.clone()),
+            r#match: Some(self.condition.matches.clone()),
             metadata: Some(wire::config(&names::object(
                 "networking.istio.io",
                 "virtual-service",
@@ -146,7 +158,7 @@ impl Writer<'_> {
         if let Some(regex) = &rewrite.uri_regex_rewrite {
             action.regex_rewrite = Some(substitution(&regex.pattern, &regex.rewrite));
         } else if !rewrite.uri.is_empty() {
-            match &self.matches.path_specifier {
+            match &self.condition.matches.path_specifier {
                 Some(route_match::PathSpecifier::SafeRegex(_)) => {
                     action.regex_rewrite = Some(substitution(".*", &rewrite.uri));
                 }
@@ -160,7 +172,11 @@ impl Writer<'_> {
         let snapshot = self.context.snapshot;
         let host = expand(&to.host, &self.object.meta.namespace, &snapshot.settings().domain);
         let host = snapshot.config().aliased(&host).clone();
-        let port = port_of(snapshot, to, &host, self.context.port);
+        let port = match self.context.gateway {
+            Some(_) => port_of(snapshot, to, &host, self.context.port),
+            // As in Istio: the only port of another service is no guess that a sidecar makes.
+            None => named_port(to).unwrap_or(self.context.port),
+        };
         (host, port)
     }
 
@@ -175,7 +191,7 @@ impl Writer<'_> {
         }
         let weighted = self.written.route.iter().filter_map(|entry| {
             let weight = u32::try_from(entry.weight).ok().filter(|weight| *weight > 0)?;
-            let Operations { request, response, authority: _ } =
+            let Operations { request, response, authority } =
                 Operations::of(entry.headers.as_ref());
             Some(ClusterWeight {
                 name: self.cluster(entry.destination.as_ref()?),
@@ -184,6 +200,7 @@ impl Writer<'_> {
                 request_headers_to_remove: request.remove,
                 response_headers_to_add: response.add,
                 response_headers_to_remove: response.remove,
+                host_rewrite_specifier: authority.map(OwnHost::HostRewriteLiteral),
                 ..ClusterWeight::default()
             })
         });
@@ -226,8 +243,7 @@ impl Writer<'_> {
     fn hash_policy(&self) -> Vec<HashPolicy> {
         let wanted = self.written.route.iter().filter_map(|entry| {
             let to = entry.destination.as_ref()?;
-            let (host, port) = self.target(to);
-            extras::hash(hash_of(self.context, &host, port, &to.subset)?)
+            extras::hash(hash::of_destination(self.context, &self.target(to).0, to)?)
         });
         let mut found: Vec<HashPolicy> = Vec::new();
         for policy in wanted {
@@ -241,7 +257,7 @@ impl Writer<'_> {
     /// What traces call it: the only destination, else the object, with the path.
     fn operation(&self, action: &route::Action) -> String {
         use route_match::PathSpecifier;
-        let path = match &self.matches.path_specifier {
+        let path = match &self.condition.matches.path_specifier {
             Some(PathSpecifier::Prefix(prefix)) => format!("{prefix}*"),
             Some(PathSpecifier::Path(path)) => path.clone(),
             Some(PathSpecifier::SafeRegex(pattern)) => pattern.regex.clone(),
@@ -266,19 +282,6 @@ pub(crate) fn limit(action: &mut RouteAction, timeout: weft_proto::google::proto
     *limit = Some(timeout);
 }
 
-/// The key by which a destination is balanced, when it is.
-pub(crate) fn hash_of<'a>(
-    context: &Context<'a>,
-    host: &Host,
-    port: u16,
-    subset: &str,
-) -> Option<&'a ConsistentHash> {
-    let config = context.snapshot.config();
-    let rule = config.rule(&context.view.namespace, config.service(host)?)?;
-    let subset = rule.subsets.iter().find(|known| known.name == subset);
-    rule.policy_of(port, subset).load_balancer?.consistent_hash.as_ref()
-}
-
 fn substitution(pattern: &str, text: &str) -> RegexMatchAndSubstitute {
     RegexMatchAndSubstitute {
         pattern: Some(RegexMatcher { regex: pattern.to_owned(), ..RegexMatcher::default() }),
@@ -288,11 +291,15 @@ fn substitution(pattern: &str, text: &str) -> RegexMatchAndSubstitute {
 
 /// The port that is meant: the one that is named, the service's only one, or the one that was called.
 pub(crate) fn port_of(snapshot: &MeshSnapshot, to: &Destination, host: &Host, called: u16) -> u16 {
-    let named = to.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
-    named.filter(|port| *port > 0).unwrap_or_else(|| {
+    named_port(to).unwrap_or_else(|| {
         match snapshot.config().service(host).map(|service| service.ports.as_slice()) {
             Some([only]) => only.number,
             _ => called,
         }
     })
+}
+
+fn named_port(to: &Destination) -> Option<u16> {
+    let named = to.port.as_ref().and_then(|port| u16::try_from(port.number).ok());
+    named.filter(|port| *port > 0)
 }

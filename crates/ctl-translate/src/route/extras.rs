@@ -6,13 +6,14 @@ use weft_model::api::traffic_policy::ConsistentHash;
 use weft_model::api::virtual_service::{CorsPolicy, Fault, Retries};
 use weft_proto::envoy::config::route::v3::RetryPolicy;
 use weft_proto::envoy::config::route::v3::retry_policy::{
-    RetryBackOff, RetryHostPredicate, retry_host_predicate,
+    RetryBackOff, RetryHostPredicate, RetryPriority, retry_host_predicate, retry_priority,
 };
 use weft_proto::envoy::config::route::v3::route_action::{HashPolicy, hash_policy};
 use weft_proto::envoy::extensions::filters::common::fault::v3::{FaultDelay, fault_delay};
 use weft_proto::envoy::extensions::filters::http::cors::v3 as cors;
 use weft_proto::envoy::extensions::filters::http::fault::v3::{FaultAbort, HttpFault, fault_abort};
 use weft_proto::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
+use weft_proto::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
 use weft_proto::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
 use crate::route::matching;
@@ -53,6 +54,15 @@ fn previous_hosts() -> RetryHostPredicate {
     }
 }
 
+/// After two tries other priorities are asked than those of the tries.
+fn other_places() -> RetryPriority {
+    let config = wire::any(&PreviousPrioritiesConfig { update_frequency: 2 });
+    RetryPriority {
+        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        config_type: Some(retry_priority::ConfigType::TypedConfig(config)),
+    }
+}
+
 /// What a route retries: as it says, else as the mesh says, else as Istio does. `None`: never again.
 pub(crate) fn retry(
     written: Option<&Retries>,
@@ -76,7 +86,7 @@ fn over(mut policy: RetryPolicy, written: &Retries) -> Option<RetryPolicy> {
             .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty())
-            .partition(|part| part.parse::<u32>().is_ok());
+            .partition(|part| part.parse().is_ok_and(has_meaning));
         policy.retriable_status_codes = codes.iter().filter_map(|code| code.parse().ok()).collect();
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let listed = "retriable-status-codes";
@@ -90,11 +100,34 @@ fn over(mut policy: RetryPolicy, written: &Retries) -> Option<RetryPolicy> {
         Some(false) => policy.retry_host_predicate.clear(),
         None => {}
     }
+    policy.retry_priority = (written.retry_remote_localities == Some(true)).then(other_places);
     policy.retry_back_off = written.backoff.map(|span| RetryBackOff {
         base_interval: Some(wire::duration(span.0)),
         ..RetryBackOff::default()
     });
     Some(policy)
+}
+
+/// Whether a number is a status that HTTP gives a meaning. Istio takes others for names of conditions.
+fn has_meaning(status: u16) -> bool {
+    matches!(
+        status,
+        100..=103
+            | 200..=208
+            | 226
+            | 300..=305
+            | 307
+            | 308
+            | 400..=418
+            | 421..=426
+            | 428
+            | 429
+            | 431
+            | 451
+            | 500..=508
+            | 510
+            | 511
+    )
 }
 
 /// A share of requests, from a value in percent.
@@ -141,7 +174,9 @@ pub(crate) fn fault(written: &Fault) -> HttpFault {
 
 /// What of a request decides who is asked.
 pub(crate) fn hash(written: &ConsistentHash) -> Option<HashPolicy> {
-    use hash_policy::{ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter};
+    use hash_policy::{
+        ConnectionProperties, Cookie, CookieAttribute, Header, PolicySpecifier, QueryParameter,
+    };
     let specifier = if let Some(name) = &written.http_header_name {
         PolicySpecifier::Header(Header { header_name: name.clone(), ..Header::default() })
     } else if let Some(cookie) = &written.http_cookie {
@@ -149,7 +184,11 @@ pub(crate) fn hash(written: &ConsistentHash) -> Option<HashPolicy> {
             name: cookie.name.clone(),
             path: cookie.path.clone(),
             ttl: cookie.ttl.map(|span| wire::duration(span.0)),
-            ..Cookie::default()
+            attributes: cookie
+                .attributes
+                .iter()
+                .map(|one| CookieAttribute { name: one.name.clone(), value: one.value.clone() })
+                .collect(),
         })
     } else if let Some(source_ip) = written.use_source_ip {
         PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip })

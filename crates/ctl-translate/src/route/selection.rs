@@ -3,72 +3,110 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ctl_snapshot::{MeshSnapshot, Service};
-use weft_model::api::virtual_service::{HttpMatch, TcpMatch, VirtualService};
+use ctl_snapshot::{MeshSnapshot, Service, gateway_reference};
+use weft_model::api::virtual_service::{HttpMatch, TcpMatch, TlsMatch, VirtualService};
 use weft_model::{Host, HostPattern, Object, expand};
 
+use crate::reach::Egress;
 use crate::view::OutboundView;
 
 pub(crate) type Written<'a> = &'a Arc<Object<VirtualService>>;
 
-/// The VirtualServices of a sidecar, by host; of several for one host the first in precedence decides.
+/// The VirtualServices of a sidecar, in precedence.
 pub(crate) struct VirtualServices<'a> {
-    exact: BTreeMap<Host, Written<'a>>,
-    /// Longest first.
+    objects: Vec<Bound<'a>>,
+    exact: BTreeSet<Host>,
+    /// Longest first; of equal ones only the first counts.
     wild: Vec<(HostPattern, Written<'a>)>,
 }
 
+/// A VirtualService with its hosts in full.
+pub(crate) struct Bound<'a> {
+    pub(crate) object: Written<'a>,
+    hosts: Vec<HostPattern>,
+}
+
+/// Services that can be called on a port, by host.
+pub(crate) type OnPort<'s> = BTreeMap<&'s Host, &'s Service>;
+
 impl<'a> VirtualServices<'a> {
-    pub(crate) fn of(snapshot: &'a MeshSnapshot, view: &'a OutboundView) -> Self {
+    pub(crate) fn of(
+        snapshot: &'a MeshSnapshot,
+        view: &'a OutboundView,
+        egress: &Egress<'_>,
+    ) -> Self {
         let domain = &snapshot.settings().domain;
-        let mut exact = BTreeMap::new();
-        let mut wild: Vec<(HostPattern, Written<'a>)> = Vec::new();
-        for object in snapshot.config().virtual_services_for(&view.namespace) {
-            if !in_mesh(&object.spec.gateways) {
-                continue;
+        let visible = snapshot.config().virtual_services_for(&view.namespace);
+        let mut found = Self { objects: Vec::new(), exact: BTreeSet::new(), wild: Vec::new() };
+        let meant = |object: &Written<'a>| in_mesh(&object.spec.gateways) && egress.applies(object);
+        for object in visible.filter(meant) {
+            let namespace = &object.meta.namespace;
+            let hosts = object.spec.hosts.iter().map(|host| expand(host, namespace, domain));
+            let hosts: Vec<HostPattern> =
+                hosts.map(|host| HostPattern::new(host.as_str())).collect();
+            hosts.iter().for_each(|host| found.learn(host, object));
+            found.objects.push(Bound { object, hosts });
+        }
+        // Stable, so that equally long ones stay in precedence.
+        found.wild.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
+        found
+    }
+
+    fn learn(&mut self, host: &HostPattern, object: Written<'a>) {
+        match host {
+            HostPattern::Exact(host) => drop(self.exact.insert(host.clone())),
+            pattern if self.wild.iter().all(|(known, _)| known != pattern) => {
+                self.wild.push((pattern.clone(), object));
             }
-            for host in &object.spec.hosts {
-                let host = expand(host, &object.meta.namespace, domain);
-                match HostPattern::new(host.as_str()) {
-                    HostPattern::Exact(host) => drop(exact.entry(host).or_insert(object)),
-                    pattern if wild.iter().all(|(known, _)| *known != pattern) => {
-                        wild.push((pattern, object));
+            HostPattern::Suffix(_) => {}
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bound<'a>> {
+        self.objects.iter()
+    }
+
+    /// All that mean a host, for connections: as in Istio a wildcard counts beside an exact name, and a name counts for a
+    /// service that is called by a wildcard.
+    pub(crate) fn for_connections(&self, host: &Host) -> impl Iterator<Item = Written<'a>> {
+        let host = HostPattern::new(host.as_str());
+        let meant = move |bound: &&Bound<'_>| {
+            bound.hosts.iter().any(|named| named.intersection(&host).is_some())
+        };
+        self.objects.iter().filter(meant).map(|bound| bound.object)
+    }
+
+    /// The services that a VirtualService decides for, and its hosts that are none: of wildcards only the longest decides,
+    /// and none decides for a host that some VirtualService names.
+    pub(crate) fn split<'s>(
+        &self,
+        bound: &Bound<'a>,
+        services: &OnPort<'s>,
+    ) -> (Vec<&'s Service>, Vec<String>) {
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        for host in &bound.hosts {
+            match host {
+                HostPattern::Exact(exact) => match services.get(exact) {
+                    Some(service) => known.push(*service),
+                    None => others.push(exact.to_string()),
+                },
+                pattern @ HostPattern::Suffix(_) => {
+                    let name = |service: &Service| HostPattern::new(service.host.as_str());
+                    let meant = |service: &&Service| pattern.intersection(&name(service)).is_some();
+                    let all = || services.values().copied().filter(meant);
+                    if all().next().is_none() {
+                        others.push(pattern.to_string());
                     }
-                    HostPattern::Suffix(_) => {}
+                    known.extend(all().filter(|s| self.is_longest(bound.object, &s.host)));
                 }
             }
         }
-        // Stable, so that equally long ones stay in precedence.
-        wild.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
-        Self { exact, wild }
+        (known, others)
     }
 
-    /// The one that decides for a host: exact names before wildcards, long wildcards before short ones.
-    pub(crate) fn for_host(&self, host: &Host) -> Option<Written<'a>> {
-        let pattern = || self.wild.iter().find(|(pattern, _)| pattern.matches(host.as_str()));
-        self.exact.get(host).copied().or_else(|| pattern().map(|(_, object)| *object))
-    }
-
-    /// Hosts that are no service of the mesh, with who decides for them. As in Istio they are served on port 80, and on
-    /// other ports only beside a service of the same VirtualService.
-    pub(crate) fn without_service(
-        &self,
-        context: &Context<'_>,
-        services: &[&Service],
-    ) -> Vec<(String, Written<'a>)> {
-        let config = context.snapshot.config();
-        let beside: BTreeSet<_> =
-            services.iter().filter_map(|s| self.for_host(&s.host)).map(Arc::as_ptr).collect();
-        let served =
-            |object: Written<'_>| context.port == 80 || beside.contains(&Arc::as_ptr(object));
-        let exact = self.exact.iter().filter(|(host, _)| config.service(host).is_none());
-        let exact = exact.map(|(host, object)| (host.to_string(), *object));
-        let wild = self.wild.iter().filter(|(pattern, _)| {
-            pattern.to_string() != "*"
-                && !config.services().any(|service| pattern.matches(service.host.as_str()))
-        });
-        let wild = wild.map(|(pattern, object)| (pattern.to_string(), *object));
-        exact.chain(wild).filter(|(_, object)| served(object)).collect()
+    fn is_longest(&self, object: Written<'a>, host: &Host) -> bool {
+        let longest = || self.wild.iter().find(|(pattern, _)| pattern.matches(host.as_str()));
+        !self.exact.contains(host) && longest().is_some_and(|(_, first)| Arc::ptr_eq(first, object))
     }
 }
 
@@ -117,16 +155,40 @@ impl<'a> From<&'a TcpMatch> for Source<'a> {
     }
 }
 
+impl<'a> From<&'a TlsMatch> for Source<'a> {
+    fn from(found: &'a TlsMatch) -> Self {
+        Self {
+            port: found.port,
+            labels: &found.source_labels,
+            namespace: &found.source_namespace,
+            gateways: &found.gateways,
+        }
+    }
+}
+
 impl Context<'_> {
-    /// May this proxy take the route? `namespace` is that of the object. A list of gateways stands in for the labels and
-    /// the namespace of the source, as in Istio.
+    /// May this proxy take a route of requests? `namespace` is that of the object. A list of gateways stands in for the
+    /// labels and the namespace of the source, as in Istio.
     pub(crate) fn admits(&self, wanted: &Source<'_>, namespace: &str) -> bool {
-        if wanted.port != 0 && wanted.port != u32::from(self.port) {
-            return false;
-        }
-        if !wanted.gateways.is_empty() {
-            return self.bound(wanted.gateways, namespace);
-        }
+        self.on_port(wanted)
+            && if wanted.gateways.is_empty() {
+                self.is_source(wanted)
+            } else {
+                self.bound(wanted.gateways, namespace)
+            }
+    }
+
+    /// May this proxy take a route of connections? There a list of gateways is one more condition.
+    pub(crate) fn admits_connections(&self, wanted: &Source<'_>, namespace: &str) -> bool {
+        let bound = wanted.gateways.is_empty() || self.bound(wanted.gateways, namespace);
+        self.on_port(wanted) && self.is_source(wanted) && bound
+    }
+
+    fn on_port(&self, wanted: &Source<'_>) -> bool {
+        wanted.port == 0 || wanted.port == u32::from(self.port)
+    }
+
+    fn is_source(&self, wanted: &Source<'_>) -> bool {
         let own = |(key, value): (&String, &String)| {
             self.view.source_labels.iter().any(|(k, v)| k == key && v == value)
         };
@@ -137,10 +199,6 @@ impl Context<'_> {
     /// Does the list of gateways name this one?
     pub(crate) fn bound(&self, gateways: &[String], namespace: &str) -> bool {
         let wanted = self.gateway.unwrap_or("mesh");
-        let full = |name: &String| {
-            let local = name != "mesh" && !name.contains('/');
-            if local { format!("{namespace}/{name}") } else { name.clone() }
-        };
-        gateways.iter().any(|name| full(name) == wanted)
+        gateways.iter().any(|name| gateway_reference(name, namespace) == wanted)
     }
 }

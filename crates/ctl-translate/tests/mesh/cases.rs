@@ -6,8 +6,16 @@ use serde_json::{Value, json};
 use crate::everything::objections;
 use crate::fixture::{self, Mesh};
 
-const KINDS: [&str; 5] =
-    ["VirtualService", "DestinationRule", "Gateway", "PeerAuthentication", "AuthorizationPolicy"];
+const KINDS: [&str; 8] = [
+    "VirtualService",
+    "DestinationRule",
+    "Gateway",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "ServiceEntry",
+    "WorkloadEntry",
+    "Sidecar",
+];
 
 /// The object as one of `east` that concerns `web`, its callers, or the ingress.
 fn bent(object: &Value) -> Value {

@@ -77,6 +77,21 @@ fn exact_hosts_come_before_wildcards() {
 }
 
 #[test]
+fn a_rule_for_others_hides_the_owners_wildcard_and_a_private_one_does_not() {
+    let wide = rule(
+        "wide",
+        "east",
+        &format!("host: '*.east.svc.cluster.local', exportTo: ['*'], {}", limited(1)),
+    );
+    let exact =
+        |to: &str| rule("exact", "east", &format!("host: web, exportTo: ['{to}'], {}", limited(2)));
+    let mesh = Mesh::small().and(&wide);
+    assert_eq!(limit(&mesh.and(&exact("other")), "caller.west", WEB), NONE);
+    let mesh = Mesh::small().and(&wide);
+    assert_eq!(limit(&mesh.and(&exact(".")), "caller.west", WEB), 1);
+}
+
+#[test]
 fn several_rules_for_one_host_are_one_with_the_first_policy_and_all_subsets() {
     let subset = |name: &str| format!("subsets: [{{name: {name}, labels: {{version: {name}}}}}]");
     let mesh = Mesh::small()
@@ -223,6 +238,7 @@ fn upgrades_to_http2() {
     assert_eq!(http("h2UpgradePolicy: UPGRADE"), "http2_protocol_options");
     assert_eq!(http("h2UpgradePolicy: DO_NOT_UPGRADE"), "http_protocol_options");
     assert_eq!(http("useClientProtocol: true"), "the client's");
+    assert_eq!(http("useClientProtocol: true, h2UpgradePolicy: DO_NOT_UPGRADE"), "the client's");
     // Whichever version comes, neither was promised in TLS.
     let offered = |written: &str| {
         let cluster = under(&format!("connectionPool: {{http: {{{written}}}}}"));
@@ -269,18 +285,103 @@ fn tls_modes() {
     let named =
         under("tls: {mode: ISTIO_MUTUAL, sni: a.example, subjectAltNames: ['spiffe://x/y']}");
     assert_eq!(tls(&named), "always: a.example spiffe://x/y");
-    // Not honoured yet, and told of: it must fail rather than go out unprotected.
-    let simple = under("tls: {mode: SIMPLE}");
-    assert_eq!(
-        (&simple["eds_cluster_config"], &simple["load_assignment"]),
-        (&Value::Null, &Value::Null)
-    );
 }
 
 #[test]
-fn a_rule_for_selected_clients_is_nobodys() {
-    let spec =
-        format!("host: web, workloadSelector: {{matchLabels: {{app: client}}}}, {}", limited(1));
-    let mesh = Mesh::small().and(&rule("r", "east", &spec));
-    assert_eq!(limit(&mesh, "client.east", WEB), NONE);
+fn a_rule_for_selected_clients_goes_before_the_one_for_all() {
+    let selecting = |app: &str, n: u32| {
+        format!("host: web, workloadSelector: {{matchLabels: {{app: {app}}}}}, {}", limited(n))
+    };
+    let mesh = Mesh::small().and(&rule("own", "east", &selecting("client", 1)));
+    assert_eq!(limit(&mesh, "client.east", WEB), 1);
+    assert_eq!(limit(&mesh, "shop.east", WEB), NONE);
+    assert_eq!(limit(&mesh, "caller.west", WEB), NONE, "it is private");
+    let subset = "subsets: [{name: v1, labels: {version: v1}}]";
+    let all = rule("wide", "east", &format!("host: web, {}, {subset}", limited(2)));
+    let mesh = mesh.and(&all).and(&rule("shop", "east", &selecting("shop", 3)));
+    assert_eq!(limit(&mesh, "client.east", WEB), 1);
+    let served = mesh.served("client.east");
+    assert!(!served.clusters().contains(&V1), "rules that are exported otherwise stay apart");
+    assert_eq!(limit(&mesh, "web-v1.east", V1), 2);
+    assert_eq!(limit(&mesh, "shop.east", WEB), 3);
+    assert_eq!(limit(&mesh, "web-v1.east", WEB), 2);
+}
+
+#[test]
+fn new_endpoints_come_to_their_share_slowly() {
+    let slow = |balancer: &str, config: &str| {
+        let cluster = under(&format!("loadBalancer: {{{balancer}}}"));
+        cluster[config]["slow_start_config"].clone()
+    };
+    let warm = slow("simple: LEAST_REQUEST, warmup: {duration: 60s}", "least_request_lb_config");
+    assert_eq!(warm["slow_start_window"], "60s");
+    assert_eq!(warm["min_weight_percent"]["value"], 10.0);
+    assert_eq!(warm["aggression"]["default_value"], 1.0);
+    let steep = "simple: ROUND_ROBIN, warmup: {duration: 5s, minimumPercent: 30, aggression: 2}";
+    let warm = slow(steep, "round_robin_lb_config");
+    assert_eq!(warm["min_weight_percent"]["value"], 30.0);
+    assert_eq!(warm["aggression"]["default_value"], 2.0);
+    let old = slow("simple: ROUND_ROBIN, warmupDurationSecs: 7s", "round_robin_lb_config");
+    assert_eq!(old["slow_start_window"], "7s");
+}
+
+#[test]
+fn retries_have_a_budget() {
+    let thresholds = |cluster: &Value| cluster["circuit_breakers"]["thresholds"][0].clone();
+    let budget = |policy: &str| thresholds(&under(policy))["retry_budget"].clone();
+    let usual = thresholds(&Mesh::small().served("client.east").cluster(WEB));
+    assert_eq!(usual["retry_budget"]["budget_percent"]["value"], 20.0);
+    assert_eq!(usual["retry_budget"]["min_retry_concurrency"], 100);
+    let own = budget("retryBudget: {percent: 5, minRetryConcurrency: 7}");
+    assert_eq!(
+        (&own["budget_percent"]["value"], &own["min_retry_concurrency"]),
+        (&json!(5.0), &json!(7))
+    );
+    let spanned = budget("retryBudget: {budgetInterval: 10s}");
+    assert_eq!(
+        (&own["budget_interval"], &spanned["budget_interval"]),
+        (&json!(null), &json!("10s"))
+    );
+    let empty = budget("retryBudget: {}");
+    assert_eq!(
+        (&empty["budget_percent"]["value"], &empty["min_retry_concurrency"]),
+        (&json!(20.0), &json!(3))
+    );
+    let counted = budget("connectionPool: {http: {maxRetries: 5}}");
+    assert!(counted.is_null(), "a number that is set is the bound");
+}
+
+#[test]
+fn the_answers_that_are_failures_may_be_listed() {
+    let matcher = |codes: &str| {
+        let cluster = under(&format!("outlierDetection: {{{codes}}}"));
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        cluster["typed_extension_protocol_options"][options]["outlier_detection"].clone()
+    };
+    let status = |code: &str| {
+        json!({"http_response_headers_match": {"headers": [
+            {"name": ":status", "string_match": {"exact": code}}
+        ]}})
+    };
+    assert_eq!(matcher("consecutive5xxErrors: 1"), json!(null));
+    let one = matcher("outlierDetectionHttpErrorCodes: [404]");
+    assert_eq!(one["error_matcher"], status("404"));
+    let two = matcher("outlierDetectionHttpErrorCodes: [404, 503]");
+    let rules = json!([status("404"), status("503")]);
+    assert_eq!(two["error_matcher"]["or_match"]["rules"], rules);
+}
+
+#[test]
+fn lives_streams_and_pings_of_connections() {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let cluster = under(
+        "connectionPool: {tcp: {maxConnectionDuration: 30s}, http: {h2UpgradePolicy: UPGRADE, \
+         maxConcurrentStreams: 10, http2KeepAlive: {interval: 5s, timeout: 2s}}}",
+    );
+    let found = &cluster["typed_extension_protocol_options"][options];
+    assert_eq!(found["common_http_protocol_options"]["max_connection_duration"], "30s");
+    let http2 = &found["explicit_http_config"]["http2_protocol_options"];
+    assert_eq!(http2["max_concurrent_streams"], 10);
+    assert_eq!(http2["connection_keepalive"]["interval"], "5s");
+    assert_eq!(http2["connection_keepalive"]["timeout"], "2s");
 }

@@ -9,10 +9,12 @@ use weft_proto::envoy::config::bootstrap::v3::{Admin, Bootstrap, bootstrap::Stat
 use weft_proto::envoy::config::cluster::v3::Cluster;
 use weft_proto::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use weft_proto::envoy::config::core::v3 as core;
+use weft_proto::envoy::config::core::v3::transport_socket::ConfigType as SocketConfig;
 use weft_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use weft_proto::envoy::config::listener::v3::{FilterChain, Listener, filter::ConfigType};
 use weft_proto::envoy::config::route::v3::RouteConfiguration;
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use weft_proto::envoy::extensions::transport_sockets::tls::v3 as tls;
 use weft_proto::google::protobuf::Any;
 use weft_proto::type_url;
 
@@ -26,7 +28,7 @@ pub(crate) fn objection(resources: &Resources) -> Option<String> {
     judge(&bootstrap(resources))
 }
 
-fn judge(bootstrap: &Bootstrap) -> Option<String> {
+pub(crate) fn judge(bootstrap: &Bootstrap) -> Option<String> {
     let file = tempfile::Builder::new().suffix(".pb").tempfile().unwrap();
     std::fs::write(file.path(), bootstrap.encode_to_vec()).unwrap();
     let envoy = path();
@@ -45,11 +47,12 @@ fn path() -> PathBuf {
     if path.exists() { path } else { "envoy".into() }
 }
 
-fn bootstrap(resources: &Resources) -> Bootstrap {
+pub(crate) fn bootstrap(resources: &Resources) -> Bootstrap {
     let endpoints: Vec<ClusterLoadAssignment> = decoded(resources, type_url::ENDPOINTS);
     let routes: Vec<RouteConfiguration> = decoded(resources, type_url::ROUTE);
     let mut clusters: Vec<Cluster> = decoded(resources, type_url::CLUSTER);
     clusters.iter_mut().for_each(|cluster| inline_endpoints(cluster, &endpoints));
+    clusters.iter_mut().for_each(secrets_from_elsewhere);
     clusters.push(secrets());
     let mut listeners: Vec<Listener> = decoded(resources, type_url::LISTENER);
     for listener in &mut listeners {
@@ -94,6 +97,52 @@ fn inline_routes(chain: &mut FilterChain, all: &[RouteConfiguration]) {
     }
 }
 
+/// An Envoy that validates has no stream yet when it meets the clusters of its bootstrap, and ends over secrets from there.
+fn secrets_from_elsewhere(cluster: &mut Cluster) {
+    use tls::common_tls_context::ValidationContextType;
+    let Some(socket) = &mut cluster.transport_socket else { return };
+    let Some(SocketConfig::TypedConfig(config)) = &mut socket.config_type else { return };
+    if config.type_url != tls::UpstreamTlsContext::type_url() {
+        return;
+    }
+    let mut context = tls::UpstreamTlsContext::decode(config.value.as_slice()).unwrap();
+    let Some(common) = &mut context.common_tls_context else { return };
+    let roots = match &mut common.validation_context_type {
+        Some(ValidationContextType::CombinedValidationContext(both)) => {
+            both.validation_context_sds_secret_config.as_mut()
+        }
+        _ => None,
+    };
+    for secret in common.tls_certificate_sds_secret_configs.iter_mut().chain(roots) {
+        secret.sds_config = Some(from_cluster("sds-grpc"));
+    }
+    config.value = context.encode_to_vec();
+}
+
+fn from_cluster(name: &str) -> core::ConfigSource {
+    use core::grpc_service::{EnvoyGrpc, TargetSpecifier};
+    let service = core::GrpcService {
+        target_specifier: Some(TargetSpecifier::EnvoyGrpc(EnvoyGrpc {
+            cluster_name: name.into(),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    let api = core::ApiConfigSource {
+        api_type: core::api_config_source::ApiType::Grpc.into(),
+        transport_api_version: core::ApiVersion::V3.into(),
+        grpc_services: vec![service],
+        ..Default::default()
+    };
+    core::ConfigSource {
+        config_source_specifier: Some(core::config_source::ConfigSourceSpecifier::ApiConfigSource(
+            api,
+        )),
+        resource_api_version: core::ApiVersion::V3.into(),
+        ..Default::default()
+    }
+}
+
 /// The cluster that certificates come from.
 fn secrets() -> Cluster {
     Cluster {
@@ -101,27 +150,4 @@ fn secrets() -> Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
         ..Cluster::default()
     }
-}
-
-#[test]
-fn the_judge_objects_to_a_wrong_resource() {
-    let served = crate::fixture::Mesh::small().served("client.east");
-    let mut wrong = bootstrap(&served.0);
-    assert_eq!(judge(&wrong), None);
-    let resources = wrong.static_resources.as_mut().unwrap();
-    let http = resources.listeners.iter_mut().find(|l| l.name == "0.0.0.0_80").unwrap();
-    let Some(ConfigType::TypedConfig(config)) = &mut http.filter_chains[0].filters[0].config_type
-    else {
-        panic!("no filter");
-    };
-    let mut manager = hcm::HttpConnectionManager::decode(config.value.as_slice()).unwrap();
-    let Some(hcm::http_connection_manager::RouteSpecifier::RouteConfig(routes)) =
-        &mut manager.route_specifier
-    else {
-        panic!("no routes");
-    };
-    let again = routes.virtual_hosts[0].domains.clone();
-    routes.virtual_hosts[1].domains = again;
-    config.value = manager.encode_to_vec();
-    assert!(judge(&wrong).is_some_and(|why| why.contains("domain")));
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ctl_snapshot::MeshSnapshot;
 use ctl_translate::{ProxyView, Resources, translate, view_of};
+use weft_proto::ads::Any;
 use weft_proto::type_url;
 
 use crate::envoy;
@@ -31,9 +32,24 @@ fn refusals(resources: &Resources) -> Vec<String> {
                 type_url::CLUSTER => proxy_lower::lower_cluster(body).map(drop),
                 type_url::ENDPOINTS => proxy_lower::lower_endpoints(body).map(drop),
                 type_url::ROUTE => proxy_lower::lower_routes(body).map(drop),
+                type_url::SECRET => proxy_lower::lower_secret(body).map(drop),
                 other => panic!("no proxy asks for {other}"),
             };
             found.extend(answer.err().map(|refused| format!("{}: {refused}", resource.name)));
+        }
+    }
+    found
+}
+
+/// Resources of which a dump would show bytes, because a message in them is not among the descriptors.
+fn sealed(resources: &Resources) -> Vec<String> {
+    let mut found = Vec::new();
+    for (kind, all) in resources.iter() {
+        for resource in all {
+            let any = Any { type_url: kind.to_owned(), value: resource.body.clone() };
+            if weft_proto::json::to_json(&any)["value"].is_string() {
+                found.push(format!("a dump shows {} as bytes", resource.name));
+            }
         }
     }
     found
@@ -66,7 +82,8 @@ pub(crate) fn both_take(what: &str, resources: &Resources) {
 pub(crate) fn objections(resources: &Resources) -> Vec<String> {
     names_are_unique(resources);
     let ours = refusals(resources).into_iter().map(|refused| format!("weft-proxy: {refused}"));
-    ours.chain(envoy::objection(resources).map(|why| format!("Envoy: {why}"))).collect()
+    let theirs = envoy::objection(resources).map(|why| format!("Envoy: {why}"));
+    ours.chain(theirs).chain(sealed(resources)).collect()
 }
 
 #[test]

@@ -152,11 +152,31 @@ fn a_host_without_a_service_is_served_on_port_80_and_beside_services_of_the_same
     let served = mesh.and(&answers("v", "east", "hosts: [late]")).served("client.east");
     assert!(served.has_host("82", "late.east.svc.cluster.local:82"));
     assert!(
-        !served.has_host("80", "late.east.svc.cluster.local:80"),
-        "a service, on its own ports"
+        served.has_host("80", "late.east.svc.cluster.local:80"),
+        "on port 80 it is no service, and served there as every other host"
     );
+    assert!(!served.has_host("81", "late.east.svc.cluster.local:81"));
     let mesh = Mesh::small().and(&answers("v", "east", "hosts: [far.example, shop]"));
     assert_eq!(decides(&mesh, "client.east", "far.example:81"), "v", "shop has port 81");
+}
+
+#[test]
+fn the_next_object_decides_where_the_first_means_other_callers() {
+    let old = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: east, \
+         creationTimestamp: '2020-01-01T00:00:00Z'}\nspec: {hosts: [web], http: [{match: [{sourceNamespace: west}], \
+         directResponse: {status: 200, body: {string: a}}}]}\n";
+    let mesh = Mesh::small().and(old).and(&aged(&answers("b", "east", "hosts: [web]"), 2021));
+    assert_eq!(decides(&mesh, "client.east", WEB), "b");
+    assert_eq!(decides(&mesh, "caller.west", WEB), "a");
+}
+
+#[test]
+fn a_wildcard_decides_for_no_host_that_another_object_names() {
+    let named = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: east}\n\
+         spec: {hosts: [web], http: [{match: [{port: 99}], route: [{destination: {host: web}}]}]}\n";
+    let wild = answers("b", "east", "hosts: ['*.east.svc.cluster.local']");
+    let mesh = Mesh::small().and(named).and(&wild);
+    assert_eq!(decides(&mesh, "client.east", WEB), "outbound|80||web.east");
 }
 
 #[test]

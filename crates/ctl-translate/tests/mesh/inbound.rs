@@ -188,7 +188,7 @@ fn requests_for_the_pod_have_no_timeout_and_are_retried_only_unseen() {
     let http = chains.iter().find(|c| c["filter_chain_match"]["destination_port"] == HTTP).unwrap();
     let routes = &http["filters"][0]["typed_config"]["route_config"];
     assert_eq!(routes["name"], "inbound|8080||");
-    assert_eq!(routes["virtual_hosts"][0]["name"], "inbound|http|8080");
+    assert_eq!(routes["virtual_hosts"][0]["name"], "inbound|http|80");
     let route = words::routes(&routes["virtual_hosts"][0]);
     assert_eq!(route, ["/*; -> inbound|8080||; retry 2 on reset-before-request at any host"]);
     assert_eq!(served.cluster("inbound|8080||")["type"], "ORIGINAL_DST");

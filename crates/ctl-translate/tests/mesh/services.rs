@@ -137,8 +137,77 @@ fn tcp_routes_choose_by_port_caller_and_range() {
     };
     assert!(to("port: 7000") && !to("port: 7001"));
     assert!(to("sourceLabels: {app: client}") && !to("sourceLabels: {app: other}"));
-    assert!(to("destinationSubnets: [10.96.0.0/16]") && !to("destinationSubnets: [10.97.0.0/16]"));
     assert!(to("gateways: [mesh]") && !to("gateways: [g]"));
+    assert!(!to("gateways: [mesh], sourceLabels: {app: other}"), "both count for connections");
+}
+
+/// Conditions of the chains of a listener, with the first cluster of each.
+fn chains(listener: &serde_json::Value) -> Vec<String> {
+    let list = |value: &serde_json::Value| {
+        let texts = value.as_array().into_iter().flatten().map(|text| match text.as_str() {
+            Some(text) => text.to_owned(),
+            None => format!("{}/{}", text["address_prefix"].as_str().unwrap(), text["prefix_len"]),
+        });
+        texts.collect::<Vec<_>>().join(",")
+    };
+    let one = |chain: &serde_json::Value| {
+        let asked = &chain["filter_chain_match"];
+        let proxy = &chain["filters"][0]["typed_config"];
+        let first = &proxy["weighted_clusters"]["clusters"][0]["name"];
+        let cluster = proxy["cluster"].as_str().or(first.as_str()).unwrap_or("requests");
+        let parts = [list(&asked["prefix_ranges"]), list(&asked["server_names"]), cluster.into()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let chains = listener["filter_chains"].as_array().unwrap().iter();
+    let fallback = Some(&listener["default_filter_chain"]).filter(|chain| !chain.is_null());
+    chains.chain(fallback).map(one).collect()
+}
+
+/// The chains of a service with this port under a VirtualService with these routes.
+#[track_caller]
+fn connections(port: &str, routes: &str) -> Vec<String> {
+    let spec = format!("clusterIP: 10.96.9.9, ports: [{{name: {port}, port: 7000}}]");
+    let object = format!(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: v, namespace: east}}\n\
+         spec: {{hosts: [s.east.svc.cluster.local], {routes}}}\n"
+    );
+    let mesh = Mesh::small().and(&service("s", &spec)).and(&object);
+    let served = served(&mesh);
+    chains(&served.listener("10.96.9.9_7000"))
+}
+
+#[test]
+fn a_tcp_route_for_some_addresses_is_a_chain_beside_the_services_own() {
+    let to = "route: [{destination: {host: web}}]";
+    let found = connections(
+        "tcp",
+        &format!("tcp: [{{match: [{{destinationSubnets: [10.96.0.0/16, 10.1.2.3]}}], {to}}}]"),
+    );
+    let own = "outbound|7000||s.east.svc.cluster.local";
+    assert_eq!(found, ["10.1.2.3/32,10.96.0.0/16 outbound|80||web.east.svc.cluster.local", own]);
+}
+
+#[test]
+fn tls_routes_choose_by_server_name_on_ports_of_tls_only() {
+    let to = "route: [{destination: {host: web}}]";
+    let name = "sniHosts: [s.east.svc.cluster.local]";
+    let own = "outbound|7000||s.east.svc.cluster.local";
+    let routes = format!(
+        "tls: [{{match: [{{{name}, sourceLabels: {{app: other}}}}], {to}}}, {{match: [{{{name}}}], {to}}}, \
+         {{match: [{{{name}}}], route: [{{destination: {{host: s}}}}]}}]"
+    );
+    let web = "s.east.svc.cluster.local outbound|80||web.east.svc.cluster.local";
+    assert_eq!(connections("tls", &routes), [web, "PassthroughCluster"]);
+    assert_eq!(connections("tcp", &routes), [own]);
+    let elsewhere = format!("tls: [{{match: [{{{name}, port: 1}}], {to}}}]");
+    assert_eq!(connections("https", &elsewhere), [own]);
+}
+
+#[test]
+fn a_route_of_bytes_stands_beside_detected_requests() {
+    let routes = "tcp: [{route: [{destination: {host: web}}]}]";
+    let web = "outbound|80||web.east.svc.cluster.local";
+    assert_eq!(connections("any", routes), ["requests", web]);
 }
 
 #[test]

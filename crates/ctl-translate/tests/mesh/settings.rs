@@ -6,13 +6,14 @@ use ctl_snapshot::{MeshSettings, PathNormalization, UnknownDestinations};
 use serde_json::{Value, json};
 use weft_model::api::mesh_config::LabelSelector;
 use weft_model::api::traffic_policy::{
-    ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
+    ClientTls, ClientTlsMode, ConnectionPool, HttpPool, OutlierDetection, TcpKeepalive, TcpPool,
 };
 use weft_model::api::virtual_service::Retries;
 use weft_model::api::{Read as _, Reader};
 
 use crate::everything::both_data_planes_take;
-use crate::fixture::{Mesh, Pod};
+use crate::fixture::Mesh;
+use crate::started::{GATEWAY, INGRESS};
 use crate::world::Served;
 
 /// A small mesh with other settings.
@@ -236,110 +237,6 @@ fn further_names_of_the_trust_domain_are_the_same_to_peers_and_policies() {
     both_data_planes_take("aliases", &mesh);
 }
 
-/// A protobuf value of JSON.
-fn wire(value: &Value) -> weft_proto::google::protobuf::Value {
-    use weft_proto::google::protobuf::{Struct, value::Kind};
-    let kind = match value {
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
-            Kind::StructValue(Struct { fields })
-        }
-        Value::Bool(truth) => Kind::BoolValue(*truth),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        other => panic!("{other} is not needed here"),
-    };
-    weft_proto::google::protobuf::Value { kind: Some(kind) }
-}
-
-/// What a proxy gets that was started with a proxy config.
-fn started(mesh: &Mesh, workload: &str, config: &Value) -> Served {
-    use weft_proto::google::protobuf::value::Kind;
-    let snapshot = mesh.snapshot();
-    let (name, namespace) = workload.split_once('.').unwrap();
-    let named = |pod: &Pod| pod.namespace == namespace && pod.name == format!("{name}-0");
-    let mut node = mesh.proxies().into_iter().find(named).unwrap().node();
-    if let Some(Kind::StructValue(fields)) = wire(&json!({ "PROXY_CONFIG": config })).kind {
-        node.metadata = Some(fields);
-    }
-    let view = ctl_translate::view_of(&snapshot, &node);
-    let served = Served(ctl_translate::translate(&snapshot, &view));
-    crate::everything::both_take("started", &served.0);
-    served
-}
-
-const GATEWAY: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
-    metadata: {name: g, namespace: east}\n\
-    spec: {selector: {istio: ingressgateway}, servers: [\
-    {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n";
-const INGRESS: &str = "istio-ingressgateway.istio-system";
-
-#[test]
-fn a_gateway_believes_the_proxies_before_it_as_it_was_started() {
-    let mesh = Mesh::small().and(GATEWAY);
-    let opened = |topology: Value| {
-        let config = json!({ "gatewayTopology": topology });
-        started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string()
-    };
-    let told = json!({"numTrustedProxies": 2, "forwardClientCertDetails": "APPEND_FORWARD"});
-    let found = opened(told);
-    assert!(found.contains(r#""xff_num_trusted_hops":2"#), "{found}");
-    assert!(found.contains(r#""forward_client_cert_details":"APPEND_FORWARD""#), "{found}");
-    let usual = opened(json!({}));
-    assert!(!usual.contains("xff_num_trusted_hops"), "{usual}");
-    assert!(usual.contains(r#""forward_client_cert_details":"SANITIZE_SET""#), "{usual}");
-}
-
-#[test]
-fn header_fields_are_added_as_a_proxy_was_started() {
-    let mesh = Mesh::small();
-    let config = json!({"proxyHeaders": {
-        "forwardedClientCert": "SANITIZE", "requestId": {"disabled": true},
-        "attemptCount": {"disabled": true}, "server": {"value": "mine"},
-    }});
-    let served = started(&mesh, "client.east", &config);
-    let listener = served.listener("0.0.0.0_80").to_string();
-    assert!(listener.contains(r#""generate_request_id":false"#), "{listener}");
-    assert!(listener.contains(r#""server_name":"mine""#), "{listener}");
-    assert!(!listener.contains("forward_client_cert_details"), "SANITIZE is the default");
-    let host = served.host("80", "web.east.svc.cluster.local:80");
-    assert!(host["include_request_attempt_count"].is_null());
-    let untouched = json!({"proxyHeaders": {"server": {"disabled": true}}});
-    let listener = started(&mesh, "client.east", &untouched).listener("0.0.0.0_80").to_string();
-    assert!(listener.contains("PASS_THROUGH"), "{listener}");
-    let usual = started(&mesh, "client.east", &json!({}));
-    let host = usual.host("80", "web.east.svc.cluster.local:80");
-    assert_eq!(host["include_request_attempt_count"], true);
-}
-
-#[test]
-fn connections_are_kept_as_a_proxy_was_started_and_a_profile_is_for_gateways() {
-    let mesh = Mesh::small().and(GATEWAY);
-    let config = json!({"connectionSettings": {
-        "profile": "EDGE", "httpIdleTimeout": "60s", "httpDrainTimeout": "2s", "httpMergeSlashes": true,
-    }});
-    let sidecar = started(&mesh, "web-v1.east", &config);
-    for name in ["0.0.0.0_80", "virtualInbound"] {
-        let found = sidecar.listener(name).to_string();
-        for part in
-            [r#""idle_timeout":"60s""#, r#""drain_timeout":"2s""#, r#""merge_slashes":true"#]
-        {
-            assert!(found.contains(part), "{name}: {part}");
-        }
-        assert!(!found.contains("max_concurrent_streams"), "{name}");
-    }
-    let gateway = started(&mesh, INGRESS, &config).listener("0.0.0.0_8080").to_string();
-    for part in [
-        r#""idle_timeout":"60s""#,
-        r#""request_timeout":"300s""#,
-        r#""stream_idle_timeout":"300s""#,
-        r#""max_concurrent_streams":100"#,
-        "UNESCAPE_AND_REDIRECT",
-    ] {
-        assert!(gateway.contains(part), "{part}: {gateway}");
-    }
-}
-
 #[test]
 fn a_mesh_is_made_of_the_namespaces_that_it_selects_and_its_own() {
     let selecting = |expression: Value| {
@@ -364,4 +261,26 @@ fn a_mesh_is_made_of_the_namespaces_that_it_selects_and_its_own() {
         "its own counts"
     );
     both_data_planes_take("discovery", &back);
+}
+
+#[test]
+fn requests_for_hosts_that_nobody_knows_are_looked_up_where_the_mesh_says_so() {
+    let tls = ClientTls { mode: ClientTlsMode::Simple, ..ClientTls::default() };
+    let called = mesh(|settings| {
+        settings.unknown = UnknownDestinations::Called;
+        settings.unknown_tls = Some(tls);
+    });
+    let client = called.served("client.east");
+    let host = client.host("80", "allow_any_dynamic_dns");
+    assert_eq!(host["routes"][0]["route"]["cluster"], "AllowAnyDynamicDNSCluster");
+    let cluster = client.cluster("AllowAnyDynamicDNSCluster");
+    assert_eq!(cluster["cluster_type"]["name"], "envoy.clusters.dynamic_forward_proxy");
+    assert_eq!(cluster["transport_socket"]["name"], "envoy.transport_sockets.tls");
+    both_data_planes_take("unknown hosts are looked up", &called);
+    // A Sidecar's own word goes over the mesh's.
+    let spec = "{outboundTrafficPolicy: {mode: ALLOW_ANY}}";
+    let own = called.and(&object("Sidecar", "east", spec)).served("client.east");
+    let host = own.host("80", "allow_any");
+    assert_eq!(host["routes"][0]["route"]["cluster"], "PassthroughCluster");
+    assert!(!own.clusters().contains(&"AllowAnyDynamicDNSCluster"));
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use k8s_openapi::api::core::v1::Pod;
 use weft_netns::Capture;
 use weft_netns::capture::Include;
 
@@ -43,6 +44,23 @@ pub(crate) fn rules(
         }
     }
     (Some(capture), complaints)
+}
+
+/// Whether the pod's sidecar answers its name questions; where Istio's node agent looks.
+pub(crate) fn captures_names(pod: &Pod) -> bool {
+    let spec = pod.spec.as_ref();
+    let early = spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten();
+    let mut all = early.chain(spec.into_iter().flat_map(|spec| &spec.containers));
+    let proxy = all.find(|container| container.name == "istio-proxy");
+    let sidecar =
+        pod.metadata.annotations.iter().any(|a| a.contains_key("sidecar.istio.io/status"));
+    let mut env = proxy.into_iter().flat_map(|proxy| proxy.env.iter().flatten());
+    sidecar
+        && env.any(|env| {
+            let value = env.value.as_deref().unwrap_or_default();
+            env.name == "ISTIO_META_DNS_CAPTURE"
+                && (value.eq_ignore_ascii_case("true") || value == "1")
+        })
 }
 
 struct Reader<'a> {

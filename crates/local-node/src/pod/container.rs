@@ -21,7 +21,7 @@ use crate::pod::board::{Ended, Phase};
 use crate::pod::context::PodCtx;
 use crate::pod::env::{environment, expand, find};
 use crate::pod::hook::{kill_group, lifecycle};
-use crate::pod::{image, probe, volumes};
+use crate::pod::{capture, files, image, probe, volumes};
 use crate::pod_exec::Enter;
 use crate::reaper::{Exit, Started};
 use crate::root::{Bind, Root};
@@ -143,7 +143,7 @@ async fn start(ctx: &PodCtx, container: &Container) -> Result<Run, Failure> {
     let lookup = |name: &str| find(&env, name);
     let program: Vec<String> = program.iter().map(|word| expand(word, &lookup)).collect();
     let mut mounts = volumes::mounts(ctx, container).map_err(config)?;
-    mounts.extend(own_files(ctx));
+    mounts.extend(own_files(ctx, container));
     let number = ctx.board.read(&container.name, |seen| seen.restarts).unwrap_or(0);
     let failed = |error: io::Error| Failure { reason: "RunContainerError", why: error.to_string() };
     let mut command = command(ctx, container, mounts, &program).map_err(failed)?;
@@ -189,11 +189,14 @@ fn command(
     Ok(command)
 }
 
-/// Name resolution files; they are the same for all containers of the pod.
-fn own_files(ctx: &PodCtx) -> impl Iterator<Item = Bind> {
+/// Name resolution files; they are the same for all containers of the pod, but only applications ask the proxy for names.
+fn own_files(ctx: &PodCtx, container: &Container) -> impl Iterator<Item = Bind> {
     let folder = ctx.folder.join("etc");
-    ["resolv.conf", "hosts", "hostname"].into_iter().map(move |name| Bind {
-        source: folder.join(name),
+    let asks_proxy = container.name != "istio-proxy" && capture::captures_names(&ctx.pod());
+    let resolver = if asks_proxy { files::RESOLVER_OF_APPLICATION } else { files::RESOLVER };
+    let names = [("resolv.conf", resolver), ("hosts", "hosts"), ("hostname", "hostname")];
+    names.into_iter().map(move |(name, source)| Bind {
+        source: folder.join(source),
         target: Path::new("/etc").join(name),
         read_only: false,
     })
@@ -263,7 +266,8 @@ async fn terminate(
             exit = &mut started.end => return exit.unwrap_or(Exit::Code(-1)),
         }
     }
-    kill_group(started.pid, Signal::SIGTERM);
+    // The program alone, as in a real pod: it knows when those that it started are to end. One that is gone is fine.
+    nix::sys::signal::kill(started.pid, Signal::SIGTERM).ok();
     let left = deadline.saturating_duration_since(ctx.node.clock.now());
     if let Ok(exit) = ctx.node.clock.timeout(left, &mut started.end).await {
         return exit.unwrap_or(Exit::Code(-1));

@@ -3,12 +3,17 @@
 //! In: the pod and the objects it names. Out: folders that containers mount.
 //! Holds: no container starts before every volume has its content.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::pod::context::PodCtx;
 use crate::pod::volumes::{self, Tokens};
 
 const REFRESH: Duration = Duration::from_secs(20);
+/// Leads to the node's DNS.
+pub(crate) const RESOLVER: &str = "resolv.conf";
+/// Leads to the pod's own proxy, which answers name questions.
+pub(crate) const RESOLVER_OF_APPLICATION: &str = "resolv.captured.conf";
 const RETRY: Duration = Duration::from_millis(400);
 
 /// Writes all; what is missing is an event, and is tried again.
@@ -30,11 +35,13 @@ fn write_etc(ctx: &PodCtx) -> std::io::Result<()> {
     let folder = ctx.folder.join("etc");
     std::fs::create_dir_all(&folder)?;
     let (domain, namespace) = (&ctx.node.config.cluster_domain, &ctx.namespace);
-    let resolv = format!(
-        "search {namespace}.svc.{domain} svc.{domain} {domain}\nnameserver {}\noptions ndots:5\n",
-        ctx.node.config.dns
-    );
-    std::fs::write(folder.join("resolv.conf"), resolv)?;
+    let resolv = |server: Ipv4Addr| {
+        format!(
+            "search {namespace}.svc.{domain} svc.{domain} {domain}\nnameserver {server}\noptions ndots:5\n"
+        )
+    };
+    std::fs::write(folder.join(RESOLVER), resolv(ctx.node.config.dns))?;
+    std::fs::write(folder.join(RESOLVER_OF_APPLICATION), resolv(Ipv4Addr::LOCALHOST))?;
     let host = ctx.hostname();
     let pod = ctx.pod();
     let subdomain =

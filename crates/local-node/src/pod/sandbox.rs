@@ -21,12 +21,16 @@ pub(crate) async fn until_wired(ctx: &PodCtx) -> PodNet {
     let pod = ctx.pod();
     let none = BTreeMap::new();
     let annotations = pod.metadata.annotations.as_ref().unwrap_or(&none);
+    let mut rules = capture::rules(&ctx.node.config, annotations).0;
+    if let Some(rules) = &mut rules {
+        rules.names = capture::captures_names(&pod);
+    }
     let net = PodNet {
         address: ctx.address,
         gateway: ctx.node.config.address,
         host_link: host_link(ctx.address),
         bridge: ctx.node.prepared.bridge,
-        capture: capture::rules(&ctx.node.config, annotations).0,
+        capture: rules,
     };
     loop {
         let (wire, file) = (net.clone(), ctx.netns.clone());

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use proxy_config::ProxyConfig;
-use proxy_config::cluster::{Balancer, Cluster, Discovery, Protocol};
+use proxy_config::cluster::{Balancer, ByHost, Cluster, Discovery, Protocol};
 use proxy_config::endpoint::{Endpoint, Endpoints, Health, Locality};
 use proxy_config::http::{
     ClientCert, ClientCertDetails, Codec, EscapedSlashes, HttpFilter, HttpManager, RouteSource,
@@ -26,7 +26,7 @@ use proxy_engine::{Engine, Options, PeerExchange};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use weft_identity::IdentityStore;
-use weft_rt::Clock;
+use weft_rt::{Clock, FakeTime};
 use weft_telemetry::{ExchangeRecord, Sink, TcpRecord};
 
 /// What a sink was told: code, flag, reporter's view.
@@ -36,7 +36,7 @@ struct Ears(Told);
 
 impl Sink for Ears {
     fn exchange(&self, r: &ExchangeRecord<'_>) {
-        self.0.lock().unwrap().push((r.response_code, r.flag.name()));
+        self.0.lock().unwrap().push((r.response_code, r.flags.to_string().leak()));
     }
     fn tcp(&self, r: &TcpRecord<'_>) {
         self.0.lock().unwrap().push((0, r.flag.name()));
@@ -58,6 +58,7 @@ pub fn listener(name: &str, filter: NetworkFilter) -> Listener {
         reads_original_dst: false,
         tls_inspector: None,
         http_inspector: None,
+        introduced: false,
         inspection_timeout: Duration::ZERO,
         continue_on_timeout: true,
         direction: Direction::Outbound,
@@ -107,6 +108,8 @@ pub fn manager(filters: Vec<HttpFilter>) -> NetworkFilter {
         drain_timeout: Duration::from_secs(5),
         max_request_headers_kb: 60,
         accept_http_10: true,
+        keep_case: false,
+        http2_connect: true,
         max_concurrent_streams: None,
     }))
 }
@@ -130,6 +133,9 @@ pub fn tcp(cluster: &str) -> NetworkFilter {
         stat_prefix: "test".into(),
         clusters: vec![(cluster.into(), 1)],
         idle_timeout: None,
+        max_duration: None,
+        by_source_ip: false,
+        tunnel: None,
         access_logs: Vec::new(),
     }))
 }
@@ -167,6 +173,7 @@ pub fn retry(num_retries: u32) -> Arc<Retry> {
         per_try_timeout: None,
         back_off: (Duration::from_millis(1), Duration::from_millis(10)),
         avoid_previous_hosts: true,
+        remote: false,
         host_attempts: 5,
     })
 }
@@ -222,18 +229,27 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Cluster {
         discovery: Discovery::Static(Arc::new(Endpoints {
             name: name.into(),
             endpoints: addresses.iter().map(endpoint).collect(),
+            overprovisioning: None,
         })),
         balancer: Balancer::RoundRobin,
         connect_timeout: Duration::from_secs(2),
         protocol: Protocol::Http1,
+        keep_case: false,
         transport_matches: Vec::new(),
         tls: None,
+        by_host: ByHost::default(),
+        proxy_protocol: None,
         limits: proxy_config::cluster::Limits::default(),
         outlier: None,
         idle_timeout: None,
         max_requests_per_connection: None,
         source: None,
         keepalive: None,
+        slow_start: None,
+        weighs_localities: false,
+        max_connection_duration: None,
+        max_streams: None,
+        pings: None,
         panic_threshold: 0,
         service: None,
     }
@@ -268,19 +284,31 @@ impl Proxy {
     }
 
     pub fn with_identity(config: ProxyConfig, identity: IdentityStore) -> Self {
-        Self::with(config, identity, Duration::from_secs(30))
+        Self::with(config, identity, Duration::from_secs(30), Clock::real())
     }
 
     pub fn with_listener_drain(config: ProxyConfig, drain: Duration) -> Self {
-        Self::with(config, IdentityStore::new(), drain)
+        Self::with(config, IdentityStore::new(), drain, Clock::real())
     }
 
-    fn with(config: ProxyConfig, identity: IdentityStore, listener_drain: Duration) -> Self {
+    /// A proxy whose time the test moves.
+    pub fn in_time(config: ProxyConfig) -> (Self, FakeTime) {
+        let (clock, time) = Clock::fake();
+        (Self::with(config, IdentityStore::new(), Duration::from_secs(30), clock), time)
+    }
+
+    fn with(
+        config: ProxyConfig,
+        identity: IdentityStore,
+        listener_drain: Duration,
+        clock: Clock,
+    ) -> Self {
         let told = Told::default();
         let exchange =
             PeerExchange { id: "test~node".into(), metadata: "bWU=".into(), read: |_| None };
         let sinks: Vec<Box<dyn Sink + Send>> = vec![Box::new(Ears(Arc::clone(&told)))];
-        let options = Options { identity, exchange, sinks, listener_drain, clock: Clock::real() };
+        let network = proxy_engine::Network::tcp();
+        let options = Options { identity, exchange, sinks, listener_drain, clock, network };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");

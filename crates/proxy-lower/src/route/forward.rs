@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::route::{
-    Forward, HashBy, HashPolicy, HeaderOps, HostRewrite, Mirror, Rewrite, WeightedCluster,
+    Forward, HashBy, HashPolicy, HeaderOp, HeaderOps, HostRewrite, Mirror, Rewrite, WeightedCluster,
 };
 use regex::Regex;
 use weft_proto::envoy::config::route::v3 as wire;
 use weft_proto::envoy::r#type::matcher::v3::RegexMatchAndSubstitute;
 use wire::route_action as action_wire;
+use wire::weighted_cluster::cluster_weight::HostRewriteSpecifier as Own;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
 use crate::route::{ops, retry};
 use crate::wrap;
+
+const AUTHORITY: &str = ":authority";
 
 /// Envoy's default route timeout.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,14 +44,16 @@ pub(crate) fn lower(wire: &wire::RouteAction) -> Lowered<Forward> {
     let timeout = wire.timeout.as_ref().map(wrap::duration).transpose();
     let timeout = timeout.map_err(|e| e.within("timeout"))?.unwrap_or(TIMEOUT);
     let idle = wire.idle_timeout.as_ref().map(wrap::duration).transpose();
+    let mut clusters = clusters(wire.cluster_specifier.as_ref())?;
+    let host_rewrite = hosts(&mut clusters, host_rewrite(wire)?);
     Ok(Forward {
-        clusters: clusters(wire.cluster_specifier.as_ref())?,
+        clusters,
         timeout: (!timeout.is_zero()).then_some(timeout),
         idle_timeout: idle.map_err(|e| e.within("idle_timeout"))?,
         max_grpc_timeout: grpc_timeout(wire)?,
         retry: wire.retry_policy.as_ref().map(retry::lower).transpose()?.map(Arc::new),
         rewrite: rewrite(wire)?,
-        host_rewrite: host_rewrite(wire)?,
+        host_rewrite,
         hash: wire.hash_policy.iter().map(hash).collect::<Lowered<_>>()?,
         mirrors: wire.request_mirror_policies.iter().map(mirror).collect::<Lowered<_>>()?,
         upgrades: upgrades(&wire.upgrade_configs)?,
@@ -81,16 +86,37 @@ fn clusters(wire: Option<&action_wire::ClusterSpecifier>) -> Lowered<Vec<Weighte
                     request_headers_to_remove,
                     response_headers_to_add,
                     response_headers_to_remove,
+                    host_rewrite_specifier,
                 )?;
+                let mut headers = ops(cluster)?;
+                if let Some(Own::HostRewriteLiteral(host)) = &cluster.host_rewrite_specifier {
+                    headers.request.push(HeaderOp::Set(AUTHORITY.into(), host.as_str().into()));
+                }
                 Ok(WeightedCluster {
                     cluster: cluster.name.as_str().into(),
                     weight: cluster.weight.map_or(0, |weight| weight.value),
-                    headers: ops(cluster)?,
+                    headers,
                 })
             };
             weighted.clusters.iter().map(one).collect()
         }
         _ => Err(Rejected::new("cluster_specifier", "must be cluster or weighted_clusters")),
+    }
+}
+
+/// The host that a destination sets goes before the route's, which then is one of the others' own.
+fn hosts(clusters: &mut [WeightedCluster], route: Option<HostRewrite>) -> Option<HostRewrite> {
+    let sets = |op: &HeaderOp| matches!(op, HeaderOp::Set(name, _) if &**name == AUTHORITY);
+    let own = |cluster: &WeightedCluster| cluster.headers.request.iter().any(sets);
+    match route {
+        Some(HostRewrite::Literal(host)) if clusters.iter().any(own) => {
+            for cluster in clusters.iter_mut().filter(|cluster| !own(cluster)) {
+                let set = HeaderOp::Set(AUTHORITY.into(), Arc::clone(&host));
+                cluster.headers.request.push(set);
+            }
+            None
+        }
+        route => route,
     }
 }
 
@@ -120,8 +146,7 @@ fn rewrite(wire: &wire::RouteAction) -> Lowered<Option<Rewrite>> {
 
 pub(crate) fn regex(wire: &RegexMatchAndSubstitute) -> Lowered<Rewrite> {
     let pattern = wire.pattern.as_ref().map_or("", |pattern| pattern.regex.as_str());
-    let pattern =
-        Regex::new(pattern).map_err(|error| Rejected::new("regex_rewrite", error.to_string()))?;
+    let pattern = crate::matcher::search(pattern).map_err(|e| e.within("regex_rewrite"))?;
     // RE2 writes groups as `\1`; a literal `$` needs escaping for our engine.
     let substitution = wire.substitution.replace('$', "$$");
     let group =
@@ -156,11 +181,15 @@ fn hash(wire: &action_wire::HashPolicy) -> Lowered<HashPolicy> {
             HashBy::Header(header.header_name.to_ascii_lowercase().into())
         }
         Some(PolicySpecifier::Cookie(cookie)) => {
-            only!(cookie, name, ttl, path).map_err(at)?;
+            only!(cookie, name, ttl, path, attributes).map_err(at)?;
+            let attributes = cookie.attributes.iter();
             HashBy::Cookie {
                 name: cookie.name.as_str().into(),
                 ttl: cookie.ttl.as_ref().map(wrap::duration).transpose().map_err(at)?,
                 path: cookie.path.as_str().into(),
+                attributes: attributes
+                    .map(|one| (one.name.as_str().into(), one.value.as_str().into()))
+                    .collect(),
             }
         }
         Some(PolicySpecifier::ConnectionProperties(found)) if found.source_ip => HashBy::SourceIp,

@@ -17,6 +17,7 @@ pub(crate) fn lower(wire: &wire::RetryPolicy) -> Lowered<Retry> {
         num_retries,
         per_try_timeout,
         retry_host_predicate,
+        retry_priority,
         host_selection_retry_max_attempts,
         retriable_status_codes,
         retry_back_off,
@@ -34,6 +35,7 @@ pub(crate) fn lower(wire: &wire::RetryPolicy) -> Lowered<Retry> {
         per_try_timeout: wrap::bound(wire.per_try_timeout.as_ref(), "per_try_timeout")?,
         back_off,
         avoid_previous_hosts: !avoid.map_err(|e| e.within("retry_policy"))?.is_empty(),
+        remote: remote(wire.retry_priority.as_ref()).map_err(|e| e.within("retry_policy"))?,
         host_attempts: u32::try_from(wire.host_selection_retry_max_attempts).unwrap_or(1),
     })
 }
@@ -64,6 +66,18 @@ fn avoids_previous(wire: &wire::retry_policy::RetryHostPredicate) -> Lowered<()>
     known.then_some(()).ok_or_else(why)
 }
 
+/// How often it looks again at what was tried is ours to say.
+fn remote(wire: Option<&wire::retry_policy::RetryPriority>) -> Lowered<bool> {
+    use wire::retry_policy::retry_priority::ConfigType;
+    const KIND: &str =
+        "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig";
+    let Some(wire) = wire else { return Ok(false) };
+    match wire.config_type.as_ref() {
+        Some(ConfigType::TypedConfig(config)) if crate::any::kind(config) == KIND => Ok(true),
+        _ => Err(Rejected::new("retry_priority", format!("{:?} is not known", wire.name))),
+    }
+}
+
 fn conditions(text: &str) -> Lowered<RetryOn> {
     let mut on = RetryOn::default();
     for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
@@ -75,14 +89,17 @@ fn conditions(text: &str) -> Lowered<RetryOn> {
             "connect-failure" => on.connect_failure = true,
             "refused-stream" => on.refused_stream = true,
             "retriable-4xx" => on.retriable_4xx = true,
+            "envoy-ratelimited" => on.rate_limited = true,
             "retriable-status-codes" => on.status_codes = true,
             // Envoy retries on these only with a list of fields, which is refused above.
-            "retriable-headers" | "envoy-ratelimited" | "http3-post-connect-failure" => {}
+            "retriable-headers" | "http3-post-connect-failure" => {}
             "cancelled" => on.grpc |= 1 << 1,
             "deadline-exceeded" => on.grpc |= 1 << 4,
             "resource-exhausted" => on.grpc |= 1 << 8,
             "internal" => on.grpc |= 1 << 13,
             "unavailable" => on.grpc |= 1 << 14,
+            // Envoy passes over a number here, and Istio sends one that is no status.
+            number if number.parse::<u32>().is_ok() => {}
             other => {
                 return Err(Rejected::new(
                     "retry_policy.retry_on",

@@ -1,6 +1,9 @@
 //! Values that the annotations of a pod may have.
 
 use ipnet::IpNet;
+use serde_json::Value;
+use weft_meshconfig::validate_proxy_config;
+use weft_model::Severity;
 
 use crate::source;
 
@@ -35,7 +38,7 @@ pub(super) fn fault(name: &str, value: &str) -> Option<String> {
         | "sidecar.istio.io/proxyMemoryLimit" => {
             unless(is_quantity(value), "must be a quantity, such as 100m or 64Mi")
         }
-        "proxy.istio.io/config" => unless(is_map(value), "must be fields of ProxyConfig as YAML"),
+        "proxy.istio.io/config" => proxy_config(value),
         _ => None,
     }
 }
@@ -73,8 +76,16 @@ fn is_quantity(text: &str) -> bool {
     has_digits && number.matches('.').count() < 2 && is_unit
 }
 
-fn is_map(text: &str) -> bool {
-    text.trim().is_empty() || source::document(text).is_some_and(|value| value.is_object())
+fn proxy_config(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    let Some(config) = source::document(text).filter(Value::is_object) else {
+        return Some("must be fields of ProxyConfig as YAML".to_owned());
+    };
+    let (_, problems) = validate_proxy_config(&config);
+    let wrong = problems.into_iter().find(|problem| problem.severity == Severity::Error)?;
+    Some(format!("has a wrong field: {}: {}", wrong.field, wrong.what))
 }
 
 #[cfg(test)]
@@ -99,6 +110,8 @@ mod tests {
             ("traffic.sidecar.istio.io/excludeInboundPorts", "*"),
             ("sidecar.istio.io/interceptionMode", "redirect"),
             ("proxy.istio.io/config", "just text"),
+            ("proxy.istio.io/config", "concurrency: many"),
+            ("proxy.istio.io/config", "statusPort: 70000"),
             ("status.sidecar.istio.io/port", "70000"),
             ("sidecar.istio.io/proxyCPU", "much"),
             ("sidecar.istio.io/proxyMemory", "64MB"),

@@ -1,9 +1,12 @@
 //! Gateways that claim the same host on the same port of the same pods.
+//!
+//! Why two codes: of a gateway with several servers on a port, Istio compares only the last one, and of selectors only those
+//! that are written side by side. What it finds has its code; what we find beyond has ours.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Analyzer;
-use crate::code;
+use crate::code::{self, Code};
 use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Json, Labels, Object, Server, kind, servers};
@@ -11,39 +14,36 @@ use crate::view::{Json, Labels, Object, Server, kind, servers};
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "gateway.ConflictingGatewayAnalyzer",
     "Gateways that claim the same host on the same port of the same pods.",
-    &[code::IST0145],
+    &[code::IST0145, code::WEFT0106],
     look,
 );
 
 /// A host on a port of an address.
 type Claim<'a> = (i64, &'a str, &'a str);
 
+/// Positions of gateways, and whether the claim stands in the last server that each has for the port.
+type Claimants = BTreeMap<usize, bool>;
+
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let gateways = mesh.all(kind::GATEWAY);
-    let mut claims: HashMap<Claim<'_>, BTreeSet<usize>> = HashMap::new();
+    let mut claims: HashMap<Claim<'_>, Claimants> = HashMap::new();
     for (at, gateway) in gateways.iter().enumerate() {
+        let last: HashMap<i64, usize> = servers(gateway).map(|s| (s.port, s.index)).collect();
         for server in servers(gateway) {
+            let is_last = last.get(&server.port) == Some(&server.index);
             for claim in claims_of(&server) {
-                claims.entry(claim).or_default().insert(at);
+                *claims.entry(claim).or_default().entry(at).or_default() |= is_last;
             }
         }
     }
     for (at, gateway) in gateways.iter().enumerate() {
         for server in servers(gateway) {
-            let rivals: BTreeSet<usize> = claims_of(&server)
-                .filter_map(|claim| claims.get(&claim))
-                .flatten()
-                .copied()
-                .filter(|rival| *rival != at)
-                .collect();
-            let rivals = rivals.into_iter().filter_map(|rival| gateways.get(rival));
-            let rivals: Vec<String> = rivals
-                .filter(|rival| share_pods(mesh, gateway, rival))
-                .map(Object::full_name)
-                .collect();
-            if !rivals.is_empty() {
-                tell(gateway, &server, &rivals, report);
+            let mut rivals = Claimants::new();
+            for (rival, is_last) in claims_of(&server).filter_map(|c| claims.get(&c)).flatten() {
+                *rivals.entry(*rival).or_default() |= is_last;
             }
+            rivals.remove(&at);
+            judge(mesh, gateway, &server, &rivals, report);
         }
     }
 }
@@ -53,13 +53,35 @@ fn claims_of<'a>(server: &Server<'a>) -> impl Iterator<Item = Claim<'a>> + use<'
     server.hosts().map(move |host| (port, bind, host))
 }
 
-/// Equal selectors do; of others, one must be part of the other, and some pod must fit both.
-fn share_pods(mesh: &Mesh<'_>, one: &Object<'_>, other: &Object<'_>) -> bool {
-    let (one, other) =
-        (Labels::at(one.raw, "spec.selector"), Labels::at(other.raw, "spec.selector"));
-    if one == other {
-        return true;
+fn judge(
+    mesh: &Mesh<'_>,
+    gateway: &Object<'_>,
+    server: &Server<'_>,
+    rivals: &Claimants,
+    report: &mut Report,
+) {
+    let (mut names, mut code) = (Vec::new(), code::WEFT0106);
+    for (rival, is_last) in rivals {
+        let Some(rival) = mesh.all(kind::GATEWAY).get(*rival) else { continue };
+        let (own, other) = (selector(gateway), selector(rival));
+        if share_pods(mesh, own, other) {
+            names.push(rival.full_name());
+            if *is_last && side_by_side(own, other) {
+                code = code::IST0145;
+            }
+        }
     }
+    if !names.is_empty() {
+        tell(gateway, server, &names, code, report);
+    }
+}
+
+fn selector<'a>(gateway: &Object<'a>) -> Labels<'a> {
+    Labels::at(gateway.raw, "spec.selector")
+}
+
+/// Equal selectors do; of others, one must be part of the other, and some pod must fit both.
+fn share_pods(mesh: &Mesh<'_>, one: Labels<'_>, other: Labels<'_>) -> bool {
     let narrow = if one.selects(other) {
         other
     } else if other.selects(one) {
@@ -67,10 +89,22 @@ fn share_pods(mesh: &Mesh<'_>, one: &Object<'_>, other: &Object<'_>) -> bool {
     } else {
         return false;
     };
-    mesh.has_selected(narrow, |_| true)
+    one == other || mesh.has_selected(narrow, |_| true)
 }
 
-fn tell(gateway: &Object<'_>, server: &Server<'_>, rivals: &[String], report: &mut Report) {
+/// Whether the labels of one selector follow each other in the other one, in the order of their keys.
+fn side_by_side(one: Labels<'_>, other: Labels<'_>) -> bool {
+    let (one, other) = (one.to_string(), other.to_string());
+    one.contains(&other) || other.contains(&one)
+}
+
+fn tell(
+    gateway: &Object<'_>,
+    server: &Server<'_>,
+    rivals: &[String],
+    code: Code,
+    report: &mut Report,
+) {
     let hosts: Vec<&str> = server.hosts().collect();
     let what = format!(
         "port {} of {} is claimed for the same pods by {}: one of them is ignored",
@@ -79,5 +113,5 @@ fn tell(gateway: &Object<'_>, server: &Server<'_>, rivals: &[String], report: &m
         join(rivals)
     );
     let fix = "put each host on one Gateway, or select other pods";
-    report.add(code::IST0145, gateway, format!("/spec/servers/{}", server.index), what, fix);
+    report.add_once(code, gateway, format!("/spec/servers/{}", server.index), what, fix);
 }

@@ -41,9 +41,9 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
 fn delays(service: &Object<'_>, report: &mut Report) {
     for (rule, route) in service.spec().list("http").iter().enumerate() {
         if route.number("fault.delay.percent").is_some_and(|percent| percent > 0) {
-            let what = "fault.delay.percent is deprecated";
+            let what = "fault.delay.percent is deprecated".to_owned();
             let field = format!("/spec/http/{rule}/fault/delay/percent");
-            report.add(code::IST0002, service, field, what, "use percentage.value");
+            report.add_once(code::IST0002, service, field, what, "use percentage.value");
         }
     }
 }

@@ -27,7 +27,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
                 break;
             }
             let name = filter_name(patch);
-            let found = judge(filter, patch, versioned.contains(name));
+            let found = judge(filter, patch, versioned.contains(&name));
             // One of a kind is enough: all patches of a filter are read together.
             if let Some((code, what, fix)) = found.filter(|(code, ..)| told.insert(code.id)) {
                 let field = format!("/spec/configPatches/{index}/patch/operation");
@@ -40,11 +40,14 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     }
 }
 
-/// The name of what is placed, or of the filter beside which it is placed.
-fn filter_name(patch: &Value) -> &str {
-    match patch.text("patch.value.name") {
-        "" => patch.text("match.listener.filterChain.filter.name"),
-        name => name,
+/// The name of what is placed, or else of the filter beside which it is placed, and which of both it is; a patch that
+/// places nothing has no name.
+fn filter_name(patch: &Value) -> (bool, &str) {
+    let value = patch.at("patch.value");
+    match value.at("name") {
+        _ if value.entries("").next().is_none() => (false, ""),
+        Value::Null => (false, patch.text("match.listener.filterChain.filter.name")),
+        name => (true, name.as_str().unwrap_or_default()),
     }
 }
 

@@ -44,7 +44,7 @@ fn judge(configuration: &Object<'_>, index: usize, webhook: &Value, report: &mut
     let Some(url) = webhook.at("clientConfig.url").as_str() else {
         if !webhook.has("clientConfig.service") {
             let what = format!("webhook `{name}` has neither a url nor a service to call");
-            report.add(code::IST0163, configuration, field, what, "set clientConfig.url");
+            report.add_once(code::IST0163, configuration, field, what, "set clientConfig.url");
         }
         return;
     };
@@ -52,13 +52,13 @@ fn judge(configuration: &Object<'_>, index: usize, webhook: &Value, report: &mut
         None => {
             let what = format!("the url of webhook `{name}` is malformed: `{url}`");
             let fix = "write it as https://HOST:PORT/PATH";
-            report.add(code::IST0163, configuration, field, what, fix);
+            report.add_once(code::IST0163, configuration, field, what, fix);
         }
         Some(host) if host.parse::<IpAddr>().is_ok() => {
             let what =
                 format!("the url of webhook `{name}` has an address instead of a name: `{url}`");
             let fix = "use a name, so that the gateway's certificate fits and it can move";
-            report.add(code::IST0164, configuration, field, what, fix);
+            report.add_once(code::IST0164, configuration, field, what, fix);
         }
         Some(_) => {}
     }

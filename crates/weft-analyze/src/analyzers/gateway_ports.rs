@@ -48,7 +48,8 @@ pub(super) fn no_pod(gateway: &Object<'_>, selector: Labels<'_>, report: &mut Re
 fn closed(gateway: &Object<'_>, at: usize, port: i64, selector: Labels<'_>, report: &mut Report) {
     let what = format!("no Service leads to port {port} of the pods with the labels {selector}");
     let fix = "add the port to the Service of the gateway, or use the Service's targetPort here";
-    report.add(code::IST0162, gateway, format!("/spec/servers/{at}/port/number"), what, fix);
+    let field = format!("/spec/servers/{at}/port/number");
+    report.add_once(code::IST0162, gateway, field, what, fix);
 }
 
 type PortsOfPods<'a> = HashMap<(&'a str, &'a str), Vec<i64>>;

@@ -28,7 +28,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
 /// Secrets are read from the namespace of the gateway's pods.
 fn judge(mesh: &Mesh<'_>, gateway: &Object<'_>, namespace: &str, report: &mut Report) {
     for server in servers(gateway) {
-        for (name, field) in server.credentials() {
+        if let Some((name, field)) = server.credential() {
             match mesh.find_from(kind::SECRET, namespace, name) {
                 None => {
                     let what = format!("there is no Secret `{name}` in namespace `{namespace}`");

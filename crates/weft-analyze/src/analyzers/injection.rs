@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Analyzer;
 use crate::code;
-use crate::mesh::{self, Mesh};
+use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::source;
 use crate::view::{Json, Labels, Object, Workload, kind};
@@ -23,7 +23,7 @@ const MODE: &str = "istio.io/dataplane-mode";
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let defaults = defaults_by_injector(mesh);
     let mut injected = HashSet::new();
-    let is_meant = |ns: &&Object<'_>| ns.name != "istio-system" && !mesh::is_system(ns.name);
+    let is_meant = |ns: &&Object<'_>| ns.name != "istio-system";
     for namespace in mesh.all(kind::NAMESPACE).iter().filter(is_meant) {
         one_way_in(namespace, report);
         let labels = namespace.labels();

@@ -2,11 +2,11 @@
 //!
 //! Holds: prefixes are looked up, so that many routes are compared only with those that can overlap.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::unreachable_rules::{name, request_name};
+use super::unreachable_rules::{name, request_name, without_name};
 use crate::code;
 use crate::report::Report;
 use crate::view::{Json, Object};
@@ -29,7 +29,7 @@ type Conditions<'a> = HashMap<&'a str, String>;
 
 pub(super) fn look(service: &Object<'_>, report: &mut Report) {
     let rules = service.spec().list("http");
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut earlier: HashMap<&str, Vec<Prefixed<'_>>> = HashMap::new();
     for (rule, route) in rules.iter().enumerate() {
         if route.list("match").is_empty() {
@@ -37,16 +37,17 @@ pub(super) fn look(service: &Object<'_>, report: &mut Report) {
             break;
         }
         for (index, request) in route.list("match").iter().enumerate() {
-            let Some(later) = Prefixed::read(request, (rule, index)) else { continue };
+            // What repeats an earlier match is told to.
+            let is_new = seen.insert(without_name(request));
+            let later = Prefixed::read(request, (rule, index)).filter(|_| is_new);
+            let Some(later) = later else { continue };
             let shorter =
                 later.prefix.char_indices().filter_map(|(end, _)| later.prefix.get(..end));
             let rivals = shorter.filter_map(|prefix| earlier.get(prefix)).flatten();
             for first in rivals.filter(|first| first.covers(&later)).take(MOST_TOLD) {
                 tell(service, rules, first, &later, report);
             }
-            if seen.insert(request.to_string()) {
-                earlier.entry(later.prefix).or_default().push(later);
-            }
+            earlier.entry(later.prefix).or_default().push(later);
         }
     }
 }

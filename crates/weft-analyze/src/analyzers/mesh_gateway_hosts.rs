@@ -1,4 +1,5 @@
 //! VirtualServices that sidecars see for the same host.
+//! Holds: one that another one displaces for everybody is told of at the host that it loses, the others at `hosts`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -31,7 +32,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         }
         if rivals.len() > 1 {
             for at in rivals.iter().filter(|at| told.insert(**at)) {
-                tell(services, *at, &rivals, host, report);
+                tell(mesh, *at, &Rivals { all: &rivals, scope, host }, report);
             }
         }
     }
@@ -82,20 +83,40 @@ impl<'i> Everywhere<'i> {
     }
 }
 
-fn tell(
-    services: &[Object<'_>],
-    at: usize,
-    rivals: &BTreeSet<usize>,
-    host: &str,
-    report: &mut Report,
-) {
-    let names = rivals.iter().filter_map(|rival| services.get(*rival)).map(Object::full_name);
-    let what = format!(
-        "VirtualServices {} are all for host {host} in the mesh: only one of them counts",
-        join(&names.collect::<Vec<_>>())
-    );
-    if let Some(service) = services.get(at) {
-        let fix = "merge them, or export each to its own namespaces";
-        report.add(code::IST0109, service, "/spec/hosts", what, fix);
+/// VirtualServices for one host.
+struct Rivals<'a> {
+    all: &'a BTreeSet<usize>,
+    scope: &'a str,
+    host: &'a str,
+}
+
+impl Rivals<'_> {
+    /// The one that counts, when it is the same for every namespace.
+    fn winner<'a>(&self, services: &'a [Object<'a>]) -> Option<&'a Object<'a>> {
+        let all = self.all.iter().filter_map(|rival| services.get(*rival));
+        all.min_by_key(|service| service.age()).filter(|_| self.scope == "*")
     }
+}
+
+fn tell(mesh: &Mesh<'_>, at: usize, rivals: &Rivals<'_>, report: &mut Report) {
+    let services = mesh.all(kind::VIRTUAL_SERVICE);
+    let names = rivals.all.iter().filter_map(|rival| services.get(*rival)).map(Object::full_name);
+    let Some(service) = services.get(at) else { return };
+    let lost_here = |own: &str| hosts::full(own, service.namespace, mesh.domain) == rivals.host;
+    let winner = rivals.winner(services);
+    let lost = winner
+        .filter(|winner| winner.full_name() != service.full_name())
+        .and_then(|_| service.spec().texts("hosts").position(lost_here));
+    let counts = match winner {
+        Some(winner) => format!("only {}, the oldest, counts", winner.full_name()),
+        None => "only one of them counts".to_owned(),
+    };
+    let what = format!(
+        "VirtualServices {} are all for host {} in the mesh: {counts}",
+        join(&names.collect::<Vec<_>>()),
+        rivals.host,
+    );
+    let field = lost.map_or("/spec/hosts".to_owned(), |number| format!("/spec/hosts/{number}"));
+    let fix = "merge them, or export each to its own namespaces";
+    report.add(code::IST0109, service, field, what, fix);
 }

@@ -32,7 +32,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
                 );
                 let field = format!("/networks/{}/endpoints/{index}/fromRegistry", step(network));
                 let fix = "correct the name, or add the cluster's remote secret";
-                report.add(code::IST0126, &networks, field, what, fix);
+                report.add_once(code::IST0126, &networks, field, what, fix);
             }
         }
     }

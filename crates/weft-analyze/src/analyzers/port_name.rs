@@ -2,9 +2,13 @@
 
 use super::Analyzer;
 use crate::code;
-use crate::mesh::{self, Mesh};
+use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::view::{Json, Object, Port, kind, service_ports};
+
+/// Controllers that make Services for gateways; nobody writes the names of their ports.
+const MAKERS: &[&str] =
+    &["istio.io-gateway-controller", "istio.io-mesh-controller", "istio.io-eastwest-controller"];
 
 pub(super) const ANALYZER: Analyzer = Analyzer::new(
     "service.PortNameAnalyzer",
@@ -15,15 +19,21 @@ pub(super) const ANALYZER: Analyzer = Analyzer::new(
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = mesh.all(kind::SERVICE).iter();
-    for service in services.filter(|s| !mesh::is_system(s.namespace) && !s.is_control_plane()) {
+    for service in services.filter(|service| is_written(service)) {
         let is_alias = service.spec().text("type") == "ExternalName";
         for (index, port) in service_ports(service).enumerate() {
             let is_caught = is_alias && port.name == "tcp";
-            if port.protocol().is_none() || is_caught {
+            let is_udp = port.raw.text("protocol") == "UDP";
+            if !is_udp && port.said().is_none() || is_caught {
                 tell(service, index, &port, is_alias, report);
             }
         }
     }
+}
+
+fn is_written(service: &Object<'_>) -> bool {
+    let maker = service.labels().get("gateway.istio.io/managed");
+    !service.is_control_plane() && !maker.is_some_and(|maker| MAKERS.contains(&maker))
 }
 
 fn tell(service: &Object<'_>, index: usize, port: &Port<'_>, is_alias: bool, report: &mut Report) {

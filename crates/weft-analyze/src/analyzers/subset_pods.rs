@@ -28,8 +28,13 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
             subsets_have_pods(mesh, rule, around, &nodes, report);
         } else if !mesh.hosts.has_any(host) {
             let what = format!("no Service or ServiceEntry has the host `{host}`");
-            let fix =
-                "correct the host: `name.namespace.svc.cluster.local` for a Service elsewhere";
+            let fix = match mesh.hosts.near(rule.namespace, host, mesh.domain) {
+                Some(near) => format!("did you mean {near}?"),
+                None => {
+                    "correct the host: `name.namespace.svc.cluster.local` for a Service elsewhere"
+                        .to_owned()
+                }
+            };
             report.add(code::IST0174, rule, "/spec/host", what, fix);
         }
     }

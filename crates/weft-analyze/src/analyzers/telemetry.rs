@@ -55,7 +55,7 @@ fn look_at_lightstep(mesh: &Mesh<'_>, report: &mut Report) {
                     let what =
                         format!("provider `{name}` is of kind lightstep, which is deprecated");
                     let field = format!("/spec/tracing/{at}/providers/{index}/name");
-                    report.add(
+                    report.add_once(
                         code::IST0002,
                         telemetry,
                         field,

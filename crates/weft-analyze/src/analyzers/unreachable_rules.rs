@@ -64,7 +64,7 @@ fn unreachable(service: &Object<'_>, section: &str, at: usize, why: &str, report
     let name = name(service.spec().list(section), at);
     let what = format!("no request reaches rule {name}: {why}");
     let field = format!("/spec/{section}/{at}");
-    report.add(code::IST0130, service, field, what, "put it before that rule, or remove it");
+    report.add_once(code::IST0130, service, field, what, "put it before that rule, or remove it");
 }
 
 /// A rule's own name, or its place.
@@ -84,7 +84,7 @@ pub(super) fn request_name(request: &Value, at: usize) -> String {
 }
 
 /// What a match asks for, as text that is equal for equal matches.
-fn without_name(request: &Value) -> String {
+pub(super) fn without_name(request: &Value) -> String {
     let mut request = request.clone();
     if let Some(fields) = request.as_object_mut() {
         fields.remove("name");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Analyzer;
 use crate::code;
 use crate::hosted::Hosted;
+use crate::hosts;
 use crate::mesh::Mesh;
 use crate::report::{Report, join};
 use crate::view::{Destination, Json, Object, destinations, kind, mirrors};
@@ -35,7 +36,7 @@ fn judge(mesh: &Mesh<'_>, service: &Object<'_>, to: &Destination<'_>, report: &m
         (None, _) => {
             let what =
                 format!("no Service or ServiceEntry that is seen here has the host `{}`", to.host);
-            let fix = "correct the host, or export its Service to this namespace";
+            let fix = fix_of_host(mesh, service, to.host);
             report.add(code::IST0101, service, format!("{}/host", to.field), what, fix);
         }
         (Some(hosted), None) => port_is_clear(service, to, hosted, report),
@@ -46,6 +47,16 @@ fn judge(mesh: &Mesh<'_>, service: &Object<'_>, to: &Destination<'_>, report: &m
                 report.add(code::IST0101, service, field, what, "correct the port");
             }
         }
+    }
+}
+
+fn fix_of_host(mesh: &Mesh<'_>, service: &Object<'_>, host: &str) -> String {
+    match mesh.hosts.near(service.namespace, host, mesh.domain) {
+        Some(near) if near == hosts::full(host, service.namespace, mesh.domain) => {
+            format!("export {near} to this namespace")
+        }
+        Some(near) => format!("did you mean {near}?"),
+        None => "create the Service or a ServiceEntry for it, or correct the host".to_owned(),
     }
 }
 
@@ -102,7 +113,7 @@ fn subsets_are_passed_by(
                 to.host
             );
             let fix = "name a subset in this route too";
-            report.add(code::IST0140, service, format!("{}/host", to.field), what, fix);
+            report.add_once(code::IST0140, service, format!("{}/host", to.field), what, fix);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! VirtualServices that send to subsets which no DestinationRule defines.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+
+use weft_api::similar;
 
 use super::Analyzer;
 use crate::code;
@@ -16,21 +18,28 @@ pub(super) const ANALYZER: Analyzer = Analyzer::new(
     look,
 );
 
+/// Names of subsets by full host.
+type Subsets<'a> = BTreeMap<String, Vec<&'a str>>;
+
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
-    let mut defined: HashSet<(String, &str)> = HashSet::new();
+    let mut defined = Subsets::new();
     for rule in mesh.all(kind::DESTINATION_RULE) {
         let host = hosts::full(rule.spec().text("host"), rule.namespace, mesh.domain).into_owned();
-        for subset in rule.spec().list("subsets") {
-            defined.insert((host.clone(), subset.text("name")));
-        }
+        let names = rule.spec().list("subsets").iter().map(|subset| subset.text("name"));
+        defined.entry(host).or_default().extend(names);
     }
     for service in mesh.all(kind::VIRTUAL_SERVICE) {
         for to in destinations(service).iter().chain(&mirrors(service)) {
-            let host = hosts::full(to.host, service.namespace, mesh.domain).into_owned();
-            if !to.subset.is_empty() && !defined.contains(&(host, to.subset)) {
+            let host = hosts::full(to.host, service.namespace, mesh.domain);
+            let names = defined.get(host.as_ref()).map_or(&[][..], Vec::as_slice);
+            if !to.subset.is_empty() && !names.contains(&to.subset) {
                 let what =
                     format!("no DestinationRule defines subset `{}` of `{}`", to.subset, to.host);
-                let fix = "define it in a DestinationRule for this host, or correct its name";
+                let fix = match similar(to.subset, names) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "define it in a DestinationRule for this host, or correct its name"
+                        .to_owned(),
+                };
                 report.add(code::IST0101, service, format!("{}/subset", to.field), what, fix);
             }
         }

@@ -122,7 +122,7 @@ fn tell_overlap(webhooks: &[Webhook<'_, '_>], at: usize, group: &[usize], report
     let others: Vec<String> = others.map(Webhook::name).collect();
     let what = format!("some pods are injected by this webhook and by {} too", join(&others));
     let fix = "let their selectors exclude each other, or remove the old installation";
-    report.add(
+    report.add_once(
         code::IST0139,
         webhook.configuration,
         format!("/webhooks/{}", webhook.index),
@@ -140,6 +140,6 @@ fn calls_a_service(mesh: &Mesh<'_>, webhook: &Webhook<'_, '_>, report: &mut Repo
         );
         let field = format!("/webhooks/{}/clientConfig/service", webhook.index);
         let fix = "install that control plane, or remove the webhook";
-        report.add(code::IST0139, webhook.configuration, field, what, fix);
+        report.add_once(code::IST0139, webhook.configuration, field, what, fix);
     }
 }

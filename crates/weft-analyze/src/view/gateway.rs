@@ -19,14 +19,18 @@ impl<'a> Server<'a> {
         self.raw.texts("hosts")
     }
 
-    /// Names of the Secrets that it shows, each with its field.
-    pub(crate) fn credentials(&self) -> Vec<(&'a str, String)> {
-        let field = format!("/spec/servers/{}/tls", self.index);
-        let tls = self.raw.at("tls");
-        let one = (tls.text("credentialName"), format!("{field}/credentialName"));
-        let more = tls.texts("credentialNames").enumerate();
-        let more = more.map(|(index, name)| (name, format!("{field}/credentialNames/{index}")));
-        std::iter::once(one).chain(more).filter(|(name, _)| !name.is_empty()).collect()
+    /// The name of the Secret that it shows, and its field.
+    pub(crate) fn credential(&self) -> Option<(&'a str, String)> {
+        let name = self.raw.text("tls.credentialName");
+        let field = format!("/spec/servers/{}/tls/credentialName", self.index);
+        (!name.is_empty()).then_some((name, field))
+    }
+
+    /// Names of the Secrets that it shows by key algorithm, each with its field.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
+        let field = format!("/spec/servers/{}/tls/credentialNames", self.index);
+        let names = self.raw.texts("tls.credentialNames").enumerate();
+        names.map(move |(index, name)| (name, format!("{field}/{index}")))
     }
 }
 

@@ -68,6 +68,12 @@ pub(crate) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// Sorts the oldest first, which takes precedence; one without a time is the oldest, as in Istio.
+    pub(crate) fn age(&self) -> impl Ord + use<'a> {
+        let created = self.raw.text("metadata.creationTimestamp");
+        (created, self.name, self.namespace)
+    }
+
     /// Reads one object; something without a kind is none.
     pub(crate) fn read(raw: &'a Value) -> Option<Self> {
         let name = raw.at("kind").as_str()?;
@@ -102,8 +108,13 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn reference(&self) -> ObjectRef {
-        let (kind, namespace) = (self.kind.name.to_owned(), self.namespace.to_owned());
-        ObjectRef { kind, namespace, name: self.name.to_owned() }
+        let Kind { group, name: kind } = self.kind;
+        ObjectRef {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: self.namespace.to_owned(),
+            name: self.name.to_owned(),
+        }
     }
 
     /// Whether it belongs to an installed control plane.

@@ -40,11 +40,14 @@ pub(crate) struct Port<'a> {
 impl<'a> Port<'a> {
     /// What is said of the protocol, in lower case; none when it is left to detection.
     pub(crate) fn protocol(&self) -> Option<&'static str> {
-        if self.is_udp {
-            return Some("udp");
-        }
+        if self.is_udp { Some("udp") } else { self.said() }
+    }
+
+    /// What the declaration, or else the name, says of the protocol, whatever carries it.
+    pub(crate) fn said(&self) -> Option<&'static str> {
         let said = if self.declared.is_empty() { self.name } else { self.declared };
-        known(said).or_else(|| SERVER_FIRST.contains(&self.number).then_some("tcp"))
+        let said = of_kubernetes(self.declared).or_else(|| known(said));
+        said.or_else(|| SERVER_FIRST.contains(&self.number).then_some("tcp"))
     }
 
     /// Whether bytes are all that the mesh sees here.
@@ -62,19 +65,24 @@ impl<'a> Port<'a> {
     }
 }
 
+/// Kubernetes' own words for `appProtocol`; they are no words for a name.
+fn of_kubernetes(declared: &str) -> Option<&'static str> {
+    match declared {
+        "kubernetes.io/h2c" => Some("http2"),
+        "kubernetes.io/ws" => Some("http"),
+        "kubernetes.io/wss" => Some("https"),
+        _ => None,
+    }
+}
+
 /// The protocol that a name begins with, before its first dash.
 fn known(said: &str) -> Option<&'static str> {
     let lower = said.to_ascii_lowercase();
-    let lower = lower.strip_prefix("kubernetes.io/").unwrap_or(&lower);
     if lower.starts_with("grpc-web") {
         return Some("grpc-web");
     }
     let first = lower.split('-').next().unwrap_or_default();
-    match first {
-        "h2c" => Some("http2"),
-        "ws" | "wss" => Some("http"),
-        _ => KNOWN.iter().find(|known| **known == first).copied(),
-    }
+    KNOWN.iter().find(|known| **known == first).copied()
 }
 
 /// Ports of a Kubernetes Service.
@@ -109,7 +117,7 @@ mod tests {
     fn a_name_tells_the_protocol_before_its_first_dash() {
         assert_eq!(known("http-web"), Some("http"));
         assert_eq!(known("GRPC-Web-x"), Some("grpc-web"));
-        assert_eq!(known("kubernetes.io/h2c"), Some("http2"));
-        assert_eq!((known("web-http"), known("")), (None, None));
+        assert_eq!(of_kubernetes("kubernetes.io/h2c"), Some("http2"));
+        assert_eq!((known("web-http"), known("ws"), known("")), (None, None, None));
     }
 }

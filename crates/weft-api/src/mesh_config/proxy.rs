@@ -90,7 +90,7 @@ mesh_record! {
         "envoyAccessLogService" envoy_access_log_service: Option<RemoteService>,
         /// Service that gets metrics.
         "envoyMetricsService" envoy_metrics_service: Option<RemoteService>,
-        /// Environment variables of the proxy's container.
+        /// Environment variables of the proxy's container. `ISTIO_META_HTTP10` of `1` serves clients of HTTP/1.0, which are told to upgrade without it.
         "proxyMetadata" proxy_metadata: BTreeMap<String, String>,
         /// Envoy's runtime values.
         "runtimeValues" runtime_values: BTreeMap<String, String>,
@@ -100,7 +100,7 @@ mesh_record! {
         "extraStatTags" extra_stat_tags: Vec<String>,
         /// What stands before the gateways of this mesh.
         "gatewayTopology" gateway_topology: Option<GatewayTopology>,
-        /// Time that a proxy that is to end still serves its connections. Default 5s.
+        /// Time that a proxy that is to end still serves its connections. Default: what the grace period of its pod has room for.
         "terminationDrainDuration" termination_drain_duration: Option<Time>,
         /// Name of the mesh in telemetry. Default: the trust domain.
         "meshId" mesh_id: String,

@@ -1,8 +1,10 @@
 //! Analyzes the whole mesh beside the walk, after it has come to rest.
 //!
 //! In: the newest objects. Out: what keeps valid objects from taking effect.
-//! Holds: the walk never waits for it; a mesh that takes long to analyze is analyzed the less often.
+//! Holds: the walk never waits for it; a mesh that takes long to analyze is analyzed the less often. It is known which
+//! content of an object was looked at, so that nothing is said of a newer one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +12,10 @@ use ctl_source::Object;
 use serde_json::Value;
 use tokio::sync::watch;
 use weft_analyze::{Options, analyze};
-use weft_model::Problem;
+use weft_model::{ObjectRef, Problem};
 use weft_rt::Clock;
+
+use super::{facts, kinds};
 
 /// Shortest time between two analyses.
 const GATHER: Duration = Duration::from_millis(500);
@@ -21,7 +25,24 @@ const SHARE: u32 = 10;
 /// Every object of the mesh, as it is now.
 pub(super) type Objects = Arc<Vec<Object>>;
 /// What the last analysis found; nothing before the first.
-pub(super) type Advice = Option<Arc<Vec<Problem>>>;
+pub(super) type Advice = Option<Arc<Findings>>;
+
+/// What an analysis found, and of what.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    /// The content of each object that is told of, as it was looked at.
+    pub(super) seen: HashMap<ObjectRef, u64>,
+}
+
+impl Findings {
+    fn of(objects: &[Object], options: &Options) -> Self {
+        let told = objects.iter().filter(|object| kinds::is_told(object));
+        let seen = told.map(|object| (ObjectRef::of(object), facts::content(object))).collect();
+        let all: Vec<Value> = objects.iter().map(|object| object.as_ref().clone()).collect();
+        Self { problems: analyze(&all, options), seen }
+    }
+}
 
 /// Runs until the walk is gone.
 pub(super) async fn run(
@@ -34,12 +55,9 @@ pub(super) async fn run(
         clock.sleep(pause).await;
         let newest = Arc::clone(&objects.borrow_and_update());
         let (began, options) = (clock.now(), Options::at(clock.wall()));
-        let look = tokio::task::spawn_blocking(move || {
-            let all: Vec<Value> = newest.iter().map(|object| object.as_ref().clone()).collect();
-            analyze(&all, &options)
-        });
+        let look = tokio::task::spawn_blocking(move || Findings::of(&newest, &options));
         match look.await {
-            Ok(problems) => drop(told.send_replace(Some(Arc::new(problems)))),
+            Ok(found) => drop(told.send_replace(Some(Arc::new(found)))),
             Err(error) => tracing::error!(%error, "the mesh could not be analyzed"),
         }
         pause = GATHER.max(clock.now().duration_since(began) * SHARE);

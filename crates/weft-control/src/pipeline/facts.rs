@@ -2,134 +2,144 @@
 //!
 //! In: raw objects and their problems. Out: facts. Holds: an object's content is all of it that users write.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
 use ctl_source::{ObjectKey, ResourceType};
-use ctl_status::{Audience, Expected, Finding, ObjectFacts, Obstacle, Severity};
+use ctl_status::{Expected, Finding, Manner, ObjectFacts, Refused, Severity, Wanted};
 use serde_json::Value;
-use weft_model::Problem;
+use weft_model::{ObjectRef, Problem};
 
-/// Problems by kind, namespace and name of their object.
-pub(super) type Problems<'a> = HashMap<(&'a str, &'a str, &'a str), Vec<&'a Problem>>;
+use super::audience::audience;
+use super::kinds::Role;
+use super::rivals::Loss;
+use super::{delivery, effects};
+
+/// What is known beside the objects themselves.
+pub(super) struct Known<'a> {
+    /// Of validation.
+    pub(super) problems: Problems<'a>,
+    /// Of the analysis, once it has looked.
+    pub(super) advice: Option<(Problems<'a>, &'a HashMap<ObjectRef, u64>)>,
+    /// What the objects of the Gateway API are told that are ours.
+    pub(super) gateways: HashMap<ObjectRef, Wanted>,
+    /// Hosts that VirtualServices lose to older ones.
+    pub(super) losses: HashMap<ObjectRef, Vec<Loss>>,
+    /// Root namespace of the mesh.
+    pub(super) root: &'a str,
+}
+
+/// Problems by their object.
+pub(super) type Problems<'a> = HashMap<&'a ObjectRef, Vec<&'a Problem>>;
 
 pub(super) fn by_object(problems: &[Problem]) -> Problems<'_> {
     let mut found = Problems::new();
     for problem in problems {
-        let object = &problem.object;
-        let key = (object.kind.as_str(), object.namespace.as_str(), object.name.as_str());
-        found.entry(key).or_default().push(problem);
+        found.entry(&problem.object).or_default().push(problem);
     }
     found
 }
 
-/// Everything about one object.
-pub(super) fn of(
-    resource: &ResourceType,
-    (namespace, name): &(String, String),
-    object: &Value,
-    problems: &Problems<'_>,
-    advice: Option<&Problems<'_>>,
-    root: &str,
-) -> ObjectFacts {
-    let kind = resource.kind.as_str();
-    let own = problems.get(&(kind, namespace.as_str(), name.as_str()));
-    let idle = |problem: &&Problem| problem.code == NOT_HONOURED && problem.field.0.is_empty();
-    let advised = |advice: &Problems<'_>| {
-        let found = advice.get(&(kind, namespace.as_str(), name.as_str()));
-        found.into_iter().flatten().filter_map(|problem| obstacle(problem)).collect()
-    };
-    ObjectFacts {
-        acted_on: !own.into_iter().flatten().copied().any(|problem| idle(&problem)),
-        obstacles: advice.map(advised),
-        key: ObjectKey {
-            resource: resource.clone(),
-            namespace: Some(namespace.clone()),
-            name: name.clone(),
-        },
-        generation: object["metadata"]["generation"].as_i64().unwrap_or(0),
-        content: content(object),
-        status: object["status"].clone(),
-        findings: own.into_iter().flatten().map(|problem| finding(problem)).collect(),
-        audience: audience(kind, namespace, object, root),
+/// What is refused, with all its errors.
+pub(super) fn refused(problems: &[Problem]) -> Refused {
+    let mut found = Refused::new();
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        let words = found.entry(problem.object.clone()).or_default();
+        if !words.is_empty() {
+            words.push_str("; ");
+        }
+        words.push_str(&self::words(problem));
+    }
+    found
+}
+
+impl<'a> Known<'a> {
+    /// Everything about one object; nothing about one that others own.
+    pub(super) fn of(
+        &self,
+        role: Role,
+        resource: &ResourceType,
+        object: &Value,
+    ) -> Option<ObjectFacts> {
+        let reference = ObjectRef::of(object);
+        let own = self.problems.get(&reference).map(Vec::as_slice).unwrap_or_default();
+        let manner = self.manner(role, &reference, object, own)?;
+        let content = content(object);
+        let advice = self.advice(&reference, content);
+        let lost = self.losses.get(&reference).map(Vec::as_slice).unwrap_or_default();
+        let metadata = &object["metadata"];
+        let namespace = reference.namespace.clone();
+        Some(ObjectFacts {
+            acted_on: !own.iter().any(|problem| is_idle(problem)),
+            obstacles: advice.map(|advice| effects::obstacles(object, own, advice, lost)),
+            remarks: advice.map(|advice| effects::remarks(own, advice)).unwrap_or_default(),
+            uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+            generation: metadata["generation"].as_i64().unwrap_or(0),
+            content,
+            status: object["status"].clone(),
+            findings: own.iter().map(|problem| finding(problem)).collect(),
+            audience: audience(&reference.kind, &namespace, object, self.root),
+            key: ObjectKey {
+                resource: resource.clone(),
+                namespace: resource.namespaced.then_some(namespace),
+                name: reference.name,
+            },
+            manner,
+        })
+    }
+
+    fn manner(
+        &self,
+        role: Role,
+        reference: &ObjectRef,
+        object: &Value,
+        own: &[&Problem],
+    ) -> Option<Manner> {
+        match role {
+            Role::Read => None,
+            Role::Mesh => Some(Manner::Mesh),
+            // It belongs to nobody, so that only a refusal is worth telling.
+            Role::GatewayApi if reference.kind == "ReferenceGrant" => {
+                own.iter().any(|problem| problem.is_error()).then_some(Manner::Events)
+            }
+            Role::GatewayApi => self.gateways.get(reference).cloned().map(Manner::Own),
+            Role::Delivery => delivery::manner(&reference.kind, object, own),
+        }
+    }
+
+    /// What the analysis says of an object; nothing when it has not looked at this content yet.
+    fn advice(&self, reference: &ObjectRef, content: u64) -> Option<&[&'a Problem]> {
+        let (problems, seen) = self.advice.as_ref()?;
+        let fresh = seen.get(reference) == Some(&content);
+        fresh.then(|| problems.get(reference).map(Vec::as_slice).unwrap_or_default())
     }
 }
 
-/// Valid, and without effect in this version.
-const NOT_HONOURED: &str = "WEFT0002";
-/// Something else wins.
-const SHADOWED: &[&str] = &[
-    "IST0109", "IST0110", "IST0111", "IST0130", "IST0131", "IST0145", "IST0159", "IST0160",
-    "WEFT0101", "WEFT0102", "WEFT0106",
-];
-/// What it needs, selects or is bound to is not there.
-const WITHOUT_EFFECT: &[&str] = &[
-    "IST0101", "IST0127", "IST0132", "IST0149", "IST0161", "IST0162", "IST0166", "IST0167",
-    "IST0173", "IST0174", "WEFT0100", "WEFT0103", "WEFT0104", "WEFT0105", "WEFT0107", "WEFT0108",
-    "WEFT0112", "WEFT0113", "WEFT0116", "WEFT0118", "WEFT0119",
-];
+/// What is wrong where and what to do, for a reader who sees the object already.
+pub(super) fn words(problem: &Problem) -> String {
+    let Problem { severity: _, code, object: _, field, place: _, what, fix } = problem;
+    let field = if field.0.is_empty() { String::new() } else { format!("{field}: ") };
+    let fix = if fix.is_empty() { String::new() } else { format!("; {fix}") };
+    format!("{field}{what}{fix} [{code}]")
+}
 
-/// What of the analysis says that an object does not do what it says.
-fn obstacle(problem: &Problem) -> Option<Obstacle> {
-    let reason = match problem.code {
-        code if SHADOWED.contains(&code) => "ShadowedBy",
-        code if WITHOUT_EFFECT.contains(&code) => "NoEffectBecause",
-        _ => return None,
-    };
-    Some(Obstacle { reason, message: problem.to_string() })
+/// Whether it says that nothing acts on the kind.
+fn is_idle(problem: &Problem) -> bool {
+    problem.code == effects::NOT_HONOURED && problem.field.0.is_empty()
 }
 
 fn finding(problem: &Problem) -> Finding {
     let severity = if problem.is_error() { Severity::Error } else { Severity::Warning };
-    Finding { severity, message: problem.to_string() }
+    Finding { severity, message: words(problem) }
 }
 
 /// A number that follows from what the mesh reads of an object.
-fn content(object: &Value) -> u64 {
+pub(super) fn content(object: &Value) -> u64 {
     let metadata = &object["metadata"];
     let parts = [&object["spec"], &metadata["labels"], &metadata["annotations"]];
     let mut hasher = std::hash::DefaultHasher::new();
     parts.into_iter().for_each(|part| part.to_string().hash(&mut hasher));
     hasher.finish()
-}
-
-/// Whose configuration an object is part of.
-fn audience(kind: &str, namespace: &str, object: &Value, root: &str) -> Audience {
-    let spec = &object["spec"];
-    let everyone = Audience::everyone();
-    match kind {
-        "VirtualService" => {
-            let gateways = texts(&spec["gateways"]);
-            Audience {
-                sidecars: gateways.is_empty() || gateways.contains(&"mesh"),
-                gateways: gateways.iter().any(|name| *name != "mesh"),
-                namespaces: exported(&spec["exportTo"], namespace),
-            }
-        }
-        "DestinationRule" => {
-            Audience { namespaces: exported(&spec["exportTo"], namespace), ..everyone }
-        }
-        "Gateway" => Audience { sidecars: false, ..everyone },
-        "AuthorizationPolicy" if namespace != root => {
-            Audience { namespaces: Some([namespace.to_owned()].into()), ..everyone }
-        }
-        // Clients learn of PeerAuthentication too: it says how endpoints are called.
-        _ => everyone,
-    }
-}
-
-fn texts(list: &Value) -> Vec<&str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-/// `None` for everybody. The object's own namespace always counts: that is where a rule is looked for first.
-fn exported(list: &Value, namespace: &str) -> Option<BTreeSet<String>> {
-    let entries = texts(list);
-    if entries.is_empty() || entries.contains(&"*") {
-        return None;
-    }
-    let named = entries.into_iter().filter(|entry| !matches!(*entry, "." | "~"));
-    Some(named.map(str::to_owned).chain([namespace.to_owned()]).collect())
 }
 
 /// The proxy of a pod that serves traffic now; one that is still starting takes the newest configuration anyway.
@@ -148,26 +158,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn concerns(kind: &str, spec: &Value) -> Audience {
-        audience(kind, "shop", &json!({ "spec": spec }), "istio-system")
-    }
-
-    #[test]
-    fn an_object_concerns_the_proxies_that_see_it() {
-        let only = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
-        let mesh = concerns("VirtualService", &json!({}));
-        assert_eq!((mesh.sidecars, mesh.gateways, mesh.namespaces), (true, false, None));
-        let bound = concerns("VirtualService", &json!({ "gateways": ["a/b"], "exportTo": ["*"] }));
-        assert_eq!((bound.sidecars, bound.gateways, bound.namespaces), (false, true, None));
-        let rule = concerns("DestinationRule", &json!({ "exportTo": [".", "other"] }));
-        assert_eq!(rule.namespaces, only(&["other", "shop"]));
-        let policy = concerns("AuthorizationPolicy", &json!({}));
-        assert_eq!(policy.namespaces, only(&["shop"]));
-        let root = audience("AuthorizationPolicy", "root", &json!({}), "root");
-        assert_eq!(root, Audience::everyone());
-        assert!(!concerns("Gateway", &json!({})).sidecars);
-    }
 
     #[test]
     fn annotations_are_content_and_status_is_not() {

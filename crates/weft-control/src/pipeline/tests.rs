@@ -1,3 +1,4 @@
+use ctl_status::Manner;
 use serde_json::json;
 
 use super::*;
@@ -6,9 +7,11 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
     let (push, _settling) = PushServer::new(Debounce::default(), Clock::real());
     let (told, observed) = watch::channel(Arc::new(Observed::default()));
     let walk = Walk {
+        feedback: Feedback::Full,
         looked_at: watch::Sender::new(advice::Objects::default()),
         advice: watch::channel(None).1,
         problems: Vec::new(),
+        news: News::default(),
         building: watch::Sender::new(Built::default()),
         raw: Raw::default(),
         inventory: Inventory::default(),
@@ -22,8 +25,7 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
 }
 
 fn resource(kind: &str) -> ResourceType {
-    let found = KINDS.iter().find(|(_, known, _)| *known == kind).unwrap();
-    resource_of(found.0, found.1).unwrap()
+    kinds::all().find(|(_, known)| known.kind == kind).unwrap().1
 }
 
 fn object(kind: &str, name: &str, more: &Value) -> Object {
@@ -97,14 +99,13 @@ fn findings_stand_at_their_object() {
     let (mut walk, observed) = walk();
     walk.applied(&service());
     let mut wrong = route(100);
-    wrong["spec"]["http"][0]["route"][0]["destination"]["host"] = json!("wbe");
+    wrong["spec"]["http"][0]["rout"] = json!([]);
     walk.applied(&object("VirtualService", "wrong", &wrong));
     walk.applied(&object("VirtualService", "right", &route(100)));
     let seen = observed.borrow().clone();
     let found: Vec<(&str, usize)> =
         seen.objects.iter().map(|facts| (facts.key.name.as_str(), facts.findings.len())).collect();
-    // Both are for one host; the second is told so.
-    assert_eq!(found, [("right", 0), ("wrong", 2)], "{:?}", seen.objects);
+    assert_eq!(found, [("right", 0), ("wrong", 1)], "{:?}", seen.objects);
     assert!(seen.objects[1].findings.iter().any(|f| f.message.contains("did you mean")));
 }
 
@@ -162,4 +163,63 @@ async fn an_object_that_another_one_shadows_says_so() {
     let facts = &observed.borrow().objects;
     let obstacles: Vec<_> = facts.iter().flat_map(|f| f.obstacles.clone().unwrap()).collect();
     assert!(obstacles.iter().any(|o| o.reason == "ShadowedBy"), "{obstacles:?}");
+}
+
+#[test]
+fn the_two_kinds_that_are_called_gateway_are_told_apart() {
+    let (mut walk, observed) = walk();
+    let istio = object(
+        "Gateway",
+        "front",
+        &json!({ "spec": { "selector": { "app": "front" },
+        "servers": [{ "port": { "number": 80, "name": "http", "protocol": "HTTP" }, "hosts": ["*"] }] } }),
+    );
+    walk.applied(&istio);
+    let other = Arc::new(json!({ "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": { "name": "front", "namespace": "shop", "generation": 7 },
+        "spec": { "gatewayClassName": "istio", "listeners": [{ "name": "a", "port": 80, "protocol": "HTTP" }] } }));
+    let kind =
+        kinds::all().find(|(role, known)| *role == Role::GatewayApi && known.kind == "Gateway");
+    let batch = Batch::Changes(kind.unwrap().1, vec![Change::Applied(other)]);
+    let (before, touched) = (walk.published.as_ref().unwrap().1, walk.take(batch));
+    walk.publish(touched);
+    assert_eq!(walk.published.as_ref().unwrap().1, before, "no proxy reads it");
+    let seen = observed.borrow().clone();
+    let groups: Vec<(&str, i64, bool)> = seen
+        .objects
+        .iter()
+        .map(|o| (o.key.resource.group.as_str(), o.generation, matches!(o.manner, Manner::Mesh)))
+        .collect();
+    let told = [("networking.istio.io", 1, true), ("gateway.networking.k8s.io", 7, false)];
+    assert_eq!(groups, told);
+}
+
+#[test]
+fn the_first_world_does_not_wait_for_kinds_that_a_cluster_may_lack() {
+    let (mut walk, _observed) = walk();
+    for resource in kinds::needed() {
+        assert!(!walk.raw.is_whole());
+        walk.take(Batch::Snapshot(resource, Vec::new()));
+    }
+    assert!(walk.raw.is_whole());
+}
+
+#[tokio::test]
+async fn a_reference_that_dangles_is_no_refusal() {
+    let (mut walk, observed) = walk();
+    let (told, advice) = watch::channel(None);
+    walk.advice = advice;
+    tokio::spawn(advice::run(walk.looked_at.subscribe(), told, Clock::real()));
+    walk.applied(&service());
+    let mut lost = route(100);
+    lost["spec"]["http"][0]["route"][0]["destination"]["host"] = json!("nobody");
+    walk.applied(&object("VirtualService", "lost", &lost));
+    walk.advice.changed().await.unwrap();
+    walk.tell();
+    let facts = observed.borrow().objects[0].clone();
+    assert_eq!(facts.findings, []);
+    let obstacles = facts.obstacles.unwrap();
+    let first = obstacles.first().map(|o| (o.reason, o.whole));
+    assert_eq!(first, Some(("NoEffectBecause", true)), "{obstacles:?}");
+    assert!(obstacles[0].message.starts_with("spec.http[0].route[0]"), "{obstacles:?}");
 }

@@ -47,7 +47,7 @@ fn views(world: &MeshWorld) -> Vec<ProxyView> {
 /// Every encoded resource of all views, by where its bytes are: each counts once, however many proxies get it.
 fn bytes(world: &MeshWorld, views: &[ProxyView]) -> HashSet<*const u8> {
     let all = views.iter().flat_map(|view| world.resources(view).into_values());
-    all.flat_map(|set| set.into_values().map(|resource| resource.body.as_ptr()).collect::<Vec<_>>())
+    all.flat_map(|set| set.iter().map(|(_, resource)| resource.body.as_ptr()).collect::<Vec<_>>())
         .collect()
 }
 

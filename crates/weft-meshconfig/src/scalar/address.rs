@@ -1,6 +1,6 @@
 //! Rules of addresses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use weft_types::address;
 
 use super::{Checked, fault, full_domain, is_label, port, sidecar_host};
 
@@ -17,7 +17,7 @@ pub fn host_and_port(text: &str) -> Checked {
         return fault(format!("{number:?} in {text:?} is no port"), fix);
     };
     port(number)?;
-    if full_domain(host).is_err() && !is_ip(host) {
+    if full_domain(host).is_err() && !address::is_ip(host) {
         return fault(format!("{host:?} is neither a name nor an address"), fix);
     }
     Ok(())
@@ -32,19 +32,12 @@ fn split(text: &str) -> Option<(&str, &str)> {
     (!brackets(host) && !brackets(port) && !port.contains(':')).then_some((host, port))
 }
 
-fn is_ip(text: &str) -> bool {
-    match text.split_once('%') {
-        Some((address, zone)) => address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty(),
-        None => text.parse::<IpAddr>().is_ok(),
-    }
-}
-
 /// An IPv4 or IPv6 address.
 ///
 /// # Errors
 /// Anything else.
 pub fn ip_address(text: &str) -> Checked {
-    if is_ip(text) {
+    if address::is_ip(text) {
         return Ok(());
     }
     fault(format!("{text:?} is no IP address"), "write an address such as 10.0.0.1 or 2001:db8::1")
@@ -55,14 +48,7 @@ pub fn ip_address(text: &str) -> Checked {
 /// # Errors
 /// Anything else.
 pub fn ip_range(text: &str) -> Checked {
-    let Some((address, bits)) = text.split_once('/') else { return ip_address(text) };
-    let most = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => 0,
-    };
-    let plain = bits == "0" || !bits.starts_with(['0', '+']);
-    if most > 0 && plain && bits.parse::<u8>().is_ok_and(|bits| bits <= most) {
+    if address::is_range(text) {
         return Ok(());
     }
     fault(format!("{text:?} is no range of addresses"), "write ADDRESS/BITS, such as 10.1.0.0/16")
@@ -77,7 +63,7 @@ pub fn provider_service(text: &str) -> Checked {
         return fault("is empty", "name the service");
     }
     let Some((namespace, host)) = text.split_once('/') else {
-        if full_domain(text).is_ok() || is_ip(text) {
+        if full_domain(text).is_ok() || address::is_ip(text) {
             return Ok(());
         }
         let fix =

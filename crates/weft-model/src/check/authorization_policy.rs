@@ -7,8 +7,10 @@ use weft_api::authorization_policy::{
 use weft_api::meta::Metadata;
 use weft_api::{Read as _, Reader};
 
+use weft_types::address;
+
 use super::findings::code;
-use super::{Findings, http_route, target, values};
+use super::{Findings, header, path_template, target};
 use crate::Severity;
 
 const DRY_RUN: &str = "istio.io/dry-run";
@@ -38,7 +40,7 @@ pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut 
             "add a rule; an empty one, `{}`, matches every request",
         );
     }
-    if *action == Action::Custom && rules.is_none() {
+    if *action == Action::Custom && rules.as_ref().is_none_or(Vec::is_empty) {
         let fix = "add a rule; an empty one, `{}`, matches every request";
         findings.error_in("rules", "CUSTOM without rules never asks", fix);
     }
@@ -170,7 +172,7 @@ fn source(source: &Source, action: Action, findings: &mut Findings) {
     for (name, list) in lists {
         findings.each(name, list, |value, findings| {
             filled(value, findings);
-            if name.ends_with("pBlocks") && !values::is_ip_block(value) {
+            if name.ends_with("pBlocks") && !address::is_range(value) {
                 findings.error(format!("{value:?} is no address range"), "write 10.0.0.0/8");
             }
             if name.ends_with("erviceAccounts") {
@@ -210,12 +212,26 @@ fn unjudged(field: &str, set: bool, why: &str, action: Action, findings: &mut Fi
     }
 }
 
+const LONGEST_ACCOUNT: usize = 320;
+
 fn service_account(value: &str, findings: &mut Findings) {
     let parts: Vec<&str> = value.split('/').collect();
     let plain = parts.iter().all(|part| !part.is_empty() && !part.contains('*'));
-    if !value.is_empty() && (parts.len() > 2 || !plain) {
+    if value.len() > LONGEST_ACCOUNT {
+        findings.error("is too long", format!("use at most {LONGEST_ACCOUNT} characters"));
+    } else if !value.is_empty() && (parts.len() > 2 || !plain) {
         let what = format!("{value:?} is no service account");
         findings.error(what, "write NAME or NAMESPACE/NAME, without wildcards");
+    }
+}
+
+/// Istio's bound of lists of service accounts.
+const MOST_ACCOUNTS: usize = 16;
+
+fn accounts(field: &str, list: &[String], findings: &mut Findings) {
+    if list.len() > MOST_ACCOUNTS {
+        let what = format!("has {} service accounts", list.len());
+        findings.error_in(field, what, format!("use {MOST_ACCOUNTS} or fewer"));
     }
 }
 
@@ -244,7 +260,7 @@ fn operation(operation: &Operation, findings: &mut Findings) {
             filled(value, findings);
             match name {
                 "ports" | "notPorts" => port(value, findings),
-                "paths" | "notPaths" => template(value, findings),
+                "paths" | "notPaths" => path_template::check(value, findings),
                 _ => {}
             }
         });
@@ -252,29 +268,15 @@ fn operation(operation: &Operation, findings: &mut Findings) {
 }
 
 fn port(value: &str, findings: &mut Findings) {
-    if !value.parse::<u16>().is_ok_and(|port| port > 0) {
-        findings.error(format!("{value:?} is no port"), "use 1 to 65535");
-    }
-}
-
-/// `{*}` stands for one segment, `{**}` for any number; each must be a whole segment.
-fn template(value: &str, findings: &mut Findings) {
-    if !value.contains("{*}") && !value.contains("{**}") {
-        return;
-    }
-    let mut rest = false;
-    let rooted = value.starts_with('/');
-    for segment in value.split('/') {
-        let wild = matches!(segment, "{*}" | "{**}");
-        let bad = !wild && segment.contains(['{', '}', '*']);
-        if bad || rest && wild || !rooted {
-            findings.error(
-                format!("{value:?} is no path template"),
-                "begin with /, use {*} and at last one {**}, each as a whole segment",
-            );
-            return;
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    match value.parse::<u32>() {
+        Ok(1..=65535) if digits => {}
+        // Istio takes it so.
+        Ok(0) if digits => {
+            let what = "no connection has port 0";
+            findings.add(Severity::Warning, code::SUSPICIOUS, what, "use 1 to 65535");
         }
-        rest |= segment == "{**}";
+        _ => findings.error(format!("{value:?} is no port"), "use 0 to 65535"),
     }
 }
 
@@ -297,13 +299,17 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
     }
     for (name, list) in [("values", values), ("notValues", not_values)] {
         findings.each(name, list, |value, findings| match key.as_str() {
-            "source.ip" | "remote.ip" | "destination.ip" if !values::is_ip_block(value) => {
+            "source.ip" | "remote.ip" | "destination.ip" if !address::is_range(value) => {
                 findings.error(format!("{value:?} is no address range"), "write 10.0.0.0/8");
             }
             "destination.port" => port(value, findings),
             "source.serviceAccount" => service_account(value, findings),
             _ => filled(value, findings),
         });
+    }
+    if key == "source.serviceAccount" {
+        accounts("values", values, findings);
+        accounts("notValues", not_values, findings);
     }
     let peer =
         matches!(key.as_str(), "source.namespace" | "source.principal" | "source.serviceAccount")
@@ -312,7 +318,7 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
         findings.error_in("key", "does not go with action CUSTOM", "use another attribute");
     }
     if let Some(name) = key.strip_prefix("request.headers[").and_then(|k| k.strip_suffix(']')) {
-        findings.within("key", |findings| http_route::header_name(name, findings));
+        findings.within("key", |findings| header::matched_name(name, findings));
     }
     let tokens = "this version of Weft does not check user tokens yet";
     unjudged("key", key.starts_with("request.auth."), tokens, action, findings);
@@ -335,6 +341,17 @@ fn is_attribute(key: &str) -> bool {
         "destination.port",
         "connection.sni",
     ];
-    let keyed = ["request.headers[", "request.auth.claims[", "experimental.envoy.filters."];
-    plain.contains(&key) || keyed.iter().any(|start| key.starts_with(start) && key.ends_with(']'))
+    let keyed = [
+        "request.headers",
+        "request.experimental.inline.headers",
+        "request.auth.claims",
+        "experimental.envoy.filters.",
+    ];
+    plain.contains(&key) || is_keyed(key) && keyed.iter().any(|start| key.starts_with(start))
+}
+
+/// `a[b]`, with both parts.
+fn is_keyed(key: &str) -> bool {
+    let Some((name, rest)) = key.split_once('[') else { return false };
+    !name.is_empty() && rest.len() > 1 && rest.ends_with(']')
 }

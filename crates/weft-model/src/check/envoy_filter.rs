@@ -1,13 +1,13 @@
 //! Rules of `EnvoyFilter`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use weft_api::envoy_filter::{
     ApplyTo, Change, EnvoyFilter, FilterMatch, Match, Operation, Patch, PatchContext,
 };
 use weft_api::meta::Metadata;
 
 use super::findings::code;
-use super::{Findings, values};
+use super::{Findings, envoy, pattern, values};
 
 /// The filter that HTTP filters live in, by its new and its old name.
 const HTTP_MANAGER: [&str; 2] =
@@ -54,46 +54,29 @@ fn change(change: &Change, apply_to: ApplyTo, findings: &mut Findings) {
         }
         return;
     };
-    findings.within("value", |findings| {
-        let named = value.get("name").is_none_or(Value::is_string);
-        if !named && apply_to != ApplyTo::Bootstrap {
-            findings.error_in("name", "is no text", "write the name in quotes");
-        }
-        fields(value, findings);
-    });
-}
-
-/// Messages of Envoy's second API are gone from every proxy.
-fn fields(fields: &Map<String, Value>, findings: &mut Findings) {
-    for (name, inner) in fields {
-        let old = inner.as_str().filter(|url| is_second(url));
-        match old.filter(|_| name == "@type") {
-            Some(url) => {
-                let what = format!("{url} is of the second version of Envoy's API");
-                findings.error_in(name, what, "use the message of v3");
-            }
-            None => findings.within(name, |findings| typed(inner, findings)),
-        }
+    if let Some(name) = message_of(apply_to) {
+        findings.within("value", |f| envoy::message(name, &Value::Object(value.clone()), f));
     }
 }
 
-fn typed(value: &Value, findings: &mut Findings) {
-    match value {
-        Value::Object(inner) => fields(inner, findings),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                findings.within(&index.to_string(), |findings| typed(item, findings));
-            }
+/// What a patch of Envoy's configuration is a part of.
+fn message_of(apply_to: ApplyTo) -> Option<&'static str> {
+    Some(match apply_to {
+        ApplyTo::Cluster => "envoy.config.cluster.v3.Cluster",
+        ApplyTo::Listener => "envoy.config.listener.v3.Listener",
+        ApplyTo::FilterChain => "envoy.config.listener.v3.FilterChain",
+        ApplyTo::NetworkFilter => "envoy.config.listener.v3.Filter",
+        ApplyTo::ListenerFilter => "envoy.config.listener.v3.ListenerFilter",
+        ApplyTo::HttpFilter => {
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter"
         }
-        _ => {}
-    }
-}
-
-fn is_second(url: &str) -> bool {
-    let name = url.rsplit('/').next().unwrap_or_default();
-    let envoys = name.starts_with("envoy.");
-    envoys && name.split('.').any(|part| matches!(part, "v2" | "v2alpha" | "v1alpha"))
-        || name.starts_with("envoy.api.v2.")
+        ApplyTo::RouteConfiguration => "envoy.config.route.v3.RouteConfiguration",
+        ApplyTo::VirtualHost => "envoy.config.route.v3.VirtualHost",
+        ApplyTo::HttpRoute => "envoy.config.route.v3.Route",
+        ApplyTo::ExtensionConfig => "envoy.config.core.v3.TypedExtensionConfig",
+        ApplyTo::Bootstrap => "envoy.config.bootstrap.v3.Bootstrap",
+        ApplyTo::Invalid => return None,
+    })
 }
 
 fn matches(matches: &Match, apply_to: ApplyTo, findings: &mut Findings) {
@@ -104,7 +87,7 @@ fn matches(matches: &Match, apply_to: ApplyTo, findings: &mut Findings) {
     }
     findings.given("proxy", proxy.as_ref(), |proxy, findings| {
         if !proxy.proxy_version.is_empty() {
-            findings.within("proxyVersion", |f| values::regex(&proxy.proxy_version, f));
+            findings.within("proxyVersion", |f| pattern::regex(&proxy.proxy_version, f));
         }
     });
     findings.given("waypoint", waypoint.as_ref(), |waypoint, findings| {

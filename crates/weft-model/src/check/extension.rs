@@ -31,7 +31,7 @@ pub(crate) fn traffic_extension(_: &Metadata, spec: &TrafficExtension, findings:
         module(url, sha256, vm_config.as_ref(), findings);
     });
     findings.given("lua", lua.as_ref(), |Lua { inline_code }, findings| {
-        if inline_code.trim().is_empty() {
+        if inline_code.is_empty() {
             findings.error_in("inlineCode", "is empty", "write a script");
         }
     });
@@ -39,8 +39,12 @@ pub(crate) fn traffic_extension(_: &Metadata, spec: &TrafficExtension, findings:
 
 fn traffic(matches: &[PluginMatch], findings: &mut Findings) {
     findings.each("match", matches, |PluginMatch { mode: _, ports }, findings| {
+        let mut numbers = BTreeSet::new();
         findings.each("ports", ports, |port, findings| {
             findings.within("number", |findings| values::port(port.number, findings));
+            if !numbers.insert(port.number) {
+                findings.error(format!("{} stands here twice", port.number), "keep one");
+            }
         });
     });
 }

@@ -20,16 +20,6 @@ pub(crate) mod code {
     pub(crate) const INVALID: &str = "IST0106";
     /// A value that is allowed and probably not meant.
     pub(crate) const SUSPICIOUS: &str = "IST0133";
-    /// Something else that does not exist.
-    pub(crate) const NOT_FOUND: &str = "IST0101";
-    /// Two VirtualServices for one host.
-    pub(crate) const SAME_HOST: &str = "IST0109";
-    /// A destination needs a port.
-    pub(crate) const PORT_NEEDED: &str = "IST0112";
-    /// A DestinationRule for no service.
-    pub(crate) const NO_SUCH_HOST: &str = "IST0174";
-    /// A host that the gateway does not serve.
-    pub(crate) const NOT_IN_GATEWAY: &str = "IST0132";
     /// A rule that no request reaches.
     pub(crate) const UNREACHABLE: &str = "IST0130";
     /// A deprecated field.
@@ -146,6 +136,14 @@ impl Findings {
                 "is valid but not honoured yet by this version of Weft; it has no effect",
                 "remove it, or do not rely on it",
             );
+        }
+    }
+
+    /// A field below that is valid, and that has no effect in Istio either.
+    pub(crate) fn idle(&mut self, field: &str, set: bool, why: &str) {
+        if set {
+            let what = format!("has no effect, as in Istio: {why}");
+            self.warning_in(field, code::NOT_HONOURED, what, "remove it");
         }
     }
 

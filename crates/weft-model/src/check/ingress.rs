@@ -6,9 +6,10 @@ use weft_api::ingress::{
     IngressRule, IngressService, IngressTls, ParametersScope, PathType,
 };
 use weft_api::meta::Metadata;
+use weft_types::address;
 
 use super::findings::code;
-use super::{Findings, union, values};
+use super::{Findings, union};
 
 /// Names the class, before there was a field for it.
 const CLASS: &str = "kubernetes.io/ingress.class";
@@ -37,7 +38,7 @@ pub(crate) fn check(meta: &Metadata, spec: &Ingress, findings: &mut Findings) {
 }
 
 fn host(host: &str, findings: &mut Findings) {
-    if values::is_ip(host) {
+    if address::is_ip(host) {
         findings.error(format!("{host:?} is an address"), "write a host name, or none");
     } else if !Form::Hostname.fits(host) {
         let fix = format!("use {}", Form::Hostname.words());

@@ -5,7 +5,7 @@ use weft_api::meta::Metadata;
 use weft_api::request_authentication::{JwtRule, RequestAuthentication};
 
 use super::findings::code;
-use super::{Findings, target, values};
+use super::{Findings, header, target, values};
 use crate::Severity;
 
 pub(crate) fn check(_: &Metadata, spec: &RequestAuthentication, findings: &mut Findings) {
@@ -67,8 +67,8 @@ fn rule(rule: &JwtRule, findings: &mut Findings) {
             }
         });
     }
-    findings.each("fromHeaders", from_headers, |header, findings| {
-        if header.name.is_empty() {
+    findings.each("fromHeaders", from_headers, |from, findings| {
+        if from.name.is_empty() {
             findings.error_in("name", "is missing", "name the header field");
         }
     });
@@ -77,6 +77,9 @@ fn rule(rule: &JwtRule, findings: &mut Findings) {
             if text.is_empty() {
                 findings.error_in(field, "is missing", "name header field and claim");
             }
+        }
+        if !output.header.is_empty() && !output.claim.is_empty() {
+            findings.within("header", |findings| header::strict_name(&output.header, findings));
         }
     });
     findings.given("timeout", timeout.as_ref(), |span, f| values::duration(*span, f));
@@ -88,12 +91,16 @@ enum Secrecy {
     Private,
 }
 
-/// Public keys as RFC 7517 writes them.
+/// Keys as RFC 7517 writes them: a set, or one key alone.
 fn key_set(text: &str) -> Result<Secrecy, String> {
     let set: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-    let keys = set.get("keys").and_then(Value::as_array).ok_or("has no list `keys`")?;
+    let listed = set.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty());
+    let keys = listed.map_or(std::slice::from_ref(&set), Vec::as_slice);
     for (index, key) in keys.iter().enumerate() {
-        key_of_set(key).map_err(|why| format!("key {index} {why}"))?;
+        key_of_set(key).map_err(|why| match listed {
+            Some(_) => format!("key {index} {why}"),
+            None => format!("has no list `keys`, and as one key {why}"),
+        })?;
     }
     let private = keys.iter().any(|key| key.get("d").is_some());
     Ok(if private { Secrecy::Private } else { Secrecy::Public })
@@ -111,6 +118,16 @@ fn key_of_set(key: &Value) -> Result<(), String> {
     };
     match needed.iter().find(|name| text(name).is_empty()) {
         Some(name) => Err(format!("has no `{name}`")),
-        None => Ok(()),
+        None => match needed.iter().find(|name| !is_base64(text(name)) && **name != "crv") {
+            Some(name) => Err(format!("has a `{name}` that is not base64")),
+            None => Ok(()),
+        },
     }
+}
+
+/// Base64 of either alphabet, with or without its end.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"+/-_".contains(&b);
+    body.bytes().all(plain) && body.len() % 4 != 1
 }

@@ -3,6 +3,7 @@
 use weft_api::similar;
 use weft_api::virtual_service::Retries;
 
+use super::findings::code;
 use super::{Findings, values};
 
 const CONDITIONS: &[&str] = &[
@@ -33,28 +34,36 @@ pub(crate) fn check(retries: &Retries, findings: &mut Findings) {
         retry_ignore_previous_hosts,
         backoff,
     } = retries;
-    let more = per_try_timeout.is_some()
-        || !retry_on.is_empty()
-        || retry_remote_localities.is_some()
-        || retry_ignore_previous_hosts.is_some()
-        || backoff.is_some();
+    let more =
+        per_try_timeout.is_some() || !retry_on.is_empty() || retry_remote_localities.is_some();
+    let moot = retry_ignore_previous_hosts.is_some() || backoff.is_some();
     if *attempts < 0 {
         findings.error_in("attempts", format!("{attempts} is below zero"), "use 0 or more");
     } else if *attempts == 0 && more {
         let fix = "set attempts, or remove the other fields";
         findings.error_in("attempts", "0 turns retries off, and the rest is moot", fix);
+    } else if *attempts == 0 && moot {
+        let (what, fix) = ("0 turns retries off, and the rest is moot", "set attempts");
+        findings.warning_in("attempts", code::SUSPICIOUS, what, fix);
     }
     findings.given("perTryTimeout", per_try_timeout.as_ref(), |s, f| values::duration(*s, f));
     findings.given("backoff", backoff.as_ref(), |span, f| values::duration(*span, f));
-    findings.within("retryOn", |findings| {
-        let words = retry_on.split(',').map(str::trim).filter(|word| !word.is_empty());
-        words.for_each(|word| condition(word, findings));
+    findings.given("retryOn", Some(retry_on).filter(|text| !text.is_empty()), |text, findings| {
+        text.split(',').for_each(|word| condition(word, findings));
     });
-    findings.not_honoured("retryRemoteLocalities", *retry_remote_localities == Some(true));
+}
+
+/// Statuses that have a name.
+fn is_status(number: u16) -> bool {
+    matches!(
+        number,
+        100..=103 | 200..=208 | 226 | 300..=305 | 307 | 308 | 400..=418 | 421..=426 | 428 | 429 | 431 | 451
+            | 500..=508 | 510 | 511
+    )
 }
 
 fn condition(word: &str, findings: &mut Findings) {
-    let status = word.parse::<u16>().is_ok_and(|code| (100..=599).contains(&code));
+    let status = word.parse::<u16>().is_ok_and(is_status);
     if status || CONDITIONS.contains(&word) {
         return;
     }

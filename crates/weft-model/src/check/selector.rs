@@ -2,14 +2,14 @@
 
 use weft_api::selector::{Operator, Requirement, Selector};
 
-use super::{Findings, values};
+use super::{Findings, labels};
 
 pub(crate) fn check(selector: &Selector, findings: &mut Findings) {
     let Selector { match_labels, match_expressions } = selector;
-    values::labels("matchLabels", match_labels, findings);
+    labels::check("matchLabels", match_labels, findings);
     findings.each("matchExpressions", match_expressions, |condition, findings| {
         let Requirement { key, operator, values } = condition;
-        values::label_key("key", key, findings);
+        labels::key("key", key, findings);
         let listed = matches!(operator, Operator::In | Operator::NotIn);
         if listed && values.is_empty() {
             let what = format!("is empty, and operator {} needs values", operator.as_str());

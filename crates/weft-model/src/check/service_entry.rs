@@ -6,6 +6,8 @@ use weft_api::meta::Metadata;
 use weft_api::service_entry::{Location, Resolution, ServiceEntry, ServicePort};
 use weft_api::workload::WorkloadEntry;
 
+use weft_types::{address, domain};
+
 use super::findings::code;
 use super::{Findings, sidecar, values, workload};
 
@@ -39,8 +41,7 @@ pub(crate) fn check(meta: &Metadata, spec: &ServiceEntry, findings: &mut Finding
     findings.each("hosts", hosts, |host, findings| self::host(host, findings));
     self::addresses(addresses, *resolution, findings);
     self::ports(ports, findings);
-    let endpoints = endpoints.as_deref().unwrap_or_default();
-    self::endpoints(endpoints, spec, findings);
+    self::endpoints(endpoints.as_deref(), spec, findings);
     ambiguous(spec, findings);
     if *resolution == Resolution::DynamicDns {
         dynamic(meta, spec, *location, findings);
@@ -51,7 +52,7 @@ pub(crate) fn check(meta: &Metadata, spec: &ServiceEntry, findings: &mut Finding
 fn host(host: &str, findings: &mut Findings) {
     if host == "*" {
         findings.error("`*` covers every host", "name the hosts; *.example.com is allowed");
-    } else if let Err(why) = values::wildcard_domain(host) {
+    } else if let Err(why) = domain::wildcard(host) {
         findings.error(why, "write a host name, or *.DOMAIN");
     } else if host.starts_with('*') && !host.starts_with("*.") {
         let what = format!("{host:?}: `*` is no whole label, which proxies do not match");
@@ -62,7 +63,7 @@ fn host(host: &str, findings: &mut Findings) {
 fn addresses(addresses: &[String], resolution: Resolution, findings: &mut Findings) {
     let fixed = matches!(resolution, Resolution::None | Resolution::Static);
     findings.each("addresses", addresses, |address, findings| {
-        if !values::is_ip_block(address) {
+        if !address::is_range(address) {
             findings.error(format!("{address:?} is no address"), "write an address or a range");
         } else if address.contains('/') && !fixed {
             let what = format!("a range does not go with resolution {}", resolution.as_str());
@@ -81,7 +82,7 @@ fn ports(ports: &[ServicePort], findings: &mut Findings) {
         if !numbers.insert(*number) {
             findings.error_in("number", format!("{number} stands here twice"), "use each once");
         }
-        if !values::is_label(name) {
+        if !domain::is_label(name) {
             findings.error_in("name", format!("{name:?} is no port name"), "use a-z, 0-9 and -");
         }
         findings.within("number", |findings| values::port(*number, findings));
@@ -92,10 +93,11 @@ fn ports(ports: &[ServicePort], findings: &mut Findings) {
     });
 }
 
-fn endpoints(endpoints: &[WorkloadEntry], spec: &ServiceEntry, findings: &mut Findings) {
+fn endpoints(listed: Option<&[WorkloadEntry]>, spec: &ServiceEntry, findings: &mut Findings) {
+    let endpoints = listed.unwrap_or_default();
     let given = !endpoints.is_empty();
     match spec.resolution {
-        Resolution::None if given => {
+        Resolution::None if listed.is_some() => {
             let fix = "remove them, or set resolution STATIC or DNS";
             findings.error_in("endpoints", "does not go with resolution NONE", fix);
         }
@@ -114,7 +116,7 @@ fn endpoints(endpoints: &[WorkloadEntry], spec: &ServiceEntry, findings: &mut Fi
     findings.each("endpoints", endpoints, |endpoint, findings| {
         workload::entry(endpoint, findings);
         let address = endpoint.address.as_str();
-        let is_name = !values::is_ip(address) && !address.is_empty();
+        let is_name = !address::is_ip(address) && !address.is_empty();
         if spec.resolution == Resolution::Static {
             if address.starts_with("unix://") {
                 socket(spec, findings);
@@ -123,8 +125,7 @@ fn endpoints(endpoints: &[WorkloadEntry], spec: &ServiceEntry, findings: &mut Fi
                 findings.error_in("address", what, "use an address, or set resolution DNS");
             }
         }
-        if by_name && (address.starts_with("unix://") || is_name && values::fqdn(address).is_err())
-        {
+        if by_name && !address::is_ip(address) && domain::full(address).is_err() {
             let what = format!("{address:?} is neither a host name nor an address");
             findings.error_in("address", what, "write a name without wildcards");
         }
@@ -135,9 +136,9 @@ fn endpoints(endpoints: &[WorkloadEntry], spec: &ServiceEntry, findings: &mut Fi
             }
         });
     });
-    if by_name && !given && spec.workload_selector.is_none() {
+    if by_name && !given {
         findings.each("hosts", &spec.hosts, |host, findings| {
-            if values::fqdn(host).is_err() && host != "*" {
+            if domain::full(host).is_err() && domain::wildcard(host).is_ok() && host != "*" {
                 let what = format!("{host:?} cannot be asked of DNS");
                 findings.error(what, "name endpoints, write the name out, or use DYNAMIC_DNS");
             }
@@ -207,6 +208,10 @@ fn dynamic(meta: &Metadata, spec: &ServiceEntry, location: Location, findings: &
         if !names_host(&port.protocol) {
             let what = format!("{:?} does not tell which host is called", port.protocol);
             findings.error_in("protocol", what, "use HTTP, HTTP2, GRPC or TLS");
+        }
+        if port.target_port != 0 && port.target_port != port.number {
+            let what = "has no effect with DYNAMIC_DNS, which goes to the port that is called";
+            findings.warning_in("targetPort", code::SUSPICIOUS, what, "remove it");
         }
     });
     if location == Location::MeshInternal && meta.labels.contains_key("istio.io/use-waypoint") {

@@ -9,13 +9,15 @@ use weft_api::sidecar::{
     CaptureMode, Egress, Ingress, OutboundMode, OutboundTrafficPolicy, Sidecar,
 };
 
+use weft_types::{address, domain};
+
 use super::findings::code;
 use super::traffic_policy::pool;
 use super::{Findings, gateway, values, virtual_service};
 use crate::HostPattern;
 
 /// Names of protocols that ports may have.
-const PROTOCOLS: &[&str] = &[
+pub(super) const PROTOCOLS: &[&str] = &[
     "HTTP",
     "HTTP2",
     "GRPC",
@@ -76,13 +78,23 @@ fn no_target(port: u32, findings: &mut Findings) {
 }
 
 fn port_name(name: &str, findings: &mut Findings) {
-    if !name.is_empty() && !values::is_label(name) {
+    if !name.is_empty() && !domain::is_label(name) {
         findings.error_in("name", format!("{name:?} is no port name"), "use a-z, 0-9 and -");
     }
 }
 
 fn ingress(listener: &Ingress, ports: &mut BTreeSet<u32>, findings: &mut Findings) {
-    let Ingress { port, bind, capture_mode: _, default_endpoint, tls, connection_pool } = listener;
+    let Ingress { port, bind, capture_mode, default_endpoint, tls, connection_pool } = listener;
+    findings.not_honoured("defaultEndpoint", default_endpoint.starts_with("unix://"));
+    if tls.is_some() {
+        let what = "counts only where a PeerAuthentication turns the mesh's TLS off for the port";
+        findings.warning_in("tls", code::NOT_HONOURED, what, "set mtls.mode DISABLE for it");
+    }
+    if *capture_mode == CaptureMode::None && !opens_elsewhere(default_endpoint, port.as_ref()) {
+        let what = "with captureMode NONE the proxy itself has the port";
+        let fix = "let the application listen at another one, or at 127.0.0.1";
+        findings.warning_in("defaultEndpoint", code::NOT_HONOURED, what, fix);
+    }
     let Some(port) = port else {
         findings.error_in("port", "is missing", "say which port");
         return;
@@ -97,7 +109,7 @@ fn ingress(listener: &Ingress, ports: &mut BTreeSet<u32>, findings: &mut Finding
             findings.error_in("number", format!("{number} stands here twice"), "use it once");
         }
     });
-    if !bind.is_empty() && !values::is_ip(bind) {
+    if !bind.is_empty() && !address::is_ip(bind) {
         findings.error_in("bind", format!("{bind:?} is no address"), "write an IP address");
     }
     if !default_endpoint.is_empty() {
@@ -107,23 +119,33 @@ fn ingress(listener: &Ingress, ports: &mut BTreeSet<u32>, findings: &mut Finding
     findings.given("connectionPool", connection_pool.as_ref(), |settings, findings| {
         pool::check(settings, findings);
         let http = crate::Protocol::parse(&port.protocol).is_some_and(crate::Protocol::is_http);
-        if settings.http.is_some() && !port.protocol.is_empty() && !http {
-            let what = format!("has no effect on a port of {}", port.protocol);
+        if settings.http.is_some() && !http {
+            let what = format!("has no effect on a port of {:?}", port.protocol);
             findings.warning_in("http", code::SUSPICIOUS, what, "use tcp");
         }
     });
 }
 
+/// Whether the application can listen where it is meant to, beside a proxy that has the port.
+fn opens_elsewhere(endpoint: &str, port: Option<&SidecarPort>) -> bool {
+    let (host, number) = endpoint.rsplit_once(':').unwrap_or_default();
+    let same = port.is_some_and(|port| number.parse() == Ok(port.number));
+    !same || matches!(host, "127.0.0.1" | "[127.0.0.1]" | "[::1]")
+}
+
 fn endpoint(text: &str, findings: &mut Findings) {
     let form = "write 127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT, [::]:PORT or unix:///PATH";
     if let Some(path) = text.strip_prefix("unix://") {
-        if !path.starts_with(['/', '@']) || path.ends_with('/') {
+        if !address::is_socket(path) {
             findings.error(format!("{path:?} is no absolute path of a unix socket"), form);
         }
         return;
     }
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    if !matches!(host, "127.0.0.1" | "0.0.0.0" | "[::1]" | "[::]" | "") {
+    if !matches!(
+        host,
+        "127.0.0.1" | "0.0.0.0" | "[127.0.0.1]" | "[0.0.0.0]" | "[::1]" | "[::]" | ""
+    ) {
         findings.error(format!("{host:?} is no address of the pod itself"), form);
     } else if !port.parse::<u16>().is_ok_and(|port| port > 0) {
         findings.error(format!("{port:?} is no port"), form);
@@ -158,6 +180,7 @@ fn egress(listeners: &[Egress], own: &str, findings: &mut Findings) {
         for (index, listener) in listeners.iter().enumerate() {
             findings.within(&index.to_string(), |findings| {
                 let Egress { port, bind, capture_mode, hosts } = listener;
+                findings.not_honoured("bind", bind.starts_with("unix://"));
                 match port {
                     None if index != last => {
                         let what = "is missing: a listener for all ports must be the last one";
@@ -199,7 +222,7 @@ fn egress_port(port: &SidecarPort, bind: &str, mode: CaptureMode, findings: &mut
     });
     if socket {
         let path = bind.strip_prefix("unix://").unwrap_or_default();
-        if !path.starts_with(['/', '@']) || path.ends_with('/') {
+        if !address::is_socket(path) {
             let what = format!("{path:?} is no absolute path of a unix socket");
             findings.error_in("bind", what, "write unix:///PATH or unix://@NAME");
         }
@@ -207,7 +230,7 @@ fn egress_port(port: &SidecarPort, bind: &str, mode: CaptureMode, findings: &mut
             let what = "IPTABLES does not go with a unix socket";
             findings.error_in("captureMode", what, "use NONE");
         }
-    } else if !bind.is_empty() && !values::is_ip(bind) {
+    } else if !bind.is_empty() && !address::is_ip(bind) {
         findings.error_in("bind", format!("{bind:?} is no address"), "write an IP address");
     }
 }
@@ -250,9 +273,7 @@ fn host(text: &str, findings: &mut Findings) {
         return;
     };
     let bare = namespace.strip_prefix('~').unwrap_or(namespace);
-    let lower =
-        |text: &str| values::is_label(text) && !text.bytes().any(|b| b.is_ascii_uppercase());
-    if !matches!(namespace, "*" | "." | "~") && !lower(bare) {
+    if !matches!(namespace, "*" | "." | "~") && !domain::is_label(bare) {
         findings.error(format!("{namespace:?} is no namespace"), "write NAME, `.`, `*` or `~`");
     }
     if name == "*" {
@@ -260,7 +281,7 @@ fn host(text: &str, findings: &mut Findings) {
     }
     if name.starts_with('*') && !name.starts_with("*.") {
         findings.error(format!("{name:?}: `*` must be a whole label"), "write *.example.com");
-    } else if let Err(why) = values::wildcard_domain(name) {
+    } else if let Err(why) = domain::wildcard(name) {
         findings.error(why, "write a host, *.DOMAIN or *");
     } else if !name.contains('.') {
         findings.error(format!("{name:?} is a short name"), "write the full name");
@@ -270,17 +291,17 @@ fn host(text: &str, findings: &mut Findings) {
 fn outbound(policy: &OutboundTrafficPolicy, findings: &mut Findings) {
     let OutboundTrafficPolicy { mode, egress_proxy } = policy;
     findings.given("egressProxy", egress_proxy.as_ref(), |proxy, findings| {
-        let Destination { host, subset, port } = proxy;
+        let Destination { host, subset: _, port } = proxy;
         if *mode != OutboundMode::AllowAny {
             findings.error("goes with mode ALLOW_ANY only", "set mode, or remove it");
         }
         if port.is_none() {
             findings.error_in("port", "is missing", "say which port");
         }
-        if let Err(why) = values::fqdn(host) {
+        if let Err(why) = domain::full(host) {
             findings.error_in("host", why, "write the full name of a service");
             return;
         }
-        virtual_service::target(host, subset, port.as_ref().map(|port| port.number), findings);
+        virtual_service::target(proxy, findings);
     });
 }

@@ -53,6 +53,10 @@ fn metrics(metrics: &Metrics, findings: &mut Findings) {
         let MetricsOverride { matches: _, disabled: _, tag_overrides } = change;
         findings.within("tagOverrides", |findings| {
             for (name, tag) in tag_overrides {
+                if name.is_empty() {
+                    let what = "has no name";
+                    findings.warning_in(name, code::SUSPICIOUS, what, "name the label");
+                }
                 findings.within(name, |findings| self::tag(tag, findings));
             }
         });

@@ -8,10 +8,12 @@ use weft_api::traffic_policy::{
     Tunnel,
 };
 
+use weft_types::{address, domain};
+
 use super::findings::code;
 use super::{Findings, values};
 
-pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
+pub(crate) fn check(policy: &TrafficPolicy, namespace: &str, findings: &mut Findings) {
     let TrafficPolicy {
         load_balancer,
         connection_pool,
@@ -22,7 +24,7 @@ pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
         proxy_protocol,
         retry_budget,
     } = policy;
-    let settings = Settings { load_balancer, connection_pool, outlier_detection, tls };
+    let settings = Settings { load_balancer, connection_pool, outlier_detection, tls, namespace };
     let more = !port_level_settings.is_empty()
         || tunnel.is_some()
         || proxy_protocol.is_some()
@@ -34,11 +36,18 @@ pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
     findings.each("portLevelSettings", port_level_settings, |entry, findings| {
         let PortTrafficPolicy { port, load_balancer, connection_pool, outlier_detection, tls } =
             entry;
-        let number = port.as_ref().map_or(0, |port| port.number);
-        if !(1..=65535).contains(&number) {
-            findings.error_in("port", "has no valid number", "set port.number to 1 to 65535");
+        match port {
+            None => findings.error_in("port", "is missing", "set port.number to 1 to 65535"),
+            // Istio takes it so.
+            Some(port) if !(1..=65535).contains(&port.number) => {
+                let what = format!("has the number {}, which no service has", port.number);
+                let fix = "set port.number to 1 to 65535";
+                findings.warning_in("port", code::SUSPICIOUS, what, fix);
+            }
+            Some(_) => {}
         }
-        let settings = Settings { load_balancer, connection_pool, outlier_detection, tls };
+        let settings =
+            Settings { load_balancer, connection_pool, outlier_detection, tls, namespace };
         if settings.is_empty() {
             findings.error("is empty", "set a field of it, or remove it");
         }
@@ -49,9 +58,6 @@ pub(crate) fn check(policy: &TrafficPolicy, findings: &mut Findings) {
         findings.error_in("proxyProtocol", "does not go with tunnel", "keep one of them");
     }
     findings.given("retryBudget", retry_budget.as_ref(), budget);
-    findings.not_honoured("tunnel", tunnel.is_some());
-    findings.not_honoured("proxyProtocol", proxy_protocol.is_some());
-    findings.not_honoured("retryBudget", retry_budget.is_some());
 }
 
 struct Settings<'a> {
@@ -59,6 +65,7 @@ struct Settings<'a> {
     connection_pool: &'a Option<weft_api::traffic_policy::ConnectionPool>,
     outlier_detection: &'a Option<OutlierDetection>,
     tls: &'a Option<ClientTls>,
+    namespace: &'a str,
 }
 
 impl Settings<'_> {
@@ -82,7 +89,10 @@ fn settings(settings: &Settings<'_>, findings: &mut Findings) {
             findings.warning_in(field, code::SUSPICIOUS, what, "add outlierDetection");
         });
     }
-    findings.given("tls", settings.tls.as_ref(), tls);
+    findings.given("tls", settings.tls.as_ref(), |tls, findings| {
+        own_authorities(&tls.credential_name, settings.namespace, findings);
+        self::tls(tls, findings);
+    });
 }
 
 fn outlier(outlier: &OutlierDetection, findings: &mut Findings) {
@@ -119,16 +129,15 @@ fn outlier(outlier: &OutlierDetection, findings: &mut Findings) {
         );
     }
     if *consecutive_errors != 0 {
+        let what = "is deprecated, and has no effect, as in Istio";
         let fix = "use consecutive5xxErrors or consecutiveGatewayErrors";
-        findings.warning_in("consecutiveErrors", code::DEPRECATED, "is deprecated", fix);
-        findings.not_honoured("consecutiveErrors", true);
+        findings.warning_in("consecutiveErrors", code::DEPRECATED, what, fix);
     }
     findings.each("outlierDetectionHttpErrorCodes", http_error_codes, |status, findings| {
         if !(100..=599).contains(status) {
             findings.error(format!("{status} is no HTTP status"), "use 100 to 599");
         }
     });
-    findings.not_honoured("outlierDetectionHttpErrorCodes", !http_error_codes.is_empty());
 }
 
 fn tls(tls: &ClientTls, findings: &mut Findings) {
@@ -187,14 +196,15 @@ fn tls(tls: &ClientTls, findings: &mut Findings) {
         }
         ClientTlsMode::Simple | ClientTlsMode::Mutual => {}
     }
-    let own = matches!(mode, ClientTlsMode::Simple | ClientTlsMode::Mutual);
-    if own {
-        findings.warning_in(
-            "mode",
-            code::NOT_HONOURED,
-            format!("{} is not honoured yet by this version of Weft", mode.as_str()),
-            "until then, requests to this destination fail rather than go out unprotected",
-        );
+}
+
+/// Authorities may come from a ConfigMap, of the object's own namespace only.
+fn own_authorities(credential: &str, namespace: &str, findings: &mut Findings) {
+    let Some(name) = credential.strip_prefix("configmap://") else { return };
+    let place = name.split_once('/').map_or(namespace, |(place, _)| place);
+    if name.is_empty() || name.matches('/').count() > 1 || place != namespace {
+        let what = format!("{credential:?} names no ConfigMap of namespace {namespace}");
+        findings.error_in("credentialName", what, "write configmap://NAME");
     }
 }
 
@@ -210,8 +220,8 @@ fn tunnel(tunnel: &Tunnel, findings: &mut Findings) {
     if !matches!(protocol.as_str(), "" | "CONNECT" | "POST") {
         findings.error_in("protocol", format!("{protocol:?} is not known"), "use CONNECT or POST");
     }
-    if !values::is_ip(target_host)
-        && let Err(why) = values::fqdn(target_host)
+    if !address::is_ip(target_host)
+        && let Err(why) = domain::full(target_host)
     {
         findings.error_in("targetHost", why, "write a host or an address");
     }

@@ -6,30 +6,34 @@ use weft_api::virtual_service::{
     RouteDestination, TcpMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
 };
 
+use weft_types::{address, domain};
+
 use super::findings::code;
-use super::{Findings, http_route, reach, values};
-use crate::host::HostPattern;
+use super::{Findings, http_route, labels, reach, values};
+use crate::Severity;
 
 pub(crate) fn check(meta: &Metadata, spec: &VirtualService, findings: &mut Findings) {
     let VirtualService { hosts, gateways, http, tls, tcp, export_to } = spec;
     let delegate = hosts.is_empty();
     let mesh = gateways.is_empty() || gateways.iter().any(|name| name == "mesh");
-    findings.each("gateways", gateways, |name, findings| gateway(name, findings));
+    let scope = http_route::Scope { delegate, mesh, made: made(meta) };
+    self::gateways("gateways", gateways, scope.made, findings);
     if delegate {
         self::delegate(spec, findings);
     } else {
-        findings.each("hosts", hosts, |name, findings| host(name, mesh, findings));
+        let named = tls.iter().flat_map(|route| &route.matches).any(|m| !m.sni_hosts.is_empty());
+        findings.each("hosts", hosts, |name, findings| host(name, mesh, named, findings));
         overlapping(hosts, findings);
     }
     if http.is_empty() && tls.is_empty() && tcp.is_empty() {
         findings.error("has no routes", "add http, tls or tcp");
     }
-    let scope = http_route::Scope { delegate, mesh_only: mesh && gateways.len() <= 1 };
     findings.each("http", http, |route, findings| http_route::check(route, &scope, findings));
-    findings.each("tls", tls, |route, findings| tls_route(route, hosts, findings));
-    findings.each("tcp", tcp, tcp_route);
+    let bound = gateways.iter().all(|name| name != "mesh");
+    let names = ServerNames { hosts, bound };
+    findings.each("tls", tls, |route, f| tls_route(route, &names, &scope, f));
+    findings.each("tcp", tcp, |route, findings| tcp_route(route, &scope, findings));
     reach::check(spec, findings);
-    findings.not_honoured("tls", !tls.is_empty());
     values::export_to(export_to, &meta.namespace, findings);
 }
 
@@ -46,99 +50,105 @@ fn delegate(spec: &VirtualService, findings: &mut Findings) {
             "add hosts, or keep only http",
         );
     }
-    findings.not_honoured("hosts", true);
 }
 
-fn host(name: &str, mesh: bool, findings: &mut Findings) {
+/// Set by the mesh on what it makes of the Gateway API, where destinations and gateways are named otherwise.
+const SEMANTICS: &str = "internal.istio.io/route-semantics";
+
+fn made(meta: &Metadata) -> bool {
+    meta.annotations.get(SEMANTICS).is_some_and(|value| value == "gateway")
+}
+
+fn host(name: &str, mesh: bool, server_names: bool, findings: &mut Findings) {
+    let between = !mesh && server_names && name.starts_with("outbound_");
+    let checked = if between { domain::between_networks(name) } else { domain::wildcard(name) };
     if name == "*" && mesh {
         findings.error(
             "`*` would take the traffic of every service in the mesh",
             "name hosts, or bind the object to gateways only",
         );
-        return;
-    }
-    if values::is_ip(name) || is_server_name_of_cluster(name) {
-        return;
-    }
-    if let Err(why) = values::wildcard_domain(name) {
+    } else if let Err(why) = checked
+        && !address::is_ip(name)
+    {
         findings.error(why, "write a service name or a domain");
     }
 }
 
-/// Server names that proxies of the mesh send to each other, such as `outbound_.80_._.a.b.svc.cluster.local`.
-fn is_server_name_of_cluster(name: &str) -> bool {
-    name.starts_with("outbound_.")
-}
-
 fn overlapping(hosts: &[String], findings: &mut Findings) {
-    let patterns: Vec<HostPattern> = hosts.iter().map(|host| HostPattern::new(host)).collect();
-    for (index, pattern) in patterns.iter().enumerate() {
-        let earlier =
-            patterns.iter().take(index).find(|other| other.intersection(pattern).is_some());
+    for (index, host) in hosts.iter().enumerate() {
+        let earlier = hosts.iter().take(index).find(|other| domain::overlap(other, host));
         if let Some(other) = earlier {
             findings.within("hosts", |findings| {
-                findings.error_in(
-                    &index.to_string(),
-                    format!("{pattern} overlaps with {other}"),
-                    "keep one of them",
-                );
+                let what = format!("{host} overlaps with {other}");
+                findings.error_in(&index.to_string(), what, "keep one of them");
             });
         }
     }
 }
 
-pub(crate) fn gateway(name: &str, findings: &mut Findings) {
-    let part = |text: &str, what: &str, findings: &mut Findings| {
-        if text.is_empty() || text.contains('*') {
-            findings.error(format!("{text:?} is no {what}"), "write NAME, NAMESPACE/NAME or mesh");
-        } else if let Err(why) = values::fqdn(text) {
-            findings.error(why, "write NAME, NAMESPACE/NAME or mesh");
-        }
-    };
-    match name.split_once('/') {
-        None => {
-            part(name, "gateway name", findings);
-            if let Some((short, namespace)) = name.split_once('.') {
-                let namespace = namespace.split('.').next().unwrap_or_default();
-                let what = format!("{name:?} is the old form of a gateway's name");
-                let fix = format!("write {namespace}/{short}");
-                findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, fix);
-            }
-        }
-        Some((namespace, name)) => {
-            part(namespace, "namespace", findings);
-            part(name, "gateway name", findings);
-        }
-    }
-}
+const GATEWAY_FORM: &str = "write NAME, NAMESPACE/NAME or mesh";
 
-pub(crate) fn destination(destination: Option<&Destination>, findings: &mut Findings) {
-    let Some(Destination { host, subset, port }) = destination else {
-        findings.error_in("destination", "is missing", "say where to send: add destination.host");
-        return;
-    };
-    findings.within("destination", |findings| {
-        target(host, subset, port.as_ref().map(|port| port.number), findings);
+/// As in Istio, names behind one without a namespace are not judged; they are told of.
+pub(crate) fn gateways(field: &str, names: &[String], made: bool, findings: &mut Findings) {
+    let judged = names.iter().position(|name| !name.contains('/')).unwrap_or(names.len());
+    findings.within(field, |findings| {
+        for (index, name) in names.iter().enumerate() {
+            let severity = if index <= judged { Severity::Error } else { Severity::Warning };
+            findings.within(&index.to_string(), |f| gateway(name, made, severity, f));
+        }
     });
 }
 
-pub(crate) fn target(host: &str, subset: &str, port: Option<u32>, findings: &mut Findings) {
-    let checked = match host {
+fn gateway(name: &str, made: bool, severity: Severity, findings: &mut Findings) {
+    let code = if severity == Severity::Error { code::INVALID } else { code::SUSPICIOUS };
+    let Some((namespace, name)) = name.split_once('/') else {
+        if let Err(why) = domain::full(name) {
+            findings.add(severity, code, why, GATEWAY_FORM);
+        } else if let Some((short, namespace)) = name.split_once('.') {
+            let namespace = namespace.split('.').next().unwrap_or_default();
+            let what = format!("{name:?} is the old form of a gateway's name");
+            let fix = format!("write {namespace}/{short}");
+            findings.add(Severity::Warning, code::SUSPICIOUS, what, fix);
+        }
+        return;
+    };
+    let parts = [(namespace, "namespace", true), (name, "gateway name", !made)];
+    for (text, what, _) in parts.iter().filter(|(text, _, ruled)| *ruled && !domain::is_label(text))
+    {
+        findings.add(severity, code, format!("{text:?} is no {what}"), GATEWAY_FORM);
+    }
+}
+
+pub(crate) fn destination(
+    destination: Option<&Destination>,
+    scope: &http_route::Scope,
+    findings: &mut Findings,
+) {
+    match destination {
+        None => {
+            let fix = "say where to send: add destination.host";
+            findings.error_in("destination", "is missing", fix);
+        }
+        Some(_) if scope.made => {}
+        Some(found) => findings.within("destination", |findings| target(found, findings)),
+    }
+}
+
+pub(crate) fn target(destination: &Destination, findings: &mut Findings) {
+    let Destination { host, subset, port } = destination;
+    let checked = match host.as_str() {
         "*" => Err("`*` is no destination".to_owned()),
-        host if values::is_ip(host) => Ok(()),
-        host => values::wildcard_domain(host),
+        host => domain::wildcard(host),
     };
     if let Err(why) = checked {
         findings.error_in("host", why, "write the name of a service");
     }
-    if !subset.is_empty() && !values::is_label(subset) {
+    if !subset.is_empty() && !domain::is_label(subset) {
         findings.error_in("subset", format!("{subset:?} is no subset name"), "use a-z, 0-9, -");
     }
-    if let Some(number) = port {
-        findings.within("port", |findings| {
-            findings.within("number", |findings| values::port(number, findings));
-        });
-    }
+    findings.given("port", port.as_ref(), |port, findings| {
+        findings.within("number", |findings| values::port(port.number, findings));
+    });
 }
 
 /// Sums as Istio judges them: none below zero, and several may not all be zero. Another sum than 100 is honoured as a
@@ -158,7 +168,7 @@ pub(crate) fn weights(weights: &[i32], findings: &mut Findings) {
     } else if sum != 100 {
         let listed: Vec<String> = weights.iter().map(ToString::to_string).collect();
         findings.add(
-            crate::Severity::Warning,
+            Severity::Warning,
             code::WEIGHTS,
             format!("the weights {} add up to {sum}, not 100", listed.join(" + ")),
             format!("make them add up to 100; as written, each is a share of {sum}"),
@@ -166,18 +176,23 @@ pub(crate) fn weights(weights: &[i32], findings: &mut Findings) {
     }
 }
 
-fn connections(route: &[RouteDestination], what: &str, findings: &mut Findings) {
+fn connections(
+    route: &[RouteDestination],
+    what: &str,
+    scope: &http_route::Scope,
+    findings: &mut Findings,
+) {
     if route.is_empty() {
         findings.error_in("route", "is missing", format!("say where {what} goes"));
     }
     findings.each("route", route, |entry, findings| {
-        destination(entry.destination.as_ref(), findings);
+        destination(entry.destination.as_ref(), scope, findings);
     });
     let shares: Vec<i32> = route.iter().map(|entry| entry.weight).collect();
     findings.within("route", |findings| weights(&shares, findings));
 }
 
-fn tcp_route(route: &TcpRoute, findings: &mut Findings) {
+fn tcp_route(route: &TcpRoute, scope: &http_route::Scope, findings: &mut Findings) {
     let TcpRoute { matches, route } = route;
     findings.each("match", matches, |found, findings| {
         let TcpMatch {
@@ -190,17 +205,27 @@ fn tcp_route(route: &TcpRoute, findings: &mut Findings) {
         } = found;
         findings.each("destinationSubnets", destination_subnets, subnet);
         findings.given("port", Some(port).filter(|port| **port != 0), |p, f| values::port(*p, f));
-        if !source_subnet.is_empty() {
-            findings.within("sourceSubnet", |findings| subnet(source_subnet, findings));
-        }
-        values::labels("sourceLabels", source_labels, findings);
-        findings.each("gateways", gateways, |name, findings| gateway(name, findings));
-        findings.not_honoured("sourceSubnet", !source_subnet.is_empty());
+        labels::choosing("sourceLabels", source_labels, findings);
+        self::gateways("gateways", gateways, false, findings);
+        let why = "connections are not told apart by where they come from";
+        findings.idle("sourceSubnet", !source_subnet.is_empty(), why);
     });
-    connections(route, "TCP traffic", findings);
+    connections(route, "TCP traffic", scope, findings);
 }
 
-fn tls_route(route: &TlsRoute, hosts: &[String], findings: &mut Findings) {
+/// What the server names of TLS routes are held against.
+struct ServerNames<'a> {
+    hosts: &'a [String],
+    /// The object is bound to gateways, or says not where.
+    bound: bool,
+}
+
+fn tls_route(
+    route: &TlsRoute,
+    names: &ServerNames<'_>,
+    scope: &http_route::Scope,
+    findings: &mut Findings,
+) {
     let TlsRoute { matches, route } = route;
     if matches.is_empty() {
         findings.error_in("match", "is missing", "name the server names: add match.sniHosts");
@@ -217,40 +242,34 @@ fn tls_route(route: &TlsRoute, hosts: &[String], findings: &mut Findings) {
         if sni_hosts.is_empty() {
             findings.error_in("sniHosts", "is missing", "name the server names");
         }
-        findings.each("sniHosts", sni_hosts, |name, findings| sni(name, hosts, findings));
+        findings.each("sniHosts", sni_hosts, |name, findings| sni(name, names, findings));
         findings.each("destinationSubnets", destination_subnets, subnet);
         findings.given("port", Some(port).filter(|port| **port != 0), |p, f| values::port(*p, f));
-        values::labels("sourceLabels", source_labels, findings);
-        findings.each("gateways", gateways, |name, findings| gateway(name, findings));
+        labels::choosing("sourceLabels", source_labels, findings);
+        self::gateways("gateways", gateways, false, findings);
     });
-    connections(route, "TLS traffic", findings);
+    connections(route, "TLS traffic", scope, findings);
 }
 
-fn sni(name: &str, hosts: &[String], findings: &mut Findings) {
-    if is_server_name_of_cluster(name) {
-        return;
-    }
-    if let Err(why) = values::wildcard_domain(name) {
-        findings.error(why, "write a server name");
-        return;
-    }
-    if values::is_ip(name) {
-        let what = "is an address, and clients ask for names only";
-        findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, "write a server name");
-        return;
-    }
-    let pattern = HostPattern::new(name);
-    let listed = hosts.iter().any(|host| HostPattern::new(host).covers(&pattern));
-    if !listed {
-        findings.error(
-            format!("{name} is not among the hosts of this VirtualService"),
-            "add it to hosts, or remove it here",
-        );
+fn sni(name: &str, names: &ServerNames<'_>, findings: &mut Findings) {
+    let between = names.bound && name.starts_with("outbound_");
+    let checked = if between { domain::between_networks(name) } else { domain::wildcard(name) };
+    match checked {
+        Err(_) if address::is_ip(name) => {
+            let what = "is an address, and clients ask for names only";
+            findings.add(Severity::Warning, code::SUSPICIOUS, what, "write a server name");
+        }
+        Err(why) => findings.error(why, "write a server name"),
+        Ok(()) if names.hosts.iter().any(|host| domain::covers(host, name)) => {}
+        Ok(()) => {
+            let what = format!("{name} is not among the hosts of this VirtualService");
+            findings.error(what, "add it to hosts, or remove it here");
+        }
     }
 }
 
 fn subnet(text: &String, findings: &mut Findings) {
-    if !values::is_ip_block(text) {
+    if !address::is_range(text) {
         findings.error(format!("{text:?} is no address range"), "write 10.0.0.0/8");
     }
 }

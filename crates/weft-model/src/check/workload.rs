@@ -6,14 +6,17 @@ use weft_api::workload::{
     WorkloadGroup, WorkloadTemplate,
 };
 
+use weft_types::{address, domain};
+
 use super::findings::code;
-use super::{Findings, http_route, values};
+use super::{Findings, header, labels, values};
 
 pub(crate) fn check(_: &Metadata, spec: &WorkloadEntry, findings: &mut Findings) {
     entry(spec, findings);
     let WorkloadEntry { address, .. } = spec;
     let socket = address.starts_with("unix://");
-    if !socket && !address.is_empty() && !values::is_ip(address) && values::fqdn(address).is_err() {
+    if !socket && !address.is_empty() && !address::is_ip(address) && domain::full(address).is_err()
+    {
         let what = format!("{address:?} is neither a host name nor an address");
         findings.error_in("address", what, "write it without port and wildcards");
     }
@@ -22,6 +25,9 @@ pub(crate) fn check(_: &Metadata, spec: &WorkloadEntry, findings: &mut Findings)
 /// What holds for every endpoint.
 pub(crate) fn entry(spec: &WorkloadEntry, findings: &mut Findings) {
     let WorkloadEntry { address, ports, labels, network, .. } = spec;
+    findings.not_honoured("address", address.starts_with("unix://"));
+    let why = "a network without a gateway of its own is reached directly";
+    findings.idle("network", !network.is_empty(), why);
     if address.is_empty() && network.is_empty() {
         findings.error_in("address", "is missing", "give an address, or a network");
     }
@@ -37,11 +43,11 @@ pub(crate) fn entry(spec: &WorkloadEntry, findings: &mut Findings) {
         socket(path, !ports.is_empty(), findings);
     }
     self::ports(ports, findings);
-    values::labels("labels", labels, findings);
+    labels::choosing("labels", labels, findings);
 }
 
 fn socket(path: &str, has_ports: bool, findings: &mut Findings) {
-    if !path.starts_with(['/', '@']) || path.ends_with('/') {
+    if !address::is_socket(path) {
         let what = format!("{path:?} is no absolute path of a unix socket");
         findings.error_in("address", what, "write unix:///PATH or unix://@NAME");
     }
@@ -50,11 +56,14 @@ fn socket(path: &str, has_ports: bool, findings: &mut Findings) {
     }
 }
 
+/// Longest name of a port here.
+const LONGEST_PORT_NAME: usize = 62;
+
 fn ports(ports: &std::collections::BTreeMap<String, u32>, findings: &mut Findings) {
     findings.within("ports", |findings| {
         for (name, number) in ports {
             findings.within(name, |findings| {
-                if !values::is_label(name) {
+                if name.len() > LONGEST_PORT_NAME || !domain::is_label(name) {
                     findings.error(format!("{name:?} is no port name"), "use a-z, 0-9 and -");
                 }
                 values::port(*number, findings);
@@ -65,9 +74,10 @@ fn ports(ports: &std::collections::BTreeMap<String, u32>, findings: &mut Finding
 
 pub(crate) fn group(_: &Metadata, spec: &WorkloadGroup, findings: &mut Findings) {
     let WorkloadGroup { metadata, template, probe } = spec;
+    findings.not_honoured("probe", probe.is_some());
     findings.given("metadata", metadata.as_ref(), |metadata, findings| {
         let GroupMetadata { labels, annotations: _ } = metadata;
-        values::labels("labels", labels, findings);
+        labels::choosing("labels", labels, findings);
     });
     match template {
         None => findings.error_in("template", "is missing", "add it; `{}` is enough"),
@@ -77,7 +87,12 @@ pub(crate) fn group(_: &Metadata, spec: &WorkloadGroup, findings: &mut Findings)
 }
 
 fn template(template: &WorkloadTemplate, findings: &mut Findings) {
-    let WorkloadTemplate { address, ports, .. } = template;
+    let WorkloadTemplate { address, ports, network, .. } = template;
+    findings.not_honoured("network", !network.is_empty());
+    if !address.is_empty() {
+        let what = "has no effect: each machine's own address counts";
+        findings.warning_in("address", code::SUSPICIOUS, what, "remove it");
+    }
     if let Some(path) = address.strip_prefix("unix://") {
         socket(path, !ports.is_empty(), findings);
     }
@@ -134,6 +149,6 @@ fn http(probe: &HttpProbe, findings: &mut Findings) {
         findings.error_in("scheme", format!("{scheme:?} is not known"), "use HTTP or HTTPS");
     }
     findings.each("httpHeaders", http_headers, |HttpHeader { name, value: _ }, findings| {
-        findings.within("name", |findings| http_route::header_name(name, findings));
+        findings.within("name", |findings| header::strict_name(name, findings));
     });
 }

@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use weft_rt::Clock;
 
-use super::admin;
-use crate::settings::{Role, Settings};
+use super::drain::drain;
+use crate::settings::Settings;
 
 /// After its SIGTERM, Envoy is killed when it has not ended within this.
 const LAST_GRACE: Duration = Duration::from_secs(3);
@@ -38,7 +38,8 @@ pub(super) async fn run(
 
 fn spawn(program: &Path, bootstrap: &Path, settings: &Settings) -> Result<Child> {
     let concurrency = settings.concurrency.to_string();
-    let drain = settings.listener_drain.unwrap_or(settings.drain).as_secs().max(1).to_string();
+    let drain =
+        settings.listener_drain.unwrap_or(crate::LISTENER_DRAIN).as_secs().max(1).to_string();
     Command::new(program)
         .arg("-c")
         .arg(bootstrap)
@@ -54,21 +55,6 @@ fn spawn(program: &Path, bootstrap: &Path, settings: &Settings) -> Result<Child>
 
 fn unexpected(status: ExitStatus) -> Result<()> {
     bail!("Envoy ended by itself: {status}")
-}
-
-/// Asks Envoy to send its clients elsewhere, and gives them the time that the pod's settings allow.
-async fn drain(child: &mut Child, settings: &Settings, clock: &Clock) {
-    let path = match settings.role {
-        Role::Sidecar => "/drain_listeners?inboundonly&graceful",
-        Role::Router => "/drain_listeners?graceful",
-    };
-    tracing::info!(time = ?settings.drain, "draining");
-    match clock.timeout(LAST_GRACE, admin::call("POST", path)).await {
-        Ok(Ok((200, _))) => {}
-        other => tracing::warn!(?other, "Envoy does not drain"),
-    }
-    // Envoy may also end by itself here; then there is nothing left to wait for.
-    clock.timeout(settings.drain, child.wait()).await.ok();
 }
 
 async fn stop(child: &mut Child, clock: &Clock) -> Result<()> {

@@ -16,6 +16,16 @@ pub(super) const PAY: &str = "@pay";
 
 /// Compiles a rule of the place `node`.
 pub(super) fn rule(text: &str, node: &Node) -> Result<IdedExpr, String> {
+    compiled(text, Scope { node: Some(node), names: Vec::new() })
+}
+
+/// Compiles an expression over values of any form that have these names.
+pub(super) fn over(text: &str, names: &[&str]) -> Result<IdedExpr, String> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    compiled(text, Scope { node: None, names })
+}
+
+fn compiled(text: &str, mut scope: Scope<'_>) -> Result<IdedExpr, String> {
     if text.len() > LONGEST {
         return Err(format!("is longer than {LONGEST} bytes: split it into several rules"));
     }
@@ -30,7 +40,6 @@ pub(super) fn rule(text: &str, node: &Node) -> Result<IdedExpr, String> {
     if depth(&expression) > DEEPEST {
         return Err("is nested too deeply: split it into several rules".to_owned());
     }
-    let mut scope = Scope { node, names: vec!["self".into(), "oldSelf".into()] };
     scope.expression(&expression)?;
     metered(&mut expression);
     Ok(expression)
@@ -124,7 +133,8 @@ fn metered_entry(entry: &mut EntryExpr) {
 
 /// The names that are known at a place of an expression.
 struct Scope<'a> {
-    node: &'a Node,
+    /// What `self` and `oldSelf` are, where there are such.
+    node: Option<&'a Node>,
     names: Vec<String>,
 }
 
@@ -165,9 +175,15 @@ impl<'a> Scope<'a> {
 
     fn name(&self, name: &String) -> Result<Option<&'a Node>, String> {
         match name.as_str() {
-            "self" | "oldSelf" => Ok(Some(self.node)),
+            "self" | "oldSelf" if self.node.is_some() => Ok(self.node),
             known if self.names.contains(name) || is_word(known) => Ok(None),
-            _ => Err(format!("names {name}, which is not known here: use self and oldSelf")),
+            _ if self.node.is_some() => {
+                Err(format!("names {name}, which is not known here: use self and oldSelf"))
+            }
+            _ => {
+                let known = self.names.join(", ");
+                Err(format!("names {name}, which is not known here: use {known}"))
+            }
         }
     }
 

@@ -132,10 +132,13 @@ impl Runner {
         loop {
             let end = match self.open(&options).await {
                 Ok(stream) => {
-                    backoff.reset();
                     self.connected.send_replace(true);
-                    let end = self.pump(stream).await;
+                    let (end, served) = self.pump(stream).await;
                     self.connected.send_replace(false);
+                    // Who is refused on an open stream asks no sooner again than who cannot open one.
+                    if served {
+                        backoff.reset();
+                    }
                     end
                 }
                 Err(status) => End::Lost(status),
@@ -163,20 +166,24 @@ impl Runner {
         Ok(Stream { requests, responses })
     }
 
-    async fn pump(&mut self, mut stream: Stream) -> End {
-        let outbox = self.outbox.clone();
+    /// Why it ended, and whether the server had said anything.
+    async fn pump(&mut self, mut stream: Stream) -> (End, bool) {
+        let (outbox, mut served) = (self.outbox.clone(), false);
         loop {
             tokio::select! {
                 command = self.inbox.recv() => {
-                    let Some(command) = command else { return End::Unwanted };
+                    let Some(command) = command else { return (End::Unwanted, served) };
                     let Some(request) = self.obey(command) else { continue };
                     if stream.requests.send(request).await.is_err() {
-                        return End::Lost(Status::unavailable("stream closed"));
+                        return (End::Lost(Status::unavailable("stream closed")), served);
                     }
                 }
                 response = next_response(&outbox, &mut stream.responses) => match response {
-                    Ok((place, response)) => place.send(self.state.receive(response)),
-                    Err(end) => return end,
+                    Ok((place, response)) => {
+                        served = true;
+                        place.send(self.state.receive(response));
+                    }
+                    Err(end) => return (end, served),
                 },
             }
         }

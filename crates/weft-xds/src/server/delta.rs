@@ -1,11 +1,13 @@
 //! The delta form.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use weft_proto::ads::{self, Any, DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
+use super::held::Held;
 use super::subscription::{InFlight, Subscription};
-use super::{Received, ResourceSet};
+use super::{Received, Resource, ResourceSet};
 
 pub(super) fn receive(
     types: &mut HashMap<String, Subscription>,
@@ -22,8 +24,7 @@ pub(super) fn receive(
     } = request;
     let subscription = types.entry(type_url.clone()).or_insert_with(|| {
         let mut first = Subscription::first(&type_url, resource_names_subscribe.is_empty());
-        let held = initial_resource_versions.into_iter();
-        first.held = held.map(|(name, version)| (name, version.into())).collect();
+        first.held = Held::told(initial_resource_versions.into_iter());
         first
     });
     let was_suspected = std::mem::take(&mut subscription.suspecting);
@@ -40,14 +41,18 @@ fn subscribe(subscription: &mut Subscription, names: Vec<String>) {
     let resume = subscription.due;
     for name in names {
         if name == "*" {
-            subscription.wildcard = true;
+            let Subscription { names, wildcard, held, .. } = subscription;
+            if !*wildcard {
+                held.write_down(|name| names.contains(name));
+            }
+            *wildcard = true;
             continue;
         }
         if !resume {
-            subscription.held.remove(&name);
+            subscription.held.forget([name.as_str()]);
         }
-        subscription.absent.remove(&name);
-        subscription.names.insert(name);
+        subscription.absent.remove(name.as_str());
+        subscription.names.insert(name.into());
     }
 }
 
@@ -56,15 +61,26 @@ fn unsubscribe(subscription: &mut Subscription, names: Vec<String>) {
         if name == "*" {
             subscription.wildcard = false;
             let Subscription { names, held, .. } = subscription;
-            held.retain(|name, _| names.contains(name));
+            held.retain(|name| names.contains(name));
             continue;
         }
-        subscription.names.remove(&name);
-        subscription.absent.remove(&name);
+        subscription.names.remove(name.as_str());
+        subscription.absent.remove(name.as_str());
         if !subscription.wildcard {
-            subscription.held.remove(&name);
+            subscription.held.drop(&name);
         }
     }
+}
+
+/// What an answer says.
+#[derive(Default)]
+struct News {
+    resources: Vec<(Arc<str>, Resource)>,
+    /// Of these, those that the client held in another version.
+    updated: Vec<String>,
+    removed: Vec<Arc<str>>,
+    /// What the client still has and is not told of yet, or waits for.
+    kept: HashMap<Arc<str>, Option<Arc<str>>>,
 }
 
 /// The answer, and which of its names the client held in another version.
@@ -76,76 +92,105 @@ pub(super) fn answer(
     tag: u64,
     keep_removed: bool,
 ) -> Option<(DeltaDiscoveryResponse, Vec<String>)> {
-    let mut updated = Vec::new();
-    let mut resources = Vec::new();
     let group = next_suspects(subscription, set);
-    let suspected = |name: &String| group.as_ref().is_none_or(|group| group.contains(name));
-    let wanted = |name: &String| subscription.wants(name) && suspected(name);
-    for (name, resource) in set.iter().filter(|(name, _)| wanted(name)) {
-        match subscription.held.get(name) {
-            Some(version) if *version == resource.version => continue,
-            Some(_) => updated.push(name.clone()),
-            None => {}
+    let news = news(subscription, set, group.as_deref(), keep_removed || group.is_some());
+    let News { resources, updated, removed, kept } = news;
+    note(subscription, &resources, &removed);
+    match group {
+        None => subscription.held.bring_up_to(set, kept),
+        Some(_) => {
+            for (name, resource) in &resources {
+                subscription.held.take(Arc::clone(name), Arc::clone(&resource.version));
+            }
         }
-        let body = Any { type_url: type_url.to_owned(), value: resource.body.clone() };
-        resources.push(ads::Resource {
-            version: resource.version.to_string(),
-            resource: Some(body),
-            name: name.clone(),
-        });
     }
-    let keep_removed = keep_removed || group.is_some();
-    let removed_resources = if keep_removed { Vec::new() } else { removed(subscription, set) };
-    if resources.is_empty() && removed_resources.is_empty() && !subscription.due {
+    if resources.is_empty() && removed.is_empty() && !subscription.due {
         return None;
     }
     subscription.due = false;
-    for resource in &resources {
-        subscription.absent.remove(&resource.name);
-        subscription.held.insert(resource.name.clone(), resource.version.as_str().into());
-    }
+    let removed: Vec<String> = removed.iter().map(ToString::to_string).collect();
     subscription.sent(InFlight {
         nonce: nonce.clone(),
         tag,
-        sent: resources.iter().map(|resource| resource.name.clone()).collect(),
-        removed: removed_resources.clone(),
+        sent: resources.iter().map(|(name, _)| name.to_string()).collect(),
+        removed: removed.clone(),
     });
-    let system_version_info = tag.to_string();
-    let type_url = type_url.to_owned();
+    let written = resources.into_iter().map(|(name, resource)| ads::Resource {
+        version: resource.version.to_string(),
+        resource: Some(Any { type_url: type_url.to_owned(), value: resource.body }),
+        name: name.to_string(),
+    });
     let response = DeltaDiscoveryResponse {
-        system_version_info,
-        resources,
-        type_url,
+        system_version_info: tag.to_string(),
+        resources: written.collect(),
+        type_url: type_url.to_owned(),
         nonce,
-        removed_resources,
+        removed_resources: removed,
     };
     Some((response, updated))
+}
+
+/// Compares what the client has with what there is, where they may differ.
+fn news(
+    subscription: &Subscription,
+    set: &ResourceSet,
+    group: Option<&[String]>,
+    keep_removed: bool,
+) -> News {
+    let mut news = News::default();
+    let suspected = |name: &str| group.is_none_or(|group| group.iter().any(|one| one == name));
+    for name in to_look_at(subscription, set) {
+        let wanted = subscription.wants(&name);
+        let held = subscription.held.version(&name, wanted);
+        match set.find(&name) {
+            Some((shared, resource)) if wanted && suspected(&name) => {
+                if held == Some(&resource.version) {
+                    continue;
+                }
+                news.updated.extend(held.map(|_| name.to_string()));
+                news.resources.push((Arc::clone(shared), resource.clone()));
+            }
+            Some(_) => {}
+            // The client has it, or asked for it by name and was not told yet that it does not exist.
+            None if held.is_some() || subscription.is_open(&name) => match keep_removed {
+                true => drop(news.kept.insert(name, held.cloned())),
+                false => news.removed.push(name),
+            },
+            None => {}
+        }
+    }
+    news
+}
+
+/// Names that may be other than the client has them.
+fn to_look_at(subscription: &Subscription, set: &ResourceSet) -> BTreeSet<Arc<str>> {
+    let Subscription { held, names, wildcard, .. } = subscription;
+    held.news(set).unwrap_or_else(|| {
+        let all = set.iter().map(|(name, _)| name).filter(|_| *wildcard);
+        all.chain(held.names()).chain(names).cloned().collect()
+    })
+}
+
+/// Keeps the names that clients share, and those of which the client now knows that they do not exist.
+fn note(subscription: &mut Subscription, resources: &[(Arc<str>, Resource)], removed: &[Arc<str>]) {
+    for (name, _) in resources {
+        subscription.absent.remove(name);
+        if subscription.names.contains(name) {
+            subscription.names.replace(Arc::clone(name));
+        }
+    }
+    let named = removed.iter().filter(|name| subscription.names.contains(*name));
+    let named: Vec<Arc<str>> = named.cloned().collect();
+    subscription.absent.extend(named);
 }
 
 /// The next group of suspects that still has somebody to send; `None` when nobody is suspected.
 fn next_suspects(subscription: &mut Subscription, set: &ResourceSet) -> Option<Vec<String>> {
     while let Some(group) = subscription.suspects.pop_front() {
-        if group.iter().any(|name| subscription.wants(name) && set.contains_key(name)) {
+        if group.iter().any(|name| subscription.wants(name) && set.get(name).is_some()) {
             subscription.suspecting = true;
             return Some(group);
         }
     }
     None
-}
-
-/// What the client holds or asked for by name, and does not exist.
-fn removed(subscription: &mut Subscription, set: &ResourceSet) -> Vec<String> {
-    let mut removed: Vec<String> =
-        subscription.held.keys().filter(|name| !set.contains_key(*name)).cloned().collect();
-    for name in &removed {
-        subscription.held.remove(name);
-    }
-    let unknown = |name: &&String| !set.contains_key(*name) && !subscription.absent.contains(*name);
-    let mut absent: Vec<String> = subscription.names.iter().filter(unknown).cloned().collect();
-    absent.retain(|name| !removed.contains(name));
-    removed.append(&mut absent);
-    let named = removed.iter().filter(|name| subscription.names.contains(*name));
-    subscription.absent.extend(named.cloned().collect::<Vec<_>>());
-    removed.sort_unstable();
-    removed
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use weft_proto::ads::{Any, DiscoveryRequest, DiscoveryResponse};
 
@@ -25,7 +26,7 @@ pub(super) fn receive(
     let latest = response_nonce.is_empty() || subscription.is_latest(&response_nonce);
     let answer = subscription.answered(&response_nonce, error_detail.as_ref(), false);
     if latest {
-        let mut names: BTreeSet<String> = resource_names.into_iter().collect();
+        let mut names: BTreeSet<Arc<str>> = resource_names.into_iter().map(Arc::from).collect();
         subscription.wildcard |= names.remove("*");
         if names.difference(&subscription.names).next().is_some() {
             subscription.due = true;
@@ -43,7 +44,8 @@ pub(super) fn answer(
     nonce: String,
     tag: u64,
 ) -> Option<DiscoveryResponse> {
-    let wanted: Vec<_> = set.iter().filter(|(name, _)| subscription.wants(name)).collect();
+    let mut wanted: Vec<_> = set.iter().filter(|(name, _)| subscription.wants(name)).collect();
+    wanted.sort_by_key(|(name, _)| *name);
     let mut hasher = DefaultHasher::new();
     for (name, resource) in &wanted {
         (name, &resource.version).hash(&mut hasher);
@@ -54,12 +56,10 @@ pub(super) fn answer(
     }
     subscription.due = false;
     subscription.version.clone_from(&version);
-    let before = std::mem::take(&mut subscription.held);
-    subscription.held =
-        wanted.iter().map(|(name, r)| ((*name).clone(), r.version.clone())).collect();
-    let gone = before.into_keys().filter(|name| !subscription.held.contains_key(name));
-    let removed = gone.collect();
-    let sent = wanted.iter().map(|(name, _)| (*name).clone()).collect();
+    let before = std::mem::take(&mut subscription.last);
+    subscription.last = wanted.iter().map(|(name, _)| Arc::clone(name)).collect();
+    let removed = before.difference(&subscription.last).map(ToString::to_string).collect();
+    let sent = wanted.iter().map(|(name, _)| name.to_string()).collect();
     subscription.sent(InFlight { nonce: nonce.clone(), tag, sent, removed });
     let body = |resource: &super::Resource| Any {
         type_url: type_url.to_owned(),

@@ -1,11 +1,12 @@
 //! What a client wants of one type, has of it, and was sent but did not answer yet.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use weft_proto::google::rpc::Status;
 use weft_proto::type_url;
 
+use super::held::Held;
 use crate::refusal::{Blame, read_error_detail};
 use crate::{Answer, Refusal};
 
@@ -21,11 +22,13 @@ pub(super) struct InFlight {
 #[derive(Debug, Default)]
 pub(super) struct Subscription {
     pub(super) wildcard: bool,
-    pub(super) names: BTreeSet<String>,
-    /// Delta: name to version. State of the world: the names of the last answer.
-    pub(super) held: HashMap<String, Arc<str>>,
+    pub(super) names: BTreeSet<Arc<str>>,
+    /// Delta: what the client has.
+    pub(super) held: Held,
+    /// State of the world: the names of the last answer.
+    pub(super) last: BTreeSet<Arc<str>>,
     /// Names asked for that do not exist, and of which the client knows so.
-    pub(super) absent: BTreeSet<String>,
+    pub(super) absent: BTreeSet<Arc<str>>,
     /// State of the world: version of the last answer.
     pub(super) version: String,
     /// Groups of names to send one after the other, because an answer with all of them was refused whole.
@@ -52,14 +55,22 @@ impl Subscription {
         !self.in_flight.is_empty() || !self.suspects.is_empty()
     }
 
-    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
-        self.held.keys().map(String::as_str)
+    /// Asked for by name, and neither sent nor known not to exist.
+    pub(super) fn is_open(&self, name: &str) -> bool {
+        self.names.contains(name) && !self.absent.contains(name)
+    }
+
+    /// How many resources the client has.
+    pub(super) fn count(&self) -> usize {
+        match (self.last.is_empty(), self.wildcard) {
+            (false, _) => self.last.len(),
+            (true, true) => self.held.len(),
+            (true, false) => self.names.len() - self.absent.len(),
+        }
     }
 
     pub(super) fn forget(&mut self, names: &[String]) {
-        for name in names {
-            self.held.remove(name);
-        }
+        self.held.forget(names.iter().map(String::as_str));
     }
 
     pub(super) fn sent(&mut self, in_flight: InFlight) {

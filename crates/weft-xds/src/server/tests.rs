@@ -74,7 +74,7 @@ fn a_named_stream_gets_its_names_and_hears_what_does_not_exist() {
 fn a_reconnect_brings_only_what_changed_and_what_is_gone() {
     let mut session = Session::new(Mode::Delta);
     let old = set(&[("a", "1"), ("b", "1"), ("c", "1")]);
-    let versions = old.iter().map(|(n, r)| (n.clone(), r.version.to_string())).collect();
+    let versions = old.iter().map(|(n, r)| (n.to_string(), r.version.to_string())).collect();
     session.receive(Request::Delta(DeltaDiscoveryRequest {
         type_url: CDS.into(),
         initial_resource_versions: versions,

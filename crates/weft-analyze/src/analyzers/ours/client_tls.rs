@@ -1,5 +1,7 @@
 //! DestinationRules that lose the TLS settings of a wider rule, or of their own, without meaning to.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::analyzers::Analyzer;
@@ -29,6 +31,30 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for rule in rules {
         of_its_own(rule, report);
         of_a_wider(mesh, rule, &wide, report);
+    }
+    of_an_older(mesh, report);
+}
+
+/// Of several rules of a namespace for one host, subsets are joined, but only the oldest policy counts.
+fn of_an_older(mesh: &Mesh<'_>, report: &mut Report) {
+    let mut rules: Vec<&Object<'_>> = mesh.all(kind::DESTINATION_RULE).iter().collect();
+    rules.retain(|r| r.spec().has("trafficPolicy") && !r.spec().has("workloadSelector"));
+    rules.sort_by_key(|rule| (rule.raw.text("metadata.creationTimestamp"), rule.name));
+    let mut first: HashMap<(&str, String), &Object<'_>> = HashMap::new();
+    for rule in rules {
+        let host = hosts::full(rule.spec().text("host"), rule.namespace, mesh.domain).into_owned();
+        let older = *first.entry((rule.namespace, host)).or_insert(rule);
+        let mode = |rule| secure(Object::spec(rule).at("trafficPolicy"));
+        if let Some(lost) =
+            mode(rule).filter(|own| older.name != rule.name && mode(older) != Some(own))
+        {
+            let what = format!(
+                "DestinationRule {} is for the same host and older, so only its trafficPolicy counts: {lost} of this one does not apply",
+                older.full_name()
+            );
+            let fix = format!("set `tls: {{mode: {lost}}}` there, or merge both");
+            report.add(code::WEFT0115, rule, "/spec/trafficPolicy/tls", what, fix);
+        }
     }
 }
 

@@ -19,7 +19,12 @@ pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for gateway in mesh.all(kind::GATEWAY) {
-        clients_are_checked(mesh, gateway, report);
+        let selector = Labels::at(gateway.raw, "spec.selector");
+        let pods = mesh.selected(None, selector);
+        if let Some(pod) = pods.first() {
+            of_algorithms(mesh, gateway, pod.object.namespace, report);
+            clients_are_checked(mesh, gateway, pod.object.namespace, report);
+        }
     }
     for gateway in mesh.all(kind::KUBERNETES_GATEWAY) {
         for (at, listener) in gateway.spec().list("listeners").iter().enumerate() {
@@ -31,11 +36,21 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     }
 }
 
+/// Certificates of several key algorithms; a single one is told of as IST0101 and IST0161.
+fn of_algorithms(mesh: &Mesh<'_>, gateway: &Object<'_>, namespace: &str, report: &mut Report) {
+    for (name, field) in servers(gateway).flat_map(|server| server.credentials()) {
+        let (namespace, name) = name.split_once('/').unwrap_or((namespace, name));
+        must_be_good(mesh, gateway, (namespace, name), field, report);
+    }
+}
+
 /// A gateway that asks clients for certificates must know who vouches for them.
-fn clients_are_checked(mesh: &Mesh<'_>, gateway: &Object<'_>, report: &mut Report) {
-    let selector = Labels::at(gateway.raw, "spec.selector");
-    let pods = mesh.selected(None, selector);
-    let Some(namespace) = pods.first().map(|pod| pod.object.namespace) else { return };
+fn clients_are_checked(
+    mesh: &Mesh<'_>,
+    gateway: &Object<'_>,
+    namespace: &str,
+    report: &mut Report,
+) {
     for server in servers(gateway) {
         let tls = server.raw.at("tls");
         let asks = matches!(tls.text("mode"), "MUTUAL" | "OPTIONAL_MUTUAL");
@@ -73,7 +88,16 @@ fn judge(
         "" => gateway.namespace,
         namespace => namespace,
     };
-    let name = secret.text("name");
+    must_be_good(mesh, gateway, (namespace, secret.text("name")), field, report);
+}
+
+fn must_be_good(
+    mesh: &Mesh<'_>,
+    gateway: &Object<'_>,
+    (namespace, name): (&str, &str),
+    field: String,
+    report: &mut Report,
+) {
     let fault = match mesh.find(kind::SECRET, namespace, name) {
         None => Some(format!("there is no Secret `{name}` in namespace `{namespace}`")),
         Some(secret) => credential::check(secret, mesh.now)

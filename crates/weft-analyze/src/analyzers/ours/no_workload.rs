@@ -6,6 +6,7 @@ use crate::analyzers::Analyzer;
 use crate::code;
 use crate::mesh::Mesh;
 use crate::report::Report;
+use crate::source;
 use crate::view::{Json, Kind, Labels, Object, kind, target_refs};
 
 pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
@@ -38,7 +39,7 @@ const ATTACHED: &[Kind<'static>] = &[
 ];
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
-    // Files of policies alone tell nothing of workloads; a gateway of the root namespace may be only assumed.
+    // Files of policies alone tell nothing of workloads.
     if mesh.workloads.iter().any(|workload| workload.object.namespace != mesh.root) {
         for (kind, path, field) in SELECTORS {
             mesh.all(*kind).iter().for_each(|policy| selects(mesh, policy, path, field, report));
@@ -53,14 +54,28 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
 
 fn selects(mesh: &Mesh<'_>, policy: &Object<'_>, path: &str, field: &str, report: &mut Report) {
     let selector = Labels::at(policy.raw, path);
+    if selector.is_empty() || (policy.namespace == mesh.root && !is_root_known(mesh)) {
+        return;
+    }
     let own = matches!(policy.kind, kind::SERVICE_ENTRY | kind::DESTINATION_RULE);
     let everywhere = policy.namespace == mesh.root && !own;
     let namespace = (!everywhere).then_some(policy.namespace);
-    if !selector.is_empty() && mesh.workloads.selected(namespace, selector).next().is_none() {
+    let joins = |group: &Object<'_>| {
+        let is_near = namespace.is_none_or(|namespace| namespace == group.namespace);
+        is_near && selector.selects(Labels::at(group.raw, "spec.metadata.labels"))
+    };
+    let is_used = mesh.workloads.selected(namespace, selector).next().is_some();
+    if !is_used && !mesh.all(kind::WORKLOAD_GROUP).iter().any(joins) {
         let what = format!("no workload has the labels {selector}: it applies to nothing");
         let fix = "correct the labels, or put it into the namespace of the workload";
         report.add(code::WEFT0103, policy, field, what, fix);
     }
+}
+
+/// Whether gateways and the like of the root namespace are among the objects; files of applications do not have them.
+fn is_root_known(mesh: &Mesh<'_>) -> bool {
+    let mut workloads = mesh.workloads.iter();
+    workloads.any(|w| w.object.namespace == mesh.root && !source::is_assumed(&w.object))
 }
 
 fn attached(

@@ -33,7 +33,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let strict = strict_services(mesh, &modes);
     rules_without_tls(mesh, &strict, report);
     for workload in mesh.workloads.iter() {
-        let is_outside = !mesh.is_injected(workload) && !mesh.is_ambient(workload);
+        let is_outside = mesh.is_outside(workload);
         // A template tells of all its pods.
         let is_made = workload.object.raw.has("metadata.ownerReferences");
         if is_outside && !is_made && workload.object.kind != kind::WORKLOAD_ENTRY {

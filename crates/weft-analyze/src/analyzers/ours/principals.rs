@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use weft_api::similar;
 
 use crate::analyzers::Analyzer;
 use crate::code;
@@ -17,9 +18,12 @@ pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
     look,
 );
 
+const DEFAULT_DOMAIN: &str = "cluster.local";
+
 /// What is known of identities.
 struct Known<'a> {
-    domains: HashSet<&'a str>,
+    /// None when the settings of the mesh are not among the objects.
+    domains: Option<HashSet<&'a str>>,
     namespaces: HashSet<&'a str>,
     /// Whether namespaces are among the objects at all.
     is_whole: bool,
@@ -98,16 +102,19 @@ impl<'a> Known<'a> {
         let (mut inside, mut outside) = (HashSet::new(), HashSet::new());
         for workload in mesh.workloads.iter() {
             accounts.insert((workload.object.namespace, workload.service_account()));
-            let in_mesh = mesh.is_injected(workload) || mesh.is_ambient(workload);
-            let side = if in_mesh { &mut inside } else { &mut outside };
+            let side = if mesh.is_outside(workload) { &mut outside } else { &mut inside };
             side.insert(workload.object.namespace);
         }
         outside.retain(|namespace| !inside.contains(namespace));
+        for group in mesh.all(kind::WORKLOAD_GROUP) {
+            accounts.insert((group.namespace, group.raw.text("spec.template.serviceAccount")));
+            inside.insert(group.namespace);
+        }
         let own = mesh.config.text("trustDomain");
         let aliases = mesh.config.texts("trustDomainAliases");
-        let domains = aliases.chain([own, "cluster.local"]).filter(|domain| !domain.is_empty());
+        let domains = aliases.chain([own, DEFAULT_DOMAIN]).filter(|domain| !domain.is_empty());
         Self {
-            domains: domains.collect(),
+            domains: (!mesh.config.is_null()).then(|| domains.collect()),
             // Kubernetes makes it.
             namespaces: mesh.namespaces().into_iter().chain(["default"]).collect(),
             is_whole: !mesh.all(kind::NAMESPACE).is_empty(),
@@ -127,7 +134,12 @@ impl<'a> Known<'a> {
         let [domain, "ns", namespace, "sa", account] = parts.as_slice() else {
             return Some("it is no identity of a workload".to_owned());
         };
-        if !self.domains.contains(domain) {
+        let is_foreign = match &self.domains {
+            Some(known) => !known.contains(domain),
+            // Without settings only a slip of the pen is sure.
+            None => *domain != DEFAULT_DOMAIN && similar(domain, &[DEFAULT_DOMAIN]).is_some(),
+        };
+        if is_foreign {
             return Some(format!("`{domain}` is not a trust domain of this mesh"));
         }
         if *namespace == self.root && !self.told_of.contains(namespace) {

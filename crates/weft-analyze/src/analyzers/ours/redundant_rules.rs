@@ -22,12 +22,12 @@ pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
 const MOST_COMPARED: usize = 128;
 
 fn look(mesh: &Mesh<'_>, report: &mut Report) {
-    let mut seen: HashMap<(&str, String), &Object<'_>> = HashMap::new();
+    let mut seen: HashMap<(&str, bool, String), &Object<'_>> = HashMap::new();
     let denials = denials(mesh);
     for policy in mesh.all(kind::AUTHORIZATION_POLICY) {
         within(policy, report);
         denied(mesh, policy, &denials, report);
-        let key = (policy.namespace, policy.spec().to_string());
+        let key = (policy.namespace, is_tried_out(policy), policy.spec().to_string());
         if let Some(first) = seen.get(&key) {
             let what = format!("says the same as AuthorizationPolicy `{}`", first.name);
             report.add(code::WEFT0102, policy, "/spec", what, "remove one of them");
@@ -35,6 +35,11 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
             seen.insert(key, policy);
         }
     }
+}
+
+/// Whether its verdicts are only written down.
+fn is_tried_out(policy: &Object<'_>) -> bool {
+    policy.annotations().is("istio.io/dry-run", "true")
 }
 
 /// Any rule that matches is enough, so a rule within another one changes nothing.
@@ -60,8 +65,8 @@ type Denials<'m, 'a> = HashMap<&'a str, Vec<(&'m Object<'a>, Rule<'a>)>>;
 fn denials<'m, 'a>(mesh: &'m Mesh<'a>) -> Denials<'m, 'a> {
     let mut found = Denials::new();
     for policy in mesh.all(kind::AUTHORIZATION_POLICY) {
-        let is_in_force = !policy.annotations().is("istio.io/dry-run", "true");
-        if policy.spec().text("action") == "DENY" && is_in_force && target_refs(policy).is_empty() {
+        let is_denial = policy.spec().text("action") == "DENY";
+        if is_denial && !is_tried_out(policy) && target_refs(policy).is_empty() {
             let all = found.entry(policy.namespace).or_default();
             let left = MOST_COMPARED.saturating_sub(all.len());
             all.extend(rules(policy).take(left).map(|rule| (policy, rule)));

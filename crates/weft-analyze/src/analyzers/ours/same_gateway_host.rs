@@ -1,9 +1,11 @@
 //! VirtualServices that are for the same host on the same gateway, and of which one takes the other's requests.
 //! Why not every pair: routes of several VirtualServices are joined on a gateway, the oldest first, and that is of use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+use super::shadowed_routes::covers;
 
 use crate::analyzers::{Analyzer, virtual_service_gateways};
 use crate::code;
@@ -35,61 +37,72 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         }
     }
     for ((gateway, host), mut services) in places.into_iter().filter(|(_, all)| all.len() > 1) {
-        services.sort_by_key(|service| age(service));
+        services.sort_by_key(|service| service.age());
         judge(&gateway, host, &services, report);
     }
 }
 
-/// The oldest comes first.
-fn age<'a>(service: &Object<'a>) -> (bool, &'a str, &'a str, &'a str) {
-    let created = service.raw.text("metadata.creationTimestamp");
-    (created.is_empty(), created, service.namespace, service.name)
-}
+/// Earlier matches that one is compared with, so that time stays linear in the routes of a host.
+const MOST_COMPARED: usize = 512;
 
 fn judge(gateway: &str, host: &str, services: &[&Object<'_>], report: &mut Report) {
-    let mut taken: HashMap<String, &Object<'_>> = HashMap::new();
+    let mut taken: Vec<(&Value, &Object<'_>)> = Vec::new();
     for service in services {
         let asked = asked(service);
-        let first = asked.iter().find_map(|(request, field)| {
-            let first = taken.get(request).filter(|first| {
-                first.name != service.name || first.namespace != service.namespace
-            })?;
-            Some((*first, field, request.is_empty()))
+        let found = asked.iter().find_map(|asked| {
+            let takes = |(first, other): &&(&Value, &Object<'_>)| {
+                other.reference() != service.reference() && takes(first, asked.request)
+            };
+            Some((taken.iter().find(takes)?.1, asked))
         });
-        if let Some((first, field, is_rest)) = first {
-            let name = first.full_name();
-            let share = if is_rest {
+        if let Some((first, asked)) = found {
+            let share = if is_rest(asked.request) {
                 "requests that no other route matches"
             } else {
                 "requests of this match"
             };
             let what = format!(
-                "VirtualService {name} is for host {host} on gateway {gateway} too, is older, and takes {share}"
+                "VirtualService {} is for host {host} on gateway {gateway} too, is older, and takes {share}",
+                first.full_name()
             );
             let fix = "merge both, or give each its own matches";
-            report.add(code::WEFT0106, service, field.clone(), what, fix);
+            report.add(code::WEFT0106, service, asked.field.clone(), what, fix);
         }
-        for (request, _) in asked {
-            taken.entry(request).or_insert(service);
-        }
+        let left = MOST_COMPARED.saturating_sub(taken.len());
+        // A delegate has matches of its own, and may let some requests pass.
+        let own = asked.iter().filter(|asked| !asked.is_delegated).take(left);
+        taken.extend(own.map(|asked| (asked.request, *service)));
     }
 }
 
-/// What each route asks for, and its field; nothing is what a route without matches asks for.
-fn asked(service: &Object<'_>) -> Vec<(String, String)> {
+/// Whether the older match leaves nothing of the other; routes for the rest stand behind all others on a gateway.
+fn takes(first: &Value, later: &Value) -> bool {
+    covers(first, later) && (!is_rest(first) || is_rest(later))
+}
+
+fn is_rest(request: &Value) -> bool {
+    covers(request, &Value::Null)
+}
+
+/// What a route asks for.
+struct Asked<'a> {
+    /// Nothing for a route without matches.
+    request: &'a Value,
+    is_delegated: bool,
+    field: String,
+}
+
+fn asked<'a>(service: &Object<'a>) -> Vec<Asked<'a>> {
     let mut found = Vec::new();
     for (at, route) in service.spec().list("http").iter().enumerate() {
+        let (is_delegated, field) = (route.has("delegate"), format!("/spec/http/{at}"));
         if route.list("match").is_empty() {
-            found.push((String::new(), format!("/spec/http/{at}")));
+            found.push(Asked { request: &Value::Null, is_delegated, field: field.clone() });
         }
         for (index, request) in route.list("match").iter().enumerate() {
-            found.push((without_name(request), format!("/spec/http/{at}/match/{index}")));
+            let field = format!("{field}/match/{index}");
+            found.push(Asked { request, is_delegated, field });
         }
     }
     found
-}
-
-fn without_name(request: &Value) -> String {
-    let fields = request.entries("").filter(|(key, _)| *key != "name");
-    fields.map(|(key, value)| format!("{key}={value};")).collect()
 }

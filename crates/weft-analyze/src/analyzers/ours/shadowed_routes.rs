@@ -71,7 +71,7 @@ fn is_alike(first: &Value, later: &Value) -> bool {
 }
 
 /// Whether a match takes every request that another would.
-fn covers(first: &Value, later: &Value) -> bool {
+pub(super) fn covers(first: &Value, later: &Value) -> bool {
     let same_case = first.is_true("ignoreUriCase") || !later.is_true("ignoreUriCase");
     let uri = first.at("uri");
     (same_case || uri.is_null() || takes_any_path(uri))
@@ -104,15 +104,41 @@ fn takes_any_path(uri: &Value) -> bool {
 
 /// Whether every text of one match fits another; a match of nothing asks only that there is a text.
 fn text_covers(asked: &Value, given: &Value) -> bool {
-    let (exact, prefix, regex) = (asked.at("exact"), asked.text("prefix"), asked.text("regex"));
+    let (exact, regex) = (asked.at("exact"), asked.text("regex"));
     if given.is_null() {
         false
     } else if exact.is_string() {
         given.at("exact") == exact
-    } else if !prefix.is_empty() {
-        given.text("exact").starts_with(prefix) || given.text("prefix").starts_with(prefix)
+    } else if let Some(prefix) = prefix_of(asked) {
+        let begins = |field: &str| given.text(field).starts_with(prefix);
+        begins("exact") || begins("prefix") || regex_lead(given.text("regex")).starts_with(prefix)
     } else {
         regex.is_empty() || regex == ".*" || given.text("regex") == regex
+    }
+}
+
+/// The beginning that a match asks for, when it asks for nothing else.
+fn prefix_of(asked: &Value) -> Option<&str> {
+    let regex = asked.text("regex");
+    let before = regex.strip_suffix(".*").filter(|before| regex_lead(before) == *before);
+    Some(asked.text("prefix"))
+        .filter(|prefix| !prefix.is_empty())
+        .or(before.filter(|b| !b.is_empty()))
+}
+
+/// What every text begins with that a regular expression matches.
+fn regex_lead(regex: &str) -> &str {
+    let is_special = |c: char| "\\.+*?()[]{}|^$".contains(c);
+    match regex.find(is_special) {
+        _ if regex.contains('|') => "",
+        None => regex,
+        Some(end) => {
+            let lead = regex.get(..end).unwrap_or_default();
+            let is_repeated =
+                regex.get(end..).is_some_and(|rest| rest.starts_with(['*', '?', '{']));
+            let last = lead.chars().next_back().map_or(0, char::len_utf8);
+            if is_repeated { lead.get(..end - last).unwrap_or_default() } else { lead }
+        }
     }
 }
 
@@ -132,6 +158,11 @@ mod tests {
         assert!(!covers(&header, &json!({"uri": {"exact": "/"}})));
         assert!(covers(&json!({"uri": {"prefix": "/"}}), &json!({"port": 80})));
         assert!(!covers(&json!({"port": 80}), &json!({"uri": {"prefix": "/"}})));
+        let regex = json!({"uri": {"regex": "/api/.*"}});
+        assert!(covers(&regex, &json!({"uri": {"prefix": "/api/v1"}})));
+        assert!(covers(&wide, &json!({"uri": {"regex": "/api/v[12]/.*"}})));
+        assert!(!covers(&wide, &json!({"uri": {"regex": "/api?/x"}})));
+        assert!(!covers(&wide, &json!({"uri": {"regex": "/api/x|/y"}})));
         let sensitive = json!({"uri": {"exact": "/a"}});
         assert!(!covers(&sensitive, &json!({"uri": {"exact": "/a"}, "ignoreUriCase": true})));
     }

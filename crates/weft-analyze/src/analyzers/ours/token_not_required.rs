@@ -55,12 +55,16 @@ fn asks(rule: &Rule<'_>) -> bool {
 
 /// Whether a policy applies to something that the tokens are checked for.
 fn reaches(mesh: &Mesh<'_>, policy: &Object<'_>, authentication: &Object<'_>) -> bool {
-    let targets = |object: &Object<'_>| -> Vec<String> {
-        target_refs(object).iter().map(|(_, target)| target.text("name").to_owned()).collect()
-    };
-    let (asked, checked) = (targets(policy), targets(authentication));
+    let targets = |object| target_refs(object).into_iter().map(|(_, target)| target);
+    let (asked, checked): (Vec<_>, Vec<_>) =
+        (targets(policy).collect(), targets(authentication).collect());
     if !checked.is_empty() || !asked.is_empty() {
-        return asked.is_empty() || checked.iter().any(|target| asked.contains(target));
+        // A gateway that checks tokens may stand before the Service whose policy asks for them.
+        let meets = |one: &Value, other: &Value| {
+            one.text("kind") != other.text("kind") || one.text("name") == other.text("name")
+        };
+        let mut pairs = checked.iter().flat_map(|one| asked.iter().map(move |other| (one, other)));
+        return asked.is_empty() || pairs.any(|(one, other)| meets(one, other));
     }
     let path = "spec.selector.matchLabels";
     let (asked, checked) = (Labels::at(policy.raw, path), Labels::at(authentication.raw, path));

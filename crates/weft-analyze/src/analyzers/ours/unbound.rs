@@ -1,6 +1,8 @@
-//! VirtualServices that no proxy reads.
+//! VirtualServices, and routes of them, that no proxy reads.
 
 use std::collections::HashSet;
+
+use serde_json::Value;
 
 use crate::analyzers::{Analyzer, virtual_service_gateways};
 use crate::code;
@@ -19,6 +21,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     let services = mesh.all(kind::VIRTUAL_SERVICE);
     let delegated = delegated(services);
     for service in services {
+        routes(service, report);
         let is_delegate = service.spec().list("hosts").is_empty();
         if is_delegate {
             if !delegated.contains(&(service.namespace, service.name)) {
@@ -37,6 +40,38 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
             );
             let fix = "name an existing gateway as NAMESPACE/NAME, or add `mesh`";
             report.add(code::WEFT0100, service, "/spec/gateways", what, fix);
+        }
+    }
+}
+
+/// Routes that are only for gateways to which the VirtualService is not bound.
+fn routes(service: &Object<'_>, report: &mut Report) {
+    let full = |name: &str| match name {
+        "mesh" => name.to_owned(),
+        name if name.contains('/') => name.to_owned(),
+        name => format!("{}/{name}", service.namespace),
+    };
+    let bound: HashSet<String> = service.spec().texts("gateways").map(full).collect();
+    let is_bound =
+        |name: &str| if bound.is_empty() { name == "mesh" } else { bound.contains(&full(name)) };
+    for section in ["http", "tls", "tcp"] {
+        for (at, route) in service.spec().list(section).iter().enumerate() {
+            let matches = route.list("match");
+            let is_elsewhere = |request: &Value| {
+                let mut names = request.texts("gateways").peekable();
+                names.peek().is_some() && !names.any(is_bound)
+            };
+            if !matches.is_empty() && matches.iter().all(is_elsewhere) {
+                let what = "is only for gateways to which its VirtualService is not bound: no request reaches it";
+                let fix = "name these gateways in spec.gateways too, or `mesh`";
+                report.add(
+                    code::WEFT0100,
+                    service,
+                    format!("/spec/{section}/{at}/match"),
+                    what,
+                    fix,
+                );
+            }
         }
     }
 }

@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use crate::analyzers::Analyzer;
 use crate::code;
+use crate::hosted::Hosted;
 use crate::mesh::Mesh;
 use crate::report::Report;
-use crate::view::{Json, Kind, Labels, Object, kind, rules, target_refs};
+use crate::view::{Json, Kind, Labels, Object, is_bound_to_mesh, kind, rules, target_refs};
 
 pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
     "weft.HttpPolicyWithoutWaypoint",
@@ -14,6 +15,8 @@ pub(in crate::analyzers) const ANALYZER: Analyzer = Analyzer::new(
     &[code::WEFT0108],
     look,
 );
+
+const ADD: &str = "make a waypoint, and name it by the label istio.io/use-waypoint of the Service or its namespace";
 
 /// Kinds that only a proxy which reads requests can enforce.
 const OF_REQUESTS: &[Kind<'static>] =
@@ -30,6 +33,36 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
     for policy in OF_REQUESTS.iter().flat_map(|kind| mesh.all(*kind)) {
         judge(mesh, policy, "/spec".to_owned(), report);
     }
+    of_routes(mesh, report);
+}
+
+/// Routes of requests to Services of ambient workloads: the node proxy of the caller does not read them.
+fn of_routes(mesh: &Mesh<'_>, report: &mut Report) {
+    if mesh.workloads.iter().any(|workload| mesh.is_injected(workload)) {
+        // A caller with a sidecar, or a gateway, may read them.
+        return;
+    }
+    for service in mesh.all(kind::VIRTUAL_SERVICE).iter().filter(|s| is_bound_to_mesh(s)) {
+        let asks = !service.spec().list("http").is_empty();
+        for (index, host) in service.spec().texts("hosts").enumerate().filter(|_| asks) {
+            let hosted = mesh.host(service, host).filter(|hosted| hosted.is_service());
+            if let Some(hosted) = hosted.filter(|hosted| has_no_reader(mesh, hosted)) {
+                let what = format!(
+                    "its http routes are for Service `{}`, whose workloads are in ambient mode without a waypoint: nobody reads them",
+                    hosted.object.full_name()
+                );
+                report.add(code::WEFT0108, service, format!("/spec/hosts/{index}"), what, ADD);
+            }
+        }
+    }
+}
+
+fn has_no_reader(mesh: &Mesh<'_>, hosted: &Hosted<'_>) -> bool {
+    let behind = mesh.selected(Some(hosted.object.namespace), hosted.selector);
+    let is_ambient = !hosted.selector.is_empty() && !behind.is_empty();
+    is_ambient
+        && behind.iter().all(|workload| mesh.is_ambient(workload))
+        && waypoint(mesh, &hosted.object).is_none()
 }
 
 fn judge(mesh: &Mesh<'_>, policy: &Object<'_>, field: String, report: &mut Report) {
@@ -46,9 +79,13 @@ fn judge(mesh: &Mesh<'_>, policy: &Object<'_>, field: String, report: &mut Repor
 fn by_selector(mesh: &Mesh<'_>, policy: &Object<'_>, field: String, report: &mut Report) {
     let selector = Labels::at(policy.raw, "spec.selector.matchLabels");
     let namespace = (policy.namespace != mesh.root).then_some(policy.namespace);
-    let mut workloads = mesh.workloads.selected(namespace, selector).peekable();
-    let is_some = workloads.peek().is_some();
-    if is_some && workloads.all(|workload| mesh.is_ambient(workload)) {
+    let workloads: Vec<_> = mesh.workloads.selected(namespace, selector).collect();
+    // That nothing in the mesh is meant by an AuthorizationPolicy is told as IST0127.
+    let is_told = policy.kind == kind::AUTHORIZATION_POLICY;
+    if !workloads.is_empty() && !is_told && workloads.iter().all(|w| mesh.is_outside(w)) {
+        let what = "is about requests, but nothing that it selects has a proxy: nobody enforces it";
+        report.add(code::WEFT0108, policy, field, what, "inject these workloads");
+    } else if !workloads.is_empty() && workloads.iter().all(|workload| mesh.is_ambient(workload)) {
         let what = "is about requests, but all that it selects is in ambient mode, where the node proxy sees only connections: it is not enforced as written";
         let fix = "attach it to a waypoint or Service by targetRefs, and use a waypoint there";
         report.add(code::WEFT0108, policy, field, what, fix);
@@ -80,8 +117,7 @@ fn attached(
         Some(_) => return,
     };
     let what = format!("{what}: nothing enforces it");
-    let fix = "make a waypoint, and name it by the label istio.io/use-waypoint of the Service or its namespace";
-    report.add(code::WEFT0108, policy, field, what, fix);
+    report.add(code::WEFT0108, policy, field, what, ADD);
 }
 
 /// Namespace and name of a Service's waypoint: its own, else that of its namespace.

@@ -10,7 +10,7 @@ use weft_api::argo::run::{BackgroundAnalysis, RolloutAnalysis};
 use weft_api::meta::Metadata;
 
 use super::{arguments, metric, pods};
-use crate::check::{Findings, values};
+use crate::check::{Findings, pattern};
 
 /// An analysis that a rollout starts.
 pub(super) fn start(spec: &RolloutAnalysis, findings: &mut Findings) {
@@ -79,7 +79,7 @@ pub(super) fn retention(retention: &[MeasurementRetention], findings: &mut Findi
 
 fn pattern(name: &str, findings: &mut Findings) {
     if name != "*" {
-        findings.within("metricName", |findings| values::regex(name, findings));
+        findings.within("metricName", |findings| pattern::regex(name, findings));
     }
 }
 

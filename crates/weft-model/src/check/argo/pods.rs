@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use weft_api::argo::canary::PodMetadata;
 use weft_api::selector::Selector;
+use weft_types::domain;
 
-use crate::check::{Findings, selector, values};
+use crate::check::{Findings, labels, selector};
 
 /// A selector and the template whose pods it selects.
 pub(super) fn check(
@@ -34,7 +35,7 @@ pub(super) fn check(
                 findings.error_in("labels", what, "add the labels of the selector");
             });
         }
-        findings.within("metadata", |findings| values::labels("labels", &labels, findings));
+        findings.within("metadata", |findings| labels::check("labels", &labels, findings));
         spec(template, findings);
     });
 }
@@ -67,7 +68,7 @@ fn container(container: &Value, seen: &mut BTreeSet<String>, findings: &mut Find
     let text = |field: &str| container.get(field).and_then(Value::as_str).unwrap_or_default();
     let name = text("name");
     let lower = !name.bytes().any(|b| b.is_ascii_uppercase());
-    if !values::is_label(name) || !lower {
+    if !domain::is_label(name) || !lower {
         findings.error_in("name", format!("{name:?} is no name of a container"), "use a-z, 0-9, -");
     } else if !seen.insert(name.to_owned()) {
         findings.error_in("name", format!("{name:?} stands here twice"), "name each once");
@@ -80,7 +81,7 @@ fn container(container: &Value, seen: &mut BTreeSet<String>, findings: &mut Find
 /// Labels that pods carry for a time.
 pub(super) fn metadata(field: &str, metadata: Option<&PodMetadata>, findings: &mut Findings) {
     findings.given(field, metadata, |PodMetadata { labels, annotations }, findings| {
-        values::labels("labels", labels, findings);
-        values::keys("annotations", annotations, findings);
+        labels::check("labels", labels, findings);
+        labels::keys("annotations", annotations, findings);
     });
 }

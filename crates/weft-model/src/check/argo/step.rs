@@ -10,7 +10,7 @@ use weft_api::argo::traffic::TrafficRouting;
 use weft_api::reference::StringMatch;
 
 use super::{analysis, arguments, pods, time};
-use crate::check::{Findings, selector, union, values};
+use crate::check::{Findings, pattern, selector, union};
 
 /// What steps may ask for, by who splits traffic.
 pub(super) struct Context<'a> {
@@ -152,7 +152,7 @@ fn text_match(value: &StringMatch, findings: &mut Findings) {
     let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     let forms = [("exact", given(exact)), ("prefix", given(prefix)), ("regex", given(regex))];
     union::exactly_one(&forms, findings);
-    findings.given("regex", regex.as_ref(), |pattern, findings| values::regex(pattern, findings));
+    findings.given("regex", regex.as_ref(), |pattern, findings| pattern::regex(pattern, findings));
 }
 
 fn experiment(spec: &ExperimentStep, context: &Context<'_>, findings: &mut Findings) {

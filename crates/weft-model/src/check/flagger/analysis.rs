@@ -9,7 +9,7 @@ use weft_api::flagger::analysis::{
 
 use super::{duration, metric, webhook};
 use crate::check::findings::code;
-use crate::check::{Findings, union, values};
+use crate::check::{Findings, labels, pattern, union};
 
 /// Shorter intervals are taken for this one.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -110,17 +110,17 @@ fn test(spec: &TestMatch, findings: &mut Findings) {
     findings.within("headers", |findings| {
         for (name, header) in headers {
             findings.within(name, |findings| {
-                crate::check::http_route::header_name(name, findings);
+                crate::check::header::name(name, findings);
                 self::header(header, findings);
             });
         }
     });
     findings.within("queryParams", |findings| {
         for (name, matcher) in query_params {
-            findings.within(name, |findings| values::string_match(matcher, findings));
+            findings.within(name, |findings| pattern::string_match(matcher, findings));
         }
     });
-    values::labels("sourceLabels", source_labels, findings);
+    labels::check("sourceLabels", source_labels, findings);
 }
 
 fn header(spec: &TestHeader, findings: &mut Findings) {
@@ -134,7 +134,7 @@ fn header(spec: &TestHeader, findings: &mut Findings) {
         ],
         findings,
     );
-    findings.given("regex", regex.as_ref(), |pattern, findings| values::regex(pattern, findings));
+    findings.given("regex", regex.as_ref(), |pattern, findings| pattern::regex(pattern, findings));
 }
 
 fn affinity(cookie: &SessionAffinity, spec: &Analysis, findings: &mut Findings) {

@@ -9,7 +9,7 @@ use super::{analysis, service, url};
 use crate::check::Findings;
 use crate::check::findings::code;
 
-pub(super) fn check(_: &Metadata, spec: &Canary, findings: &mut Findings) {
+pub(super) fn check(meta: &Metadata, spec: &Canary, findings: &mut Findings) {
     let Canary {
         provider,
         metrics_server,
@@ -47,7 +47,7 @@ pub(super) fn check(_: &Metadata, spec: &Canary, findings: &mut Findings) {
         findings.warning_in("service", code::SUSPICIOUS, what, "add service with its port");
     }
     findings.given("service", service.as_ref(), |service, findings| {
-        service::check(service, *provider, findings);
+        service::check(service, *provider, &meta.namespace, findings);
     });
     findings.given("analysis", analysis.as_ref(), analysis::check);
 }

@@ -3,11 +3,17 @@
 use weft_api::IntOrString;
 use weft_api::flagger::canary::TrafficProvider;
 use weft_api::flagger::service::{Rewrite, Service, ServiceMetadata};
+use weft_types::domain;
 
 use crate::check::findings::code;
-use crate::check::{Findings, cors, http_route, retry, traffic_policy, values};
+use crate::check::{Findings, cors, http_route, labels, retry, traffic_policy, values};
 
-pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings: &mut Findings) {
+pub(super) fn check(
+    spec: &Service,
+    provider: Option<TrafficProvider>,
+    namespace: &str,
+    findings: &mut Findings,
+) {
     let Service {
         name,
         port: _,
@@ -38,7 +44,7 @@ pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings:
         unmanaged_metadata: _,
     } = spec;
     for (field, text) in [("name", name), ("portName", port_name)] {
-        if !text.is_empty() && !values::is_label(text) {
+        if !text.is_empty() && !domain::is_label(text) {
             findings.error_in(field, format!("{text:?} is no name"), "use a-z, 0-9 and -");
         }
     }
@@ -47,7 +53,7 @@ pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings:
     findings
         .given("backendTimeout", backend_timeout.as_ref(), |span, f| values::duration(*span, f));
     findings.each("hosts", hosts, |host, findings| {
-        if let Err(why) = values::wildcard_domain(host) {
+        if let Err(why) = domain::wildcard(host) {
             findings.error(why, "write a host name, or *.DOMAIN");
         }
     });
@@ -59,12 +65,15 @@ pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings:
     findings.given("rewrite", rewrite.as_ref(), self::rewrite);
     // Other systems have words of their own for conditions and retries.
     if matches!(provider, None | Some(TrafficProvider::Istio)) {
-        let scope = http_route::Scope { delegate: *delegation, mesh_only: gateways.is_empty() };
+        let mesh = gateways.is_empty() || gateways.iter().any(|name| name == "mesh");
+        let scope = http_route::Scope { delegate: *delegation, mesh, made: false };
         findings.each("match", matches, |found, f| http_route::matches(found, &scope, f));
         findings.given("retries", retries.as_ref(), retry::check);
         findings.given("headers", headers.as_ref(), http_route::headers);
         findings.given("corsPolicy", cors_policy.as_ref(), cors::check);
-        findings.given("trafficPolicy", traffic_policy.as_ref(), traffic_policy::check);
+        findings.given("trafficPolicy", traffic_policy.as_ref(), |policy, findings| {
+            traffic_policy::check(policy, namespace, findings);
+        });
     }
     let by_gateway_api =
         matches!(provider, Some(TrafficProvider::GatewayApi | TrafficProvider::GatewayApiBeta));
@@ -80,7 +89,7 @@ pub(super) fn check(spec: &Service, provider: Option<TrafficProvider>, findings:
 fn port(spec: &IntOrString, findings: &mut Findings) {
     let fits = match spec {
         IntOrString::Int(number) => (1..=65535).contains(number),
-        IntOrString::Text(name) => name.len() <= 15 && values::is_label(name),
+        IntOrString::Text(name) => name.len() <= 15 && domain::is_label(name),
     };
     if !fits {
         findings.error(format!("{spec} is no port"), "use 1 to 65535, or the name of a port");
@@ -100,6 +109,6 @@ fn rewrite(spec: &Rewrite, findings: &mut Findings) {
 
 fn metadata(spec: &ServiceMetadata, findings: &mut Findings) {
     let ServiceMetadata { labels, annotations } = spec;
-    values::labels("labels", labels, findings);
-    values::keys("annotations", annotations, findings);
+    labels::check("labels", labels, findings);
+    labels::keys("annotations", annotations, findings);
 }

@@ -2,15 +2,16 @@
 
 use weft_api::gateway_api::{BackendTlsPolicy, BackendValidation, PolicyTarget, SubjectAltName};
 use weft_api::meta::Metadata;
+use weft_types::address;
 
 use crate::check::findings::code;
-use crate::check::{Findings, union, values};
+use crate::check::{Findings, labels, union};
 
 pub(super) fn check(_: &Metadata, spec: &BackendTlsPolicy, findings: &mut Findings) {
     let BackendTlsPolicy { target_refs, validation, options } = spec;
     targets(target_refs, findings);
     findings.given("validation", validation.as_ref(), self::validation);
-    values::keys("options", options, findings);
+    labels::keys("options", options, findings);
 }
 
 /// Most targets; longer lists are refused before they are compared.
@@ -66,7 +67,7 @@ fn validation(validation: &BackendValidation, findings: &mut Findings) {
             findings.warning_in("kind", code::SUSPICIOUS, what, "use a ConfigMap or a Secret");
         }
     });
-    if values::is_ip(hostname) {
+    if address::is_ip(hostname) {
         let what = format!("{hostname:?} is an address, which is no server name");
         findings.warning_in("hostname", code::SUSPICIOUS, what, "write a name");
     }

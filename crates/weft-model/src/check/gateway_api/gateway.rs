@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use weft_api::gateway_api::{Address, AllowedListeners, Gateway, Infrastructure};
 use weft_api::gateway_api::{ListenerNamespaces, ListenersFrom};
 use weft_api::meta::Metadata;
+use weft_types::address;
 
 use super::listener;
-use crate::check::{Findings, values};
+use crate::check::{Findings, labels};
 
 pub(super) fn check(_: &Metadata, spec: &Gateway, findings: &mut Findings) {
     let Gateway {
@@ -23,8 +24,8 @@ pub(super) fn check(_: &Metadata, spec: &Gateway, findings: &mut Findings) {
     self::addresses(addresses, findings);
     findings.given("infrastructure", infrastructure.as_ref(), |made, findings| {
         let Infrastructure { labels, annotations, parameters_ref: _ } = made;
-        values::labels("labels", labels, findings);
-        values::keys("annotations", annotations, findings);
+        labels::check("labels", labels, findings);
+        labels::keys("annotations", annotations, findings);
     });
     findings.given("allowedListeners", allowed_listeners.as_ref(), allowed);
 }
@@ -48,7 +49,7 @@ fn addresses(addresses: &[Address], findings: &mut Findings) {
         }
         match kind {
             _ if value.is_empty() => {}
-            "IPAddress" if !values::is_ip(value) => {
+            "IPAddress" if !address::is_ip(value) => {
                 let what = format!("{value:?} is no IP address");
                 findings.error_in("value", what, "write an address, or set type Hostname");
             }

@@ -4,7 +4,7 @@ use weft_api::gateway_api::{GrpcMatch, GrpcMethodMatch, GrpcRoute, GrpcRule, Tex
 use weft_api::meta::Metadata;
 
 use super::{filter, http_match, http_route, reference};
-use crate::check::{Findings, values};
+use crate::check::{Findings, pattern};
 
 pub(super) fn check(_: &Metadata, spec: &GrpcRoute, findings: &mut Findings) {
     let GrpcRoute { parent_refs, use_default_gateways: _, hostnames, rules } = spec;
@@ -42,7 +42,7 @@ fn method(matcher: &GrpcMethodMatch, findings: &mut Findings) {
     ] {
         let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { continue };
         findings.within(field, |findings| match kind {
-            TextMatchType::RegularExpression => values::regex(text, findings),
+            TextMatchType::RegularExpression => pattern::regex(text, findings),
             TextMatchType::Exact if !is_name(text) => {
                 let fix = "use letters, digits, _ (and dots in a service), or RegularExpression";
                 findings.error(format!("{text:?} is no name of a {field}"), fix);

@@ -8,7 +8,7 @@ use weft_api::gateway_api::{
 };
 
 use crate::check::findings::code;
-use crate::check::{Findings, values};
+use crate::check::{Findings, pattern};
 
 pub(super) fn check(condition: &HttpMatch, findings: &mut Findings) {
     let HttpMatch { path, headers, query_params, method: _ } = condition;
@@ -27,7 +27,7 @@ fn path(path: &PathMatch, findings: &mut Findings) {
     let PathMatch { kind, value } = path;
     let Some(value) = value else { return };
     if *kind == PathMatchType::RegularExpression {
-        findings.within("value", |findings| values::regex(value, findings));
+        findings.within("value", |findings| pattern::regex(value, findings));
         return;
     }
     findings.within("value", |findings| {
@@ -59,7 +59,7 @@ pub(super) fn headers(headers: &[HeaderMatch], findings: &mut Findings) {
 
 fn pattern(kind: TextMatchType, value: &str, findings: &mut Findings) {
     if kind == TextMatchType::RegularExpression {
-        findings.within("value", |findings| values::regex(value, findings));
+        findings.within("value", |findings| pattern::regex(value, findings));
     }
 }
 

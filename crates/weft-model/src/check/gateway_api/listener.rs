@@ -5,9 +5,10 @@ use weft_api::gateway_api::{
     TlsMode,
 };
 use weft_api::meta::Metadata;
+use weft_types::address;
 
 use crate::check::findings::code;
-use crate::check::{Findings, selector, values};
+use crate::check::{Findings, labels, selector};
 
 pub(super) fn set(_: &Metadata, spec: &ListenerSet, findings: &mut Findings) {
     let ListenerSet { parent_ref: _, listeners } = spec;
@@ -85,7 +86,7 @@ fn hostname(host: &str, protocol: &str, findings: &mut Findings) {
     if matches!(protocol, "TCP" | "UDP") {
         let what = format!("does not go with {protocol}, which names no host");
         findings.error_in("hostname", what, "remove it");
-    } else if values::is_ip(host) {
+    } else if address::is_ip(host) {
         let what = format!("{host:?} is an address, which no host name matches");
         findings.warning_in("hostname", code::SUSPICIOUS, what, "write a name, or remove it");
     }
@@ -113,7 +114,7 @@ fn tls(tls: &ListenerTls, protocol: &str, findings: &mut Findings) {
                 findings.warning_in("kind", code::SUSPICIOUS, what, "use a Secret");
             }
         });
-        values::keys("options", options, findings);
+        labels::keys("options", options, findings);
     });
 }
 

@@ -1,9 +1,10 @@
 //! Rules of parents, backends and hosts.
 
 use weft_api::gateway_api::{ParentRef, Target};
+use weft_types::address;
 
+use crate::check::Findings;
 use crate::check::findings::code;
-use crate::check::{Findings, values};
 
 const GATEWAY: &str = "gateway.networking.k8s.io";
 
@@ -98,7 +99,7 @@ pub(super) fn weights<'a>(
 /// Hosts of a route: addresses never match.
 pub(super) fn hostnames(hostnames: &[String], findings: &mut Findings) {
     findings.each("hostnames", hostnames, |hostname, findings| {
-        if values::is_ip(hostname) {
+        if address::is_ip(hostname) {
             let what = format!("{hostname:?} is an address, which no host name matches");
             let fix = "write a name, or remove hostnames";
             findings.add(crate::Severity::Warning, code::SUSPICIOUS, what, fix);

@@ -2,16 +2,17 @@
 
 use weft_api::gateway_api::{StreamRule, TcpRoute, TlsRoute};
 use weft_api::meta::Metadata;
+use weft_types::address;
 
 use super::reference;
-use crate::check::{Findings, values};
+use crate::check::Findings;
 
 /// `TLSRoute` in the versions before v1.
 pub(super) fn tls(_: &Metadata, spec: &TlsRoute, findings: &mut Findings) {
     let TlsRoute { parent_refs, use_default_gateways: _, hostnames, rules } = spec;
     reference::parents(parent_refs, findings);
     findings.each("hostnames", hostnames, |hostname, findings| {
-        if values::is_ip(hostname) {
+        if address::is_ip(hostname) {
             let what = format!("{hostname:?} is an address, which is no server name");
             findings.error(what, "write a name");
         }

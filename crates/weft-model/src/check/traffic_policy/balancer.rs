@@ -4,10 +4,12 @@ use weft_api::traffic_policy::{
     ConsistentHash, Distribute, Failover, LoadBalancer, LocalityLb, Warmup, ZoneAwareLb,
 };
 
-use crate::check::{Findings, http_route, values};
+use crate::Severity;
+use crate::check::findings::code;
+use crate::check::{Findings, header, values};
 
-const REGION: &str = "topology.kubernetes.io/region";
-const PLACES: [&str; 3] = [REGION, "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
+const PLACES: [&str; 3] =
+    ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
 
 pub(crate) fn check(balancer: &LoadBalancer, findings: &mut Findings) {
     let LoadBalancer {
@@ -38,10 +40,7 @@ pub(crate) fn check(balancer: &LoadBalancer, findings: &mut Findings) {
         values::duration(*span, f);
     });
     findings.not_honoured("backendUtilization", backend_utilization.is_some());
-    findings.not_honoured("localityLbSetting", locality_lb_setting.is_some());
     findings.not_honoured("zoneAwareLbSetting", zone_aware_lb_setting.is_some());
-    findings.not_honoured("warmup", warmup.is_some());
-    findings.not_honoured("warmupDurationSecs", warmup_duration_secs.is_some());
 }
 
 /// Envoy takes no larger ones.
@@ -66,11 +65,15 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
     ];
     match keys.iter().filter(|set| **set).count() {
         1 => {}
-        0 => findings.error("has no key", "set httpHeaderName, httpCookie or useSourceIp"),
+        // Istio takes it so.
+        0 => {
+            let fix = "set httpHeaderName, httpCookie or useSourceIp";
+            findings.add(Severity::Warning, code::SUSPICIOUS, "has no key", fix);
+        }
         _ => findings.error("has more than one key", "keep one of them"),
     }
     findings.given("httpHeaderName", http_header_name.as_ref(), |name, findings| {
-        http_route::header_name(name, findings);
+        header::name(name, findings);
     });
     findings.given(
         "httpQueryParameterName",
@@ -96,7 +99,6 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
                 findings.error_in("name", "stands here twice", "keep one of them");
             }
         });
-        findings.not_honoured("attributes", !cookie.attributes.is_empty());
     });
     if ring_hash.is_some() && maglev.is_some() {
         findings.error_in("maglev", "does not go with ringHash", "keep one of them");
@@ -112,11 +114,18 @@ fn hash(hash: &ConsistentHash, findings: &mut Findings) {
             findings.error_in("tableSize", format!("{size} is more than proxies take"), fix);
         }
     });
-    let sizes =
-        [minimum_ring_size.unwrap_or(0), ring_hash.as_ref().map_or(0, |r| r.minimum_ring_size)];
+    let old = minimum_ring_size.unwrap_or(0);
+    if old != 0 && (ring_hash.is_some() || maglev.is_some()) {
+        let what = "does not go with ringHash and maglev";
+        findings.error_in("minimumRingSize", what, "use ringHash.minimumRingSize");
+    } else if old != 0 {
+        let fix = "use ringHash.minimumRingSize";
+        findings.warning_in("minimumRingSize", code::DEPRECATED, "is deprecated", fix);
+    }
+    let sizes = [old, ring_hash.as_ref().map_or(0, |r| r.minimum_ring_size)];
     if sizes.iter().any(|size| *size > LARGEST_RING) {
-        let fix = format!("use at most {LARGEST_RING}");
-        findings.error_in("minimumRingSize", "is more than proxies take", fix);
+        let (what, fix) = ("is more than proxies take", format!("use at most {LARGEST_RING}"));
+        findings.error_in("minimumRingSize", what, fix);
     }
 }
 
@@ -126,7 +135,7 @@ fn is_prime(number: i64) -> bool {
 
 fn locality(setting: &LocalityLb, findings: &mut Findings) {
     let LocalityLb { distribute, failover, failover_priority, enabled: _ } = setting;
-    if !distribute.is_empty() && (!failover.is_empty() || !failover_priority.is_empty()) {
+    if !distribute.is_empty() && !failover.is_empty() {
         findings.error_in("distribute", "does not go with failover", "keep one of them");
     }
     findings.each("distribute", distribute, |Distribute { from, to }, findings| {
@@ -151,35 +160,44 @@ fn locality(setting: &LocalityLb, findings: &mut Findings) {
     let from: Vec<&str> = distribute.iter().map(|entry| entry.from.as_str()).collect();
     overlap(from, findings);
     failovers(failover, findings);
-    let regional = failover_priority.iter().any(|label| label.split('=').next() == Some(REGION));
-    if !failover.is_empty() && regional {
+    let placed = failover_priority.iter().any(|label| PLACES.contains(&label.as_str()));
+    if !failover.is_empty() && placed {
         let fix = "remove it, or remove failover";
-        findings.error_in("failoverPriority", "names the region, and so does failover", fix);
+        findings.error_in("failoverPriority", "names a place, and so does failover", fix);
     }
+}
+
+/// The parts of a place; what is not said stands for all.
+fn parts(place: &str) -> [&str; 3] {
+    let mut parts = place.splitn(3, '/');
+    std::array::from_fn(|_| parts.next().unwrap_or("*"))
+}
+
+/// Whether a place meets one that was named before it.
+fn meets(before: &str, place: &str) -> bool {
+    let ([region, zone, subzone], [other, within, inner]) = (parts(place), parts(before));
+    let zones = within == "*" || within == zone;
+    let same = match place.split('/').count() {
+        1 => true,
+        2 => zones,
+        _ => within == "*" || within == zone && (inner == "*" || inner == subzone),
+    };
+    other == "*" || other == region && same
 }
 
 fn overlap(places: Vec<&str>, findings: &mut Findings) {
     for (index, one) in places.iter().enumerate() {
-        let within = |outer: &str, inner: &str| {
-            let outer = outer.strip_suffix("/*").unwrap_or(outer);
-            outer == "*"
-                || inner == outer
-                || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
-        };
-        let other =
-            places.iter().take(index).find(|other| within(other, one) || within(one, other));
-        if let Some(other) = other {
+        if let Some(other) = places.iter().take(index).find(|other| meets(other, one)) {
             findings.error(format!("{one} overlaps with {other}"), "keep one of them");
         }
     }
 }
 
-/// `region/zone/subzone`; `*` may be the last part.
+/// `region/zone/subzone`; `*` may end it.
 fn place(text: &str, findings: &mut Findings) {
-    let parts: Vec<&str> = text.split('/').collect();
-    let star = parts.iter().position(|part| part.contains('*'));
-    let inner = star.is_some_and(|at| at + 1 < parts.len() || parts.get(at) != Some(&"*"));
-    if parts.len() > 3 || inner || parts.iter().any(|part| part.is_empty()) {
+    let stars = text.matches('*').count();
+    let ended = stars == 0 || stars == 1 && text.ends_with('*');
+    if !ended || text.splitn(3, '/').any(str::is_empty) {
         findings.error(format!("{text:?} is no place"), "write region/zone/subzone; * may end it");
     }
 }

@@ -1,0 +1,206 @@
+//! Listeners of gateways and of listener sets: what each can serve, and what is wrong with it.
+//!
+//! In: one listener as it was written. Out: a [`Seat`] that routes may take, and its conditions.
+//! Holds: listeners of one port that cannot be told apart exclude each other, the later of them.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+use weft_model::api::gateway_api::{
+    CertificateRef, Listener, ListenerTls, RouteKind, RouteNamespaces, TlsMode,
+};
+use weft_model::{HostPattern, ObjectRef};
+
+use super::mesh::{From, GROUP, Mesh, To};
+use super::words::Words;
+use crate::own::{Part, Parts};
+
+/// A listener, judged.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) name: String,
+    pub(super) port: u32,
+    protocol: String,
+    /// All hosts when absent.
+    pub(super) hostname: Option<HostPattern>,
+    /// Kinds of routes of the Gateway API that it takes.
+    pub(super) kinds: Vec<&'static str>,
+    /// Namespaces of the routes that it takes.
+    pub(super) from: RouteNamespaces,
+    pub(super) attached: usize,
+    pub(super) accepted: Words,
+    conflict: Option<Words>,
+    faults: Vec<Words>,
+}
+
+impl Seat {
+    pub(super) fn of(listener: &Listener, owner: &ObjectRef, mesh: &Mesh<'_>) -> Self {
+        let Listener { name, hostname, port, protocol, tls, allowed_routes } = listener;
+        let (fitting, accepted) = served(protocol, tls.as_ref());
+        let mut faults = Vec::new();
+        let kinds = match allowed_routes.as_ref().map(|allowed| &allowed.kinds) {
+            Some(wanted) if !wanted.is_empty() => chosen(wanted, fitting, protocol, &mut faults),
+            _ => fitting.to_vec(),
+        };
+        let certificates = tls.iter().flat_map(|tls| &tls.certificate_refs);
+        faults.extend(certificates.filter_map(|to| certificate(to, owner, mesh)));
+        let from = allowed_routes.as_ref().and_then(|allowed| allowed.namespaces.clone());
+        Self {
+            name: name.clone(),
+            port: *port,
+            protocol: protocol.clone(),
+            hostname: hostname.as_deref().filter(|host| !host.is_empty()).map(HostPattern::new),
+            kinds,
+            from: from.unwrap_or_default(),
+            attached: 0,
+            accepted,
+            conflict: None,
+            faults,
+        }
+    }
+
+    /// Takes its place on its port, or gives way to an earlier listener that it cannot be told apart from.
+    pub(super) fn settle(&mut self, ports: &mut Ports) {
+        if !self.accepted.yes {
+            return;
+        }
+        let layer = layer(&self.protocol);
+        let fresh = || Port { layer, first: self.name.clone(), hosts: HashMap::new() };
+        let port = ports.entry(self.port).or_insert_with(fresh);
+        let host = self.hostname.as_ref().map(ToString::to_string);
+        let (reason, rival, what) = if port.layer != layer {
+            ("ProtocolConflict", &port.first, "with another protocol")
+        } else if let Some(rival) = port.hosts.get(&host) {
+            ("HostnameConflict", rival, "for the same hosts")
+        } else {
+            port.hosts.insert(host, self.name.clone());
+            return;
+        };
+        let message = format!("listener {rival} has port {} {what}", self.port);
+        self.accepted = Words::no(reason, message.clone());
+        self.conflict = Some(Words::yes(reason, message));
+    }
+
+    fn part(&self, generation: i64, with_port: bool) -> Part {
+        let conflict = || Words::no("NoConflicts", "it stands alone");
+        let conditions = [
+            ("Accepted", self.accepted.clone()),
+            ("Conflicted", self.conflict.clone().unwrap_or_else(conflict)),
+            ("ResolvedRefs", Words::resolved(&self.faults)),
+            ("Programmed", Words::programmed(&self.accepted)),
+        ];
+        let kinds = self.kinds.iter().map(|kind| json!({ "group": GROUP, "kind": kind }));
+        let mut fields = Map::new();
+        fields.insert("attachedRoutes".to_owned(), self.attached.into());
+        fields.insert("supportedKinds".to_owned(), kinds.collect());
+        if with_port {
+            fields.insert("port".to_owned(), self.port.into());
+        }
+        let conditions = conditions.iter().map(|(kind, words)| words.condition(kind, generation));
+        let name = Map::from_iter([("name".to_owned(), Value::from(self.name.clone()))]);
+        Part { name, fields, conditions: conditions.collect() }
+    }
+}
+
+/// Ports of one gateway that are taken.
+pub(super) type Ports = HashMap<u32, Port>;
+
+/// Who has a port.
+#[derive(Debug)]
+pub(super) struct Port {
+    layer: &'static str,
+    first: String,
+    /// Listeners by their host.
+    hosts: HashMap<Option<String>, String>,
+}
+
+/// Protocols of one layer share a port by host names.
+fn layer(protocol: &str) -> &'static str {
+    match protocol {
+        "HTTP" => "HTTP",
+        "HTTPS" | "TLS" => "TLS",
+        "HBONE" => "HBONE",
+        _ => "TCP",
+    }
+}
+
+/// Kinds of routes that go with a protocol, and whether it is one of ours.
+fn served(protocol: &str, tls: Option<&ListenerTls>) -> (&'static [&'static str], Words) {
+    let terminates = tls.is_none_or(|tls| tls.mode != Some(TlsMode::Passthrough));
+    let fitting: &[&str] = match protocol {
+        "HTTP" | "HTTPS" => &["HTTPRoute", "GRPCRoute"],
+        "TLS" if terminates => &["TLSRoute", "TCPRoute"],
+        "TLS" => &["TLSRoute"],
+        "TCP" => &["TCPRoute"],
+        "HBONE" => &["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"],
+        _ => {
+            let what = format!("protocol {protocol} is not served; use HTTP, HTTPS, TLS or TCP");
+            return (&[], Words::no("UnsupportedProtocol", what));
+        }
+    };
+    (fitting, Words::yes("Accepted", "valid"))
+}
+
+fn chosen(
+    wanted: &[RouteKind],
+    fitting: &[&'static str],
+    protocol: &str,
+    faults: &mut Vec<Words>,
+) -> Vec<&'static str> {
+    let mut kinds = Vec::new();
+    for RouteKind { group, kind } in wanted {
+        let ours = group.as_deref().is_none_or(|group| group == GROUP);
+        match fitting.iter().find(|fits| ours && *fits == kind) {
+            Some(fits) => kinds.push(*fits),
+            None => {
+                let what = format!("routes of kind {kind} do not attach to {protocol}");
+                faults.push(Words::no("InvalidRouteKinds", what));
+            }
+        }
+    }
+    kinds
+}
+
+/// What is wrong with a certificate, if anything.
+fn certificate(to: &CertificateRef, owner: &ObjectRef, mesh: &Mesh<'_>) -> Option<Words> {
+    let CertificateRef { group, kind, name, namespace } = to;
+    let to = To {
+        group: group.as_deref().unwrap_or_default(),
+        kind: kind.as_deref().unwrap_or("Secret"),
+        namespace: namespace.as_deref().unwrap_or(&owner.namespace),
+        name,
+    };
+    let from = From { group: &owner.group, kind: &owner.kind, namespace: &owner.namespace };
+    let invalid = |what: String| Some(Words::no("InvalidCertificateRef", what));
+    let full = format!("{}/{name}", to.namespace);
+    if (to.group, to.kind) != ("", "Secret") {
+        return invalid(format!("{} {full} holds no certificate; use a Secret", to.kind));
+    }
+    if !mesh.may_point(from, to) {
+        let what = format!("no ReferenceGrant of {} allows Secret {full}", to.namespace);
+        return Some(Words::no("RefNotPermitted", what));
+    }
+    let Some(secret) = mesh.get(to) else {
+        return invalid(format!("there is no Secret {full}"));
+    };
+    let has = |key: &str| secret["data"][key].as_str().is_some_and(|value| !value.is_empty());
+    let complete = (has("tls.crt") && has("tls.key")) || (has("cert") && has("key"));
+    if complete { None } else { invalid(format!("Secret {full} lacks tls.crt or tls.key")) }
+}
+
+/// Whether a gateway or a set can be honoured with these listeners.
+pub(super) fn accepted(seats: &[Seat]) -> Words {
+    let wrong: Vec<&str> =
+        seats.iter().filter(|s| !s.accepted.yes).map(|s| s.name.as_str()).collect();
+    if wrong.is_empty() {
+        return Words::yes("Accepted", "valid");
+    }
+    let message = format!("these listeners are not accepted: {}", wrong.join(", "));
+    Words { yes: wrong.len() < seats.len(), reason: "ListenersNotValid", message }
+}
+
+/// The statuses of listeners.
+pub(super) fn parts(seats: &[Seat], generation: i64, with_port: bool) -> Parts {
+    let parts = seats.iter().map(|seat| seat.part(generation, with_port)).collect();
+    Parts { list: "listeners", controller: None, parts }
+}

@@ -1,0 +1,328 @@
+//! A call that somebody asks about.
+//!
+//! In: words, or JSON of the same words. Out: [`Call`]. Holds: a word that is not known is told of, not ignored.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+use weft_types::similar;
+
+use crate::Unclear;
+
+/// Where a call begins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// The application of a pod or workload, captured by its proxy: name, namespace.
+    From(String, String),
+    /// A port of a gateway: name of the Gateway or of the workload, namespace.
+    Gateway(String, String),
+    /// A port of a pod, from outside of it: name, namespace.
+    Inbound(String, String),
+}
+
+impl Origin {
+    /// The application of a workload, as `NAME.NAMESPACE`.
+    ///
+    /// # Errors
+    /// When the name or the namespace is empty.
+    pub fn from(written: &str) -> Result<Self, Unclear> {
+        with_namespace(written).map(|(name, namespace)| Self::From(name, namespace))
+    }
+
+    /// A gateway, as `NAME.NAMESPACE`.
+    ///
+    /// # Errors
+    /// When the name or the namespace is empty.
+    pub fn gateway(written: &str) -> Result<Self, Unclear> {
+        with_namespace(written).map(|(name, namespace)| Self::Gateway(name, namespace))
+    }
+
+    /// A port of a pod, as `NAME.NAMESPACE`.
+    ///
+    /// # Errors
+    /// When the name or the namespace is empty.
+    pub fn inbound(written: &str) -> Result<Self, Unclear> {
+        with_namespace(written).map(|(name, namespace)| Self::Inbound(name, namespace))
+    }
+}
+
+/// What the client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spoken {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Bytes of something else.
+    Tcp,
+}
+
+/// How the client protects the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Security {
+    /// Not at all.
+    #[default]
+    Plaintext,
+    /// TLS of its own, without a certificate of the mesh.
+    Tls,
+    /// TLS with a certificate of the mesh, as another proxy does.
+    Mtls,
+}
+
+/// A call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Where it begins.
+    pub origin: Origin,
+    /// Host that is called, as the client writes it.
+    pub host: String,
+    /// Port that is called.
+    pub port: u16,
+    /// `GET` unless said.
+    pub method: String,
+    /// `/` unless said.
+    pub path: String,
+    /// Fields by lower-case name.
+    pub fields: Vec<(String, String)>,
+    /// What the client speaks.
+    pub spoken: Spoken,
+    /// How it is protected.
+    pub security: Security,
+    /// Server name; the host unless said.
+    pub sni: Option<String>,
+    /// Address that the client connects to; what the host stands for unless said.
+    pub ip: Option<IpAddr>,
+    /// Address of the client.
+    pub source_ip: Option<IpAddr>,
+    /// Identity of the client: `namespace/account`, or a SPIFFE identity.
+    pub principal: Option<String>,
+}
+
+impl Call {
+    /// A plain `GET /` to a host and port.
+    ///
+    /// # Errors
+    /// When `to` is not `HOST:PORT`.
+    pub fn new(origin: Origin, to: &str) -> Result<Self, Unclear> {
+        let (host, port) = host_and_port(to)?;
+        Ok(Self {
+            origin,
+            host,
+            port,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            fields: Vec::new(),
+            spoken: Spoken::default(),
+            security: Security::default(),
+            sni: None,
+            ip: None,
+            source_ip: None,
+            principal: None,
+        })
+    }
+
+    /// Reads one call of a file of calls.
+    ///
+    /// # Errors
+    /// When a word is not known, has another form than it should, or the origin or the destination is missing.
+    pub fn read(written: &Value) -> Result<Self, Unclear> {
+        let fields = written.as_object().ok_or_else(|| {
+            Unclear::new("a call is no JSON object", "write {\"from\": …, \"to\": …}")
+        })?;
+        known(fields)?;
+        let mut call = Self::new(origin(fields)?, &text(fields, "to")?.unwrap_or_default())?;
+        if let Some(method) = text(fields, "method")? {
+            call.method = method;
+        }
+        if let Some(path) = text(fields, "path")? {
+            call.path = path;
+        }
+        for name in ["headers", "header", "H"] {
+            if let Some(written) = fields.get(name) {
+                headers(written, &mut call)?;
+            }
+        }
+        call.spoken = match (truth(fields, "http2")?, truth(fields, "tcp")?) {
+            (_, true) => Spoken::Tcp,
+            (true, false) => Spoken::Http2,
+            (false, false) => Spoken::Http1,
+        };
+        call.security = match (truth(fields, "mtls")?, truth(fields, "tls")?) {
+            (true, _) => Security::Mtls,
+            (false, true) => Security::Tls,
+            (false, false) => Security::Plaintext,
+        };
+        call.sni = text(fields, "sni")?;
+        call.ip = address(fields, "ip")?;
+        call.source_ip = address(fields, "source_ip")?;
+        call.principal = text(fields, "principal")?;
+        Ok(call)
+    }
+
+    /// Adds a field, as `name: value`.
+    ///
+    /// # Errors
+    /// When there is no colon.
+    pub fn add_field(&mut self, line: &str) -> Result<(), Unclear> {
+        let (name, value) = line.split_once(':').ok_or_else(|| {
+            Unclear::new(format!("{line:?} is no field"), "write it as 'name: value'")
+        })?;
+        self.fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+        Ok(())
+    }
+
+    /// Name in the client's TLS hello.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        let own = || Some(self.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
+        match self.security {
+            Security::Plaintext => None,
+            Security::Tls | Security::Mtls => self.sni.as_deref().or_else(own),
+        }
+    }
+}
+
+const WORDS: [&str; 19] = [
+    "from",
+    "gateway",
+    "inbound",
+    "to",
+    "method",
+    "path",
+    "headers",
+    "header",
+    "H",
+    "http2",
+    "tcp",
+    "plaintext",
+    "tls",
+    "mtls",
+    "sni",
+    "ip",
+    "source_ip",
+    "source-ip",
+    "principal",
+];
+
+fn known(fields: &Map<String, Value>) -> Result<(), Unclear> {
+    let Some(word) = fields.keys().find(|word| !WORDS.contains(&word.as_str())) else {
+        return Ok(());
+    };
+    let fix = match similar(word, WORDS) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("use {}", WORDS.join(", ")),
+    };
+    Err(Unclear::new(format!("a call has no {word:?}"), fix))
+}
+
+fn origin(fields: &Map<String, Value>) -> Result<Origin, Unclear> {
+    match (text(fields, "from")?, text(fields, "gateway")?, text(fields, "inbound")?) {
+        (Some(name), None, None) => Origin::from(&name),
+        (None, Some(name), None) => Origin::gateway(&name),
+        (None, None, Some(name)) => Origin::inbound(&name),
+        _ => Err(Unclear::new(
+            "a call needs one beginning",
+            "say from, gateway or inbound, and only one of them",
+        )),
+    }
+}
+
+/// `NAME.NAMESPACE`; without a namespace, `default`.
+fn with_namespace(written: &str) -> Result<(String, String), Unclear> {
+    let (name, namespace) = written.rsplit_once('.').unwrap_or((written, "default"));
+    if name.is_empty() || namespace.is_empty() {
+        let what = format!("{written:?} is no name of a workload");
+        return Err(Unclear::new(what, "write NAME.NAMESPACE"));
+    }
+    Ok((name.to_owned(), namespace.to_owned()))
+}
+
+fn host_and_port(to: &str) -> Result<(String, u16), Unclear> {
+    let wrong =
+        || Unclear::new(format!("{to:?} is no destination"), "write HOST:PORT, such as web:8080");
+    let (host, port) = to.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port))
+}
+
+fn other_form(name: &str, wanted: &str) -> Unclear {
+    Unclear::new(format!("{name} has another form"), format!("write {wanted}"))
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Unclear> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(other_form(name, "a text")),
+    }
+}
+
+fn truth(fields: &Map<String, Value>, name: &str) -> Result<bool, Unclear> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(truth)) => Ok(*truth),
+        Some(_) => Err(other_form(name, "true or false")),
+    }
+}
+
+fn address(fields: &Map<String, Value>, name: &str) -> Result<Option<IpAddr>, Unclear> {
+    let written = match text(fields, name)? {
+        Some(text) => Some(text),
+        None => text(fields, &name.replace('_', "-"))?,
+    };
+    let read = |text: String| text.parse().map_err(|_error| other_form(name, "an IP address"));
+    written.map(read).transpose()
+}
+
+fn headers(written: &Value, call: &mut Call) -> Result<(), Unclear> {
+    let wrong = || other_form("headers", "{\"name\": \"value\"} or [\"name: value\"]");
+    match written {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let value = value.as_str().ok_or_else(wrong)?;
+                call.fields.push((name.to_ascii_lowercase(), value.to_owned()));
+            }
+            Ok(())
+        }
+        Value::Array(lines) => {
+            lines.iter().try_for_each(|line| call.add_field(line.as_str().ok_or_else(wrong)?))
+        }
+        Value::String(line) => call.add_field(line),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_file_says_the_same_as_flags() {
+        let call = Call::read(&json!({"from": "web.shop", "to": "[fd00::1]:80", "method": "POST",
+            "headers": {"X-User": "a"}, "http2": true, "mtls": true, "source-ip": "10.0.0.1"}))
+        .unwrap();
+        assert_eq!(call.origin, Origin::From("web".into(), "shop".into()));
+        assert_eq!((call.host.as_str(), call.port), ("fd00::1", 80));
+        assert_eq!(call.fields, [("x-user".to_owned(), "a".to_owned())]);
+        assert_eq!((call.spoken, call.security), (Spoken::Http2, Security::Mtls));
+        assert_eq!(call.source_ip, Some("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_missing_or_misspelt_is_said() {
+        let told = |written: Value| Call::read(&written).unwrap_err().to_string();
+        assert_eq!(
+            told(json!({"form": "a.b", "to": "c:1"})),
+            "a call has no \"form\"; did you mean from?"
+        );
+        assert!(told(json!({"to": "c:1"})).contains("needs one beginning"));
+        assert!(told(json!({"from": "a", "to": "c"})).contains("HOST:PORT"));
+        assert!(told(json!({"from": "a", "to": "c:1", "tcp": "yes"})).contains("true or false"));
+    }
+}

@@ -1,0 +1,71 @@
+//! The mesh that calls are asked about.
+//!
+//! In: objects, where they were written, the mesh's settings. Out: the snapshot that translation reads.
+//! Holds: an object with an error is left out, as it is in a running mesh; what is left out is told of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ctl_snapshot::{MeshSettings, MeshSnapshot};
+use serde_json::{Map, Value};
+use weft_model::{ObjectRef, Place, Problem};
+
+use crate::complete::complete;
+
+/// A mesh.
+#[derive(Debug)]
+pub struct Mesh {
+    objects: Vec<Value>,
+    snapshot: MeshSnapshot,
+    places: BTreeMap<ObjectRef, Place>,
+    proxies: Map<String, Value>,
+}
+
+impl Mesh {
+    /// Validates, fills in what a cluster gives, and indexes. Answers what is wrong, too.
+    #[must_use]
+    pub fn new(
+        objects: Vec<Value>,
+        places: BTreeMap<ObjectRef, Place>,
+        settings: MeshSettings,
+    ) -> (Self, Vec<Problem>) {
+        let objects = complete(objects);
+        let (model, problems) = weft_model::validate(&objects);
+        let snapshot = MeshSnapshot::build(1, Arc::new(settings), &model);
+        (Self { objects, snapshot, places, proxies: Map::new() }, problems)
+    }
+
+    /// What proxies are started with where their pods say nothing: `defaultConfig` of the mesh.
+    #[must_use]
+    pub fn with_proxy_defaults(mut self, defaults: Map<String, Value>) -> Self {
+        self.proxies = defaults;
+        self
+    }
+
+    /// What the proxy of a pod is started with: what its annotation says goes over the mesh's.
+    pub(crate) fn started(&self, annotation: Option<&str>) -> Map<String, Value> {
+        let mut config = self.proxies.clone();
+        let read = weft_model::api::yaml::read(annotation.unwrap_or_default(), "annotation");
+        let wish = read.ok().and_then(|documents| documents.into_iter().next());
+        if let Some(Value::Object(wish)) = wish.map(|document| document.value) {
+            config.extend(wish);
+        }
+        config
+    }
+
+    /// What translation reads.
+    #[must_use]
+    pub fn snapshot(&self) -> &MeshSnapshot {
+        &self.snapshot
+    }
+
+    /// Every object of the mesh, also those that were filled in.
+    pub(crate) fn objects(&self) -> &[Value] {
+        &self.objects
+    }
+
+    /// Where an object was written.
+    pub(crate) fn place(&self, object: &ObjectRef) -> Option<&Place> {
+        self.places.get(object)
+    }
+}

@@ -1,0 +1,179 @@
+//! Which workload a name means, and how its proxy names itself.
+//!
+//! In: a name, a mesh. Out: the node of a proxy. Holds: a pod of the name comes before pods of a workload of the name.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use weft_proto::envoy::config::core::v3::Node;
+use weft_proto::google::protobuf::value::Kind;
+use weft_proto::google::protobuf::{ListValue, Struct, Value as Wire};
+use weft_types::similar;
+
+use crate::complete::namespace;
+use crate::{Mesh, Origin, Unclear};
+
+/// A proxy's pod.
+#[derive(Debug, Clone)]
+pub(crate) struct Workload {
+    router: bool,
+    name: String,
+    namespace: String,
+    address: Option<String>,
+    labels: BTreeMap<String, String>,
+    /// `proxy.istio.io/config` of the pod.
+    wish: Option<String>,
+}
+
+impl Workload {
+    /// Finds the workload whose proxy decides first.
+    pub(crate) fn find(mesh: &Mesh, origin: &Origin) -> Result<Self, Unclear> {
+        match origin {
+            Origin::From(name, namespace) | Origin::Inbound(name, namespace) => {
+                let pod = pod(mesh, name, namespace)?;
+                Ok(Self::of(pod, false))
+            }
+            Origin::Gateway(name, namespace) => Self::gateway(mesh, name, namespace),
+        }
+    }
+
+    fn of(pod: &Value, router: bool) -> Self {
+        let status = &pod["status"];
+        let address = status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str());
+        Self {
+            router,
+            name: name(pod).to_owned(),
+            namespace: namespace(pod).to_owned(),
+            address: address.map(str::to_owned),
+            labels: texts(&pod["metadata"]["labels"]),
+            wish: pod["metadata"]["annotations"]["proxy.istio.io/config"]
+                .as_str()
+                .map(str::to_owned),
+        }
+    }
+
+    /// The pod that serves a Gateway; where none is there, one that has the labels that the Gateway asks for.
+    fn gateway(mesh: &Mesh, wanted: &str, space: &str) -> Result<Self, Unclear> {
+        let gateway = mesh.objects().iter().find(|object| {
+            object["kind"] == "Gateway" && name(object) == wanted && namespace(object) == space
+        });
+        let Some(gateway) = gateway else {
+            let found = pod(mesh, wanted, space).map(|pod| Self::of(pod, true));
+            return found.or_else(|unclear| Self::behind(mesh, wanted, space).ok_or(unclear));
+        };
+        let selector = texts(&gateway["spec"]["selector"]);
+        let serves = |pod: &&Value| {
+            let labels = texts(&pod["metadata"]["labels"]);
+            selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        let mut pods: Vec<&Value> = pods(mesh).filter(serves).collect();
+        pods.sort_by_key(|pod| (namespace(pod) != space, namespace(pod), name(pod)));
+        let own = || Self::bare(wanted, space, selector.clone());
+        Ok(pods.first().map_or_else(own, |pod| Self::of(pod, true)))
+    }
+
+    /// A gateway of which only the Service was written.
+    fn behind(mesh: &Mesh, wanted: &str, space: &str) -> Option<Self> {
+        let mut services = mesh.objects().iter().filter(|object| object["kind"] == "Service");
+        let service = services.find(|one| name(one) == wanted && namespace(one) == space)?;
+        let labels = texts(&service["spec"]["selector"]);
+        (!labels.is_empty()).then(|| Self::bare(wanted, space, labels))
+    }
+
+    /// A gateway's pod that nobody wrote down.
+    fn bare(name: &str, namespace: &str, labels: BTreeMap<String, String>) -> Self {
+        Self {
+            router: true,
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            address: None,
+            labels,
+            wish: None,
+        }
+    }
+
+    /// How its proxy names itself to the control plane.
+    pub(crate) fn node(&self, mesh: &Mesh) -> Node {
+        let Self { name, namespace, .. } = self;
+        let domain = &mesh.snapshot().settings().domain;
+        let kind = if self.router { "router" } else { "sidecar" };
+        let address = self.address.as_deref().unwrap_or("0.0.0.0");
+        let metadata = json!({
+            "LABELS": self.labels,
+            "NAMESPACE": namespace,
+            "PROXY_CONFIG": mesh.started(self.wish.as_deref()),
+        });
+        Node {
+            id: format!("{kind}~{address}~{name}.{namespace}~{namespace}.svc.{domain}"),
+            metadata: metadata.as_object().map(fields),
+            ..Node::default()
+        }
+    }
+
+    /// Namespace of the pod.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Address of the pod.
+    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+        self.address.as_deref()?.parse().ok()
+    }
+}
+
+fn fields(written: &Map<String, Value>) -> Struct {
+    let fields = written.iter().map(|(name, value)| (name.clone(), wire(value)));
+    Struct { fields: fields.collect() }
+}
+
+fn wire(value: &Value) -> Wire {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(truth) => Kind::BoolValue(*truth),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(items) => {
+            Kind::ListValue(ListValue { values: items.iter().map(wire).collect() })
+        }
+        Value::Object(written) => Kind::StructValue(fields(written)),
+    };
+    Wire { kind: Some(kind) }
+}
+
+fn pods(mesh: &Mesh) -> impl Iterator<Item = &Value> {
+    mesh.objects().iter().filter(|object| object["kind"] == "Pod")
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+fn texts(map: &Value) -> BTreeMap<String, String> {
+    let entries = map.as_object().into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// The pod of a name, or one of the workload of that name.
+fn pod<'a>(mesh: &'a Mesh, wanted: &str, space: &str) -> Result<&'a Value, Unclear> {
+    let local = || pods(mesh).filter(|pod| namespace(pod) == space);
+    let exact = local().find(|pod| name(pod) == wanted);
+    let of_workload = || {
+        local().find(|pod| {
+            name(pod).strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-'))
+                || pod["metadata"]["labels"]["app"] == wanted
+                || pod["metadata"]["labels"]["app.kubernetes.io/name"] == wanted
+        })
+    };
+    exact.or_else(of_workload).ok_or_else(|| {
+        let what = format!("there is no pod or workload {wanted} in namespace {space}");
+        let names: Vec<String> =
+            pods(mesh).map(|pod| format!("{}.{}", name(pod), namespace(pod))).collect();
+        let asked = format!("{wanted}.{space}");
+        let fix = match similar(&asked, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None if names.is_empty() => "add the pods or their Deployments to the files".to_owned(),
+            None => format!("the pods are {}", names.join(", ")),
+        };
+        Unclear::new(what, fix)
+    })
+}

@@ -1,0 +1,231 @@
+//! `weft explain`: what becomes of a call, and why.
+//!
+//! In: a mesh, one call or a file of calls. Out: an answer each, as text or JSON.
+//! Holds: a line of a file that cannot be answered says why in its place; the others are answered.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use weft_explain::{Answer, Call, Mesh, Origin, Proxy, Security, Spoken, Unclear};
+
+use crate::failure::{Failure, say};
+use crate::offline::{About, unclear};
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    about: About,
+    /// The call comes from the application of this pod or workload.
+    #[arg(long, value_name = "NAME.NAMESPACE", group = "origin")]
+    from: Option<String>,
+    /// The call arrives at a port of this gateway: a Gateway, a workload or a pod.
+    #[arg(long, value_name = "NAME.NAMESPACE", group = "origin")]
+    gateway: Option<String>,
+    /// The call arrives at a port of this pod.
+    #[arg(long, value_name = "NAME.NAMESPACE", group = "origin")]
+    inbound: Option<String>,
+    /// Where it goes.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "calls")]
+    to: Option<String>,
+    /// Method of the request.
+    #[arg(default_value = "GET")]
+    method: String,
+    /// Path of the request.
+    #[arg(default_value = "/")]
+    path: String,
+    /// A field of the request. May be repeated.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// The client speaks HTTP/2 [default: HTTP/1.1].
+    #[arg(long)]
+    http2: bool,
+    /// The client speaks something else than HTTP.
+    #[arg(long, conflicts_with = "http2")]
+    tcp: bool,
+    /// The client uses no TLS; this is the default.
+    #[arg(long, conflicts_with_all = ["tls", "mtls"])]
+    plaintext: bool,
+    /// The client uses TLS of its own.
+    #[arg(long, conflicts_with = "mtls")]
+    tls: bool,
+    /// The client has a certificate of the mesh.
+    #[arg(long)]
+    mtls: bool,
+    /// Server name in the client's TLS [default: the host].
+    #[arg(long)]
+    sni: Option<String>,
+    /// Address that the client connects to [default: what the host stands for].
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<IpAddr>,
+    /// Address of the client.
+    #[arg(long, value_name = "ADDRESS")]
+    source_ip: Option<IpAddr>,
+    /// Identity of the client: NAMESPACE/ACCOUNT, or a SPIFFE identity.
+    #[arg(long)]
+    principal: Option<String>,
+    /// Answer every line of this file: the same words as JSON, such as {"from": "a.b", "to": "c:80"}; `-` for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "origin"])]
+    calls: Option<PathBuf>,
+    /// How to print.
+    #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// Answers.
+pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
+    let mesh = options.about.mesh().await?;
+    let mut asked = Asked { mesh: &mesh, proxies: BTreeMap::new() };
+    if let Some(file) = &options.calls {
+        return many(file, &mut asked, options.output);
+    }
+    let answer = asked.answer(&options.call().map_err(unclear)?).map_err(unclear)?;
+    match options.output {
+        Output::Text => text(&answer),
+        Output::Json => say!("{:#}", json!(answer)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Proxies that were asked already.
+struct Asked<'a> {
+    mesh: &'a Mesh,
+    proxies: BTreeMap<Origin, Proxy>,
+}
+
+impl Asked<'_> {
+    fn answer(&mut self, call: &Call) -> Result<Answer, Unclear> {
+        let proxy = match self.proxies.entry(call.origin.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Proxy::find(self.mesh, &call.origin)?),
+        };
+        Ok(weft_explain::explain(self.mesh, proxy, call))
+    }
+}
+
+fn many(file: &Path, asked: &mut Asked<'_>, output: Output) -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(failed)?;
+    }
+    let mut good = true;
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let answer = one(line, asked);
+        good &= answer.is_ok();
+        match (output, answer) {
+            (Output::Json, Ok(answer)) => say!("{}", json!(answer)),
+            (Output::Json, Err(why)) => say!("{}", json!({"error": why, "line": number + 1})),
+            (Output::Text, Ok(answer)) => {
+                say!("{line}");
+                self::text(&answer);
+                say!();
+            }
+            (Output::Text, Err(why)) => say!("{}:{}: {why}", file.display(), number + 1),
+        }
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn one(line: &str, asked: &mut Asked<'_>) -> Result<Answer, String> {
+    let written: Value = serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+    let call = Call::read(&written).map_err(|unclear| unclear.to_string())?;
+    asked.answer(&call).map_err(|unclear| unclear.to_string())
+}
+
+impl Options {
+    fn call(&self) -> Result<Call, Unclear> {
+        let mut call = Call::new(self.origin()?, self.to.as_deref().unwrap_or_default())?;
+        call.method.clone_from(&self.method);
+        call.path.clone_from(&self.path);
+        self.headers.iter().try_for_each(|line| call.add_field(line))?;
+        call.spoken = match (self.tcp, self.http2) {
+            (true, _) => Spoken::Tcp,
+            (false, true) => Spoken::Http2,
+            (false, false) => Spoken::Http1,
+        };
+        call.security = match (self.mtls, self.tls) {
+            (true, _) => Security::Mtls,
+            (false, true) => Security::Tls,
+            (false, false) => Security::Plaintext,
+        };
+        call.sni.clone_from(&self.sni);
+        call.ip = self.ip;
+        call.source_ip = self.source_ip;
+        call.principal.clone_from(&self.principal);
+        Ok(call)
+    }
+
+    fn origin(&self) -> Result<Origin, Unclear> {
+        match (&self.from, &self.gateway, &self.inbound) {
+            (Some(name), ..) => Origin::from(name),
+            (_, Some(name), _) => Origin::gateway(name),
+            (_, _, Some(name)) => Origin::inbound(name),
+            (None, None, None) => Err(Unclear {
+                what: "where does the call begin?".to_owned(),
+                fix: "say --from, --gateway or --inbound NAME.NAMESPACE".to_owned(),
+            }),
+        }
+    }
+}
+
+/// For people: the outcome, what makes it, and how it came to it.
+fn text(answer: &Answer) {
+    let value = json!(answer);
+    let status = answer.status.map(|status| format!(" ({status})")).unwrap_or_default();
+    say!("{}{status}", value["outcome"].as_str().unwrap_or_default());
+    for share in &answer.clusters {
+        say!("  {:>5}  {}", share.weight, share.name);
+    }
+    for name in [
+        "listener",
+        "route_config",
+        "virtual_host",
+        "route",
+        "timeout_ms",
+        "retries",
+        "redirect",
+        "direct_response",
+        "rewrite",
+        "mirrors",
+        "faults",
+        "hash",
+        "cors",
+        "headers",
+        "cluster",
+    ] {
+        let empty = value[name].as_array().is_some_and(Vec::is_empty);
+        match &value[name] {
+            Value::Null => {}
+            _ if empty => {}
+            Value::String(text) => say!("  {name}: {text}"),
+            other => say!("  {name}: {other}"),
+        }
+    }
+    say!("  why:");
+    for step in &answer.trace {
+        let place = match (step.object.as_str(), step.line) {
+            ("", _) => String::new(),
+            (object, None) => format!(" [{object}]"),
+            (object, Some(line)) => format!(" [{object}, {}:{line}]", step.file),
+        };
+        say!("    {}: {}{place}", step.step, step.why);
+    }
+}
