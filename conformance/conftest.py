@@ -4,9 +4,11 @@ One mesh per data plane, person (root and an ordinary user, as far as we may cho
 asserted goes through the real `kubectl`, `curl` and `weft`.
 """
 
+import contextlib
+
 import pytest
 
-from mesh import Mesh, ordinary_user
+from mesh import Mesh, ordinary_user, running, started
 
 
 def pytest_addoption(parser):
@@ -24,7 +26,7 @@ def people():
 
 def pytest_generate_tests(metafunc):
     if "plane" in metafunc.fixturenames:
-        metafunc.parametrize("plane", planes(metafunc.config))
+        metafunc.parametrize("plane", planes(metafunc.config), scope="module")
     if "mesh" in metafunc.fixturenames:
         kinds = [(plane, user) for plane in planes(metafunc.config) for user in people()]
         names = [f"{plane}-{user.pw_name if user else 'self'}" for plane, user in kinds]
@@ -35,9 +37,20 @@ def pytest_generate_tests(metafunc):
 def mesh(request):
     """A mesh with the shop in it, ready; ended after the last test that uses it."""
     plane, user = request.param
-    running = Mesh(dataplane=plane, user=user)
-    try:
-        running.up()
-        yield running
-    finally:
-        running.down()
+    with started(Mesh(dataplane=plane, user=user)) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def mesh_of(plane, tmp_path_factory):
+    """Starts a mesh of the objects of a text on a data plane; ended after the module's last test on that one."""
+    with contextlib.ExitStack() as ends:
+        yield lambda text: ends.enter_context(running(tmp_path_factory.mktemp("mesh") / "mesh.yaml", text, plane))
+
+
+@pytest.fixture
+def unused():
+    """A mesh that has not been started; ended if the test started it."""
+    mesh = Mesh()
+    yield mesh
+    mesh.down()

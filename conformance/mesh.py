@@ -1,5 +1,6 @@
 """A running `weft up`, and the few verbs that the tests use on it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import pwd
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,16 +21,20 @@ SEEDS = pathlib.Path(os.environ.get("WEFT_SHARED", ROOT.parent / "shared")) / "s
 SHOP = ROOT / "samples/shop"
 
 
+# Every port that a test may take, each given once in a run: two that are drawn at random meet sooner or later.
+PORTS = iter(random.sample(range(20_000, 30_000), 10_000))
+
+
 def free_port():
-    """A port that nobody listens on now, and that the kernel does not give to outgoing connections."""
-    while True:
-        port = random.randrange(20_000, 30_000)
+    """A port that nobody listens on now, no test had before, and the kernel does not give to outgoing connections."""
+    for port in PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise AssertionError("every port between 20000 and 30000 was taken")
 
 
 def until(what, condition, seconds=30.0):
@@ -176,6 +182,12 @@ class Mesh:
             self.bin / "weft", "load", "--rate", rate, "--duration", f"{seconds}s", *extra, "-o", "json", url,
         )
 
+    def end_loads(self):
+        """Tells the generators inside of pods to stop sending; each prints what it found."""
+        for pid, line in self.processes_under("weft"):
+            if " load " in line:
+                os.kill(pid, signal.SIGINT)
+
     def load_from_outside(self, rate, seconds):
         """Starts the generator on the host; it comes in through the ingress."""
         return self.popen(
@@ -193,16 +205,17 @@ class Mesh:
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
-                try:
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                except OSError:
-                    continue
+                line = command_line(entry)
                 if str(self.state) in line:
                     found.append((int(entry.name), line))
         return found
 
     def descendants(self, program):
         """Process ids of the programs of that name that this mesh's node started."""
+        return [pid for pid, _ in self.processes_under(program)]
+
+    def processes_under(self, program):
+        """Programs of that name that this mesh's node started: (pid, command line)."""
         parents, names = {}, {}
         for entry in pathlib.Path("/proc").iterdir():
             try:
@@ -217,11 +230,36 @@ class Mesh:
             while pid in parents and pid not in own:
                 pid = parents[pid]
             return pid in own
-        return [pid for pid, name in names.items() if name == program and ours(pid)]
+        found = [pid for pid, name in names.items() if name == program and ours(pid)]
+        return [(pid, command_line(pathlib.Path(f"/proc/{pid}"))) for pid in found]
 
     def control_plane_pid(self):
         (pid,) = [p for p, line in self.processes() if re.search(r"weft\S* control-plane", line)]
         return pid
+
+
+def command_line(process):
+    """Its words with a blank after each; nothing when it has ended."""
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def started(mesh, *paths):
+    """The mesh, brought up with the objects of these files; ended afterwards, however that goes."""
+    try:
+        mesh.up(*paths)
+        yield mesh
+    finally:
+        mesh.down()
+
+
+def running(file, text, plane="weft"):
+    """A mesh of the objects of one text, which is written to `file`; ended afterwards."""
+    file.write_text(text)
+    return started(Mesh(plane), file)
 
 
 def report(line):

@@ -1,8 +1,11 @@
 """What a person is told when something is wrong: one clear message with its place, and nothing is changed."""
 
+import os
+import subprocess
+
 import pytest
 
-from mesh import SHOP, Mesh, free_port
+from mesh import BIN, SHOP, free_port
 
 SERVICE = """apiVersion: v1
 kind: Service
@@ -40,15 +43,8 @@ CASES = {
     "an unknown kind": ("apiVersion: v1\nkind: Servise\nmetadata: {name: a}\n", "2:1:", ["did you mean Service?"]),
     "no name": ("apiVersion: v1\nkind: Service\nmetadata: {}\n", "3:1:", ["metadata.name"]),
     "weights": (ROUTE.replace("SUBSET", "v1").replace("WEIGHT", "80"), "17:5:", ["80 + 10", "90", "100"]),
-    "a subset": (ROUTE.replace("SUBSET", "v3").replace("WEIGHT", "90"), "18:32:", ['"v3"', "v1"]),
+    "a subset": (ROUTE.replace("SUBSET", "v3").replace("WEIGHT", "90"), "18:32:", ["`v3`", "v1"]),
 }
-
-
-@pytest.fixture
-def unused():
-    mesh = Mesh()
-    yield mesh
-    mesh.down()
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -95,3 +91,69 @@ def test_an_object_that_the_api_refuses_changes_nothing(unused, tmp_path):
     done = unused.run(unused.peers / "kubectl", "apply", "-f", bad, check=False)
     assert done.returncode != 0 and "weight" in done.stderr, done.stderr
     assert unused.get("virtualservices", "-A")["items"] == before
+
+
+GOOD = SERVICE.split("---")[0]
+
+BAD_FILES = {
+    "aliases that grow": ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)), ":", "aliases"),
+    "a deep list": ("[" * 100_000, "1:", "recursion"),
+    "deep maps": ("a: " + "{a: " * 5_000 + "1" + "}" * 5_000, "1:", "deeper than 100"),
+    "a large file": ("a: " + "x" * (17 << 20), "1:1:", "larger than 16 MiB"),
+    "a key twice": (GOOD + "spec: {}\n", "5:1:", "twice"),
+    "tabs": ("apiVersion: v1\nkind: Service\nmetadata:\n\tname: web\n", "4:2:", "tabs"),
+    "another encoding": (GOOD.encode("utf-16"), "1:1:", "UTF-8"),
+    "a program": (b"\x7fELF\x02\x01\x00\xff" * 100, "1:", "UTF-8"),
+    "an anchor that is not there": ("a: *nope\n", "1:4:", "anchor"),
+    "an alias of itself": ("a: &a [*a]\n", "1:8:", "alias"),
+    "a value": ("just text\n", "1:1:", "no object"),
+    "values of Helm": ("replicaCount: 1\n", "1:1:", "apiVersion"),
+    "a template of Helm": ("metadata:\n  name: {{ .Values.name }}\n", "2:", "helm template"),
+    "a kustomization": ("resources:\n- a.yaml\n", "1:1:", "apiVersion"),
+    "a number as kind": ("apiVersion: v1\nkind: 5\nmetadata: {name: a}\n", "2:1:", "kind must be a text"),
+    "an unknown version": ("apiVersion: networking.istio.io/v9\nkind: Sidecar\nmetadata: {name: a}\n", "1:1:", "/v1"),
+    "a name that is none": (GOOD.replace("name: web", "name: WEB_x"), "3:12:", "WEB_x"),
+    "labels that are none": (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a, labels: {a: b c}}\nspec: {host: a}\n", "3:", "b c"),
+    "a wrong item of a list in JSON": (
+        '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},'
+        '"spec":{"ports":[{"port":"x"}]}}]}', "1:", "spec.ports[0].port"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file_is_one_problem_with_its_place_and_the_others_are_read(case, tmp_path):
+    text, place, word = BAD_FILES[case]
+    name = "bad.json" if "JSON" in case else "bad.yaml"
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    (tmp_path / "good.yaml").write_text(GOOD)
+    files = [tmp_path / name, tmp_path / "good.yaml"]
+    done = subprocess.run([BIN / "weft", "validate", *files], capture_output=True, text=True, timeout=30, check=False)
+    *problems, counted = done.stdout.splitlines()
+    assert done.returncode == 1 and len(problems) == 1, done.stdout[:2000]
+    assert problems[0].startswith(f"{tmp_path / name}:{place.lstrip(':')}"), problems
+    assert word in problems[0] and counted.endswith(": 1 error"), done.stdout
+
+
+def test_good_files_of_every_form_are_read(tmp_path):
+    (tmp_path / "windows.yaml").write_bytes(GOOD.replace("\n", "\r\n").encode())
+    (tmp_path / "mark.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    (tmp_path / "empty.yaml").write_text("---\n---\n# nothing\n")
+    (tmp_path / "directive.yaml").write_text("%YAML 1.1\n---\n" + GOOD)
+    done = subprocess.run([BIN / "weft", "validate", tmp_path], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "3 objects: no problems\n"), done.stdout
+
+
+def test_documents_beside_a_broken_one_and_folders_with_odd_entries_are_read(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"{GOOD}---\na: [1,\n---\n{GOOD.replace('web', 'two')}---\nkind: Pod\n")
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    (folder / "loop").symlink_to("..")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    done = subprocess.run([BIN / "weft", "validate", tmp_path], capture_output=True, text=True, timeout=30, check=False)
+    *problems, counted = done.stdout.splitlines()
+    places = [line.removeprefix(f"{tmp_path}/").split(" ")[0] for line in problems]
+    assert places == ["a.yaml:7:1:", "a.yaml:13:1:", "gone.yaml:1:1:", "pipe.yaml:1:1:"], done.stdout
+    assert counted == "2 objects: 4 errors"

@@ -122,7 +122,7 @@ def test_a_pod_without_a_proxy_is_told_apart(mesh):
 
 def test_proxy_config_shows_the_route_of_the_gateway_with_its_object(mesh):
     rows = table(show(mesh, "route", "-n", "istio-system", "deploy/istio-ingressgateway"))
-    assert any(row["NAME"] == "http.80" and row["VIRTUAL SERVICE"] == "shop.production" for row in rows), rows
+    assert any(row["NAME"] == "http.8080" and row["VIRTUAL SERVICE"] == "shop.production" for row in rows), rows
 
 
 def test_a_program_runs_in_a_pod_and_its_exit_code_comes_back(mesh):

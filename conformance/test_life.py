@@ -1,55 +1,26 @@
 """Beginning, end and renewal of a mesh: what is left behind, and what a rotation of certificates costs."""
 
+import contextlib
 import os
 import signal
 
 import pytest
 
 from conftest import people, planes
-from mesh import Mesh, finish, report, until
+from manifests import ECHO, SLEEP, deployment, namespace, service
+from mesh import Mesh, finish, report, running, until
 
-ROTATING = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: rotation, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: echo, namespace: rotation}
-spec:
-  selector: {app: echo}
-  ports: [{name: http, port: 8080}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: echo, namespace: rotation}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: echo}}
-  template:
-    metadata:
-      labels: {app: echo}
-      annotations: {proxy.istio.io/config: '{"proxyMetadata": {"SECRET_TTL": "20s"}}'}
-    spec:
-      containers: [{name: echo, image: weft/echo, args: ["--port", "8080"], ports: [{containerPort: 8080}]}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: caller, namespace: rotation}
-spec:
-  selector: {matchLabels: {app: caller}}
-  template:
-    metadata:
-      labels: {app: caller}
-      annotations: {proxy.istio.io/config: '{"proxyMetadata": {"SECRET_TTL": "20s"}}'}
-    spec:
-      containers: [{name: caller, image: weft/sleep}]
----
+STRICT = """---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: rotation}
 spec: {mtls: {mode: STRICT}}
 """
+SHORT = """proxy.istio.io/config: '{"proxyMetadata": {"SECRET_TTL": "20s"}}'"""
+ROTATING = "".join([
+    namespace("rotation"), STRICT, service("echo", "rotation", "{name: http, port: 8080}"),
+    deployment("echo", "rotation", ECHO, SHORT, replicas=2), deployment("caller", "rotation", SLEEP, SHORT),
+])
 
 
 def serials(mesh, target):
@@ -61,12 +32,9 @@ def serials(mesh, target):
 def test_certificates_rotate_every_few_seconds_without_a_failed_request(request, tmp_path):
     """On all data planes at once, because three minutes are long."""
     seconds = int(os.environ.get("WEFT_ROTATION_SECONDS", "180"))
-    written = tmp_path / "rotation.yaml"
-    written.write_text(ROTATING)
-    meshes = [Mesh(dataplane=plane) for plane in planes(request.config)]
-    try:
-        for mesh in meshes:
-            mesh.up(written)
+    with contextlib.ExitStack() as ends:
+        rotating = [running(tmp_path / f"{plane}.yaml", ROTATING, plane) for plane in planes(request.config)]
+        meshes = [ends.enter_context(mesh) for mesh in rotating]
         loads = [mesh.load("rotation", "deploy/caller", "http://echo:8080/", 200, seconds) for mesh in meshes]
         for mesh, load in zip(meshes, loads):
             result = finish(load, seconds)
@@ -77,9 +45,6 @@ def test_certificates_rotate_every_few_seconds_without_a_failed_request(request,
                 assert len(set(seen)) == len(seen) > seconds // 20, (mesh.name, seen)
             report(f"{mesh.name}: {result['requests']} requests in {seconds} s over {len(seen)} certificates of "
                    f"20 s: {result['failed']} failed, p99 {result['latency_ms']['p99']} ms")
-    finally:
-        for mesh in meshes:
-            mesh.down()
 
 
 @pytest.mark.parametrize("user", people(), ids=lambda user: user.pw_name if user else "self")

@@ -2,39 +2,12 @@
 
 import pytest
 
-from mesh import Mesh, until
+from manifests import ECHO, SLEEP, deployment, namespace, service
+from mesh import Mesh, started, until
 
-APPS = """apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: echo, namespace: shop}
-spec:
-  selector: {app: echo}
-  ports: [{name: http, port: 8080}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: echo, namespace: shop}
-spec:
-  selector: {matchLabels: {app: echo}}
-  template:
-    metadata: {labels: {app: echo}}
-    spec:
-      containers: [{name: echo, image: weft/echo, args: ["--port", "8080"]}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: client, namespace: shop}
-spec:
-  selector: {matchLabels: {app: client}}
-  template:
-    metadata: {labels: {app: client}}
-    spec:
-      containers: [{name: client, image: weft/sleep}]
-"""
+APPS = "".join([
+    namespace("shop"), service("echo", "shop", "{name: http, port: 8080}"), deployment("echo", "shop", ECHO), deployment("client", "shop", SLEEP),
+])
 
 OPERATOR = """apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
@@ -49,20 +22,18 @@ spec:
 """
 
 
-@pytest.fixture(params=["weft", "envoy"])
-def settled(request, tmp_path):
+@pytest.fixture
+def settled(plane, tmp_path):
     (tmp_path / "apps.yaml").write_text(APPS)
     (tmp_path / "mesh.yaml").write_text(OPERATOR.replace("MODE", "REGISTRY_ONLY"))
-    mesh = Mesh(request.param)
-    mesh.up(tmp_path)
-    yield mesh
-    mesh.down()
+    with started(Mesh(plane), tmp_path) as mesh:
+        yield mesh
 
 
 def status(mesh, host):
     """What the client's proxy answers to a request for a host."""
     curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Host: {host}", "http://echo:8080/"]
-    return mesh.kubectl("exec", "-n", "shop", "deploy/client", "-c", "client", "--", *curl).strip()
+    return mesh.kubectl("exec", "-n", "shop", "deploy/client", "--", *curl).strip()
 
 
 def test_an_istio_operator_sets_the_mesh_and_changes_of_it_count_at_once(settled, tmp_path):
@@ -76,6 +47,10 @@ def test_an_istio_operator_sets_the_mesh_and_changes_of_it_count_at_once(settled
     until("the access log has the request", lambda: "unknown.example" in mesh.kubectl(*log), 5)
     (tmp_path / "mesh.yaml").write_text(OPERATOR.replace("MODE", "ALLOW_ANY"))
     until("unknown destinations are let through", lambda: status(mesh, "unknown.example") == "200")
+    (tmp_path / "mesh.yaml").write_text(OPERATOR.replace("MODE", "ALLOW_ANY_DYNAMIC_DNS"))
+    until("DNS is asked for unknown hosts", lambda: status(mesh, "unknown.example") == "503")
+    address = mesh.kubectl("get", "pods", "-n", "shop", "-l", "app=echo", "-o", "jsonpath={.items[0].status.podIP}")
+    assert status(mesh, f"{address.replace('.', '-')}.shop.pod.cluster.local:8080") == "200"
 
 
 def test_wrong_settings_are_refused_and_change_nothing(settled, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -191,12 +192,15 @@ def test_the_control_plane_may_die_under_load(mesh):
 def test_memory_of_an_idle_sidecar(mesh):
     if mesh.dataplane != "weft":
         pytest.skip("the bar is for weft-proxy")
-    sizes = [resident(pid) for pid in mesh.descendants("weft-proxy")]
+    sizes = [size for pid in mesh.descendants("weft-proxy") if (size := resident(pid))]
     report(f"{mesh.name}: resident memory of {len(sizes)} idle proxies: {min(sizes):.1f} to {max(sizes):.1f} MB")
     assert min(sizes) < 12
 
 
 def resident(pid):
-    """VmRSS in megabytes."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    """VmRSS in megabytes; None for a process that is ending, as that of a job that was deleted may be."""
+    try:
+        found = re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        return None
+    return int(found[1]) / 1024 if found else None

@@ -4,30 +4,10 @@ import signal
 
 import pytest
 
-from mesh import Mesh, until
+from manifests import ECHO, deployment, namespace, service
+from mesh import until
 
-ECHO = """apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: echo, namespace: shop}
-spec:
-  selector: {app: echo}
-  ports: [{name: http, port: 8080}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: echo, namespace: shop}
-spec:
-  selector: {matchLabels: {app: echo}}
-  template:
-    metadata: {labels: {app: echo}}
-    spec:
-      containers: [{name: echo, image: weft/echo, args: ["--port", "8080"]}]
-"""
-
+OBJECTS = namespace("shop") + service("echo", "shop", "{name: http, port: 8080}") + deployment("echo", "shop", ECHO)
 ROUTE = """apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: echo, namespace: shop}
@@ -39,15 +19,8 @@ spec:
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "echo.yaml").write_text(ECHO)
+    (tmp_path / "echo.yaml").write_text(OBJECTS)
     return tmp_path
-
-
-@pytest.fixture
-def unused():
-    mesh = Mesh()
-    yield mesh
-    mesh.down()
 
 
 def names(mesh):
