@@ -68,21 +68,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Asks cargo where it keeps the sources of `envoy-types`.
+/// Asks cargo where it keeps the sources of `envoy-types`. A machine that has built nothing yet lacks sources of other rooms, which cargo
+/// fetches before it answers; one without a network need not ask for them.
 fn envoy_types() -> Result<PathBuf, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").ok_or("cargo sets CARGO")?;
-    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
-    let target = std::env::var_os("TARGET").ok_or("cargo sets TARGET")?;
-    let answer = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform"])
-        .arg(target)
-        .arg("--manifest-path")
-        .arg(Path::new(&manifest).join("Cargo.toml"))
-        .output()?;
-    if !answer.status.success() {
-        return Err(String::from_utf8_lossy(&answer.stderr).into_owned().into());
-    }
-    let metadata: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
+    let metadata = metadata(&["--offline"]).or_else(|_| metadata(&[]))?;
     let manifest = metadata["packages"]
         .as_array()
         .into_iter()
@@ -91,4 +80,21 @@ fn envoy_types() -> Result<PathBuf, Box<dyn Error>> {
         .and_then(|package| package["manifest_path"].as_str())
         .ok_or("cargo metadata names no package envoy-types")?;
     Ok(Path::new(manifest).parent().ok_or("a manifest has a folder")?.to_path_buf())
+}
+
+fn metadata(how: &[&str]) -> Result<serde_json::Value, Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").ok_or("cargo sets CARGO")?;
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
+    let target = std::env::var_os("TARGET").ok_or("cargo sets TARGET")?;
+    let answer = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--filter-platform"])
+        .arg(target)
+        .arg("--manifest-path")
+        .arg(Path::new(&manifest).join("Cargo.toml"))
+        .args(how)
+        .output()?;
+    if !answer.status.success() {
+        return Err(String::from_utf8_lossy(&answer.stderr).into_owned().into());
+    }
+    Ok(serde_json::from_slice(&answer.stdout)?)
 }
