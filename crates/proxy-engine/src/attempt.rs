@@ -61,6 +61,8 @@ pub(crate) enum Failure {
     Reset(h2::Reason),
     Protocol,
     Timeout,
+    /// The time that the client itself gave is over.
+    Deadline,
     /// Nothing moved for too long.
     Silent {
         /// The whole request had arrived.
@@ -85,6 +87,7 @@ impl Failure {
             Self::Reset(_) => Reply::upstream_reset(),
             Self::Protocol => Reply::upstream_protocol(),
             Self::Timeout => Reply::timeout(),
+            Self::Deadline => Reply::deadline(),
             Self::Silent { arrived } => Reply::silent(arrived),
             Self::Late => Reply::late(),
             Self::Unknown(Unknown::NoAddress) => Reply::unresolved(),
@@ -111,6 +114,7 @@ impl Failure {
             | Self::Overflow
             | Self::Silent { .. }
             | Self::Late
+            | Self::Deadline
             | Self::Unknown(_) => false,
             Self::Connect | Self::Refused => any || on.connect_failure || on.gateway_error,
             Self::Ended { .. } | Self::Protocol => any || on.gateway_error,
@@ -151,11 +155,13 @@ pub(crate) struct Tries<'a> {
     tried: SmallVec<[SocketAddr; 4]>,
     /// A server that was tried is going away.
     elsewhere: bool,
+    /// The client itself named the time by which it wants the answer.
+    own_deadline: bool,
 }
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(cluster: Arc<Cluster>, route: Forward<'a>) -> Self {
-        Self { cluster, route, tried: SmallVec::new(), elsewhere: false }
+        Self { cluster, route, tried: SmallVec::new(), elsewhere: false, own_deadline: false }
     }
 
     pub(crate) async fn run(
@@ -165,7 +171,9 @@ impl<'a> Tries<'a> {
         client: &mut Client<'_>,
     ) -> Result<Answered, Failure> {
         let clock = run.worker.shared.clock.clone();
-        let deadline = self.route.timeout(head).map(|limit| clock.now() + limit);
+        let limit = self.route.timeout(head);
+        let deadline = limit.map(|limit| clock.now() + limit.after);
+        self.own_deadline = limit.is_some_and(|limit| limit.own);
         let limits = self.cluster.limits;
         let load = Arc::clone(&self.cluster.load);
         let slot = Slot::take(&load.requests, limits.max_requests).ok_or(Failure::Overflow)?;
@@ -296,7 +304,7 @@ impl<'a> Tries<'a> {
                 | Failure::Unknown(_),
             ) => return,
             Err(failure) if failure.is_stale() => return,
-            Err(Failure::Timeout) => OutlierVerdict::Timeout,
+            Err(Failure::Timeout | Failure::Deadline) => OutlierVerdict::Timeout,
             Err(_) => OutlierVerdict::LocalOrigin,
         };
         let (hosts, now) = (self.cluster.hosts.len(), run.worker.shared.clock.now());
@@ -314,11 +322,13 @@ impl<'a> Tries<'a> {
         let per_try = self.route.retry().and_then(|p| p.per_try_timeout);
         let per_try = per_try.map(|limit| run.worker.shared.clock.now() + limit);
         let limit = [deadline, per_try].into_iter().flatten().min();
+        let own = self.own_deadline && limit == deadline;
         let one = self.one(run, head, client, fresh);
         match limit {
             None => one.await,
             Some(at) => {
-                tokio::time::timeout_at(at.into(), one).await.unwrap_or(Err(Failure::Timeout))
+                let over = if own { Failure::Deadline } else { Failure::Timeout };
+                tokio::time::timeout_at(at.into(), one).await.unwrap_or(Err(over))
             }
         }
     }

@@ -76,6 +76,14 @@ impl<'a> Matched<'a> {
     }
 }
 
+/// How long an answer may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) after: Duration,
+    /// It is the client's own deadline, of which a gRPC client is told by its name: `DEADLINE_EXCEEDED`.
+    pub(crate) own: bool,
+}
+
 /// Where a request goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Forward<'a> {
@@ -90,18 +98,19 @@ impl<'a> Forward<'a> {
     }
 
     /// Bound of the answer. A gRPC client may ask for its own, up to what the route allows.
-    pub(crate) fn timeout(&self, head: &RequestHead) -> Option<Duration> {
+    pub(crate) fn timeout(&self, head: &RequestHead) -> Option<Limit> {
+        let ours = |after| Limit { after, own: false };
         let content_type = head.fields.get("content-type").unwrap_or_default();
-        let Some(most) = self.action.max_grpc_timeout else { return self.action.timeout };
+        let Some(most) = self.action.max_grpc_timeout else { return self.action.timeout.map(ours) };
         if !content_type.starts_with(b"application/grpc") {
-            return self.action.timeout;
+            return self.action.timeout.map(ours);
         }
         let asked = head.fields.text("grpc-timeout").and_then(grpc_timeout);
-        match (asked.filter(|asked| !asked.is_zero()), most.is_zero()) {
-            (None, true) => None,
-            (None, false) => Some(most),
-            (Some(asked), true) => Some(asked),
-            (Some(asked), false) => Some(asked.min(most)),
+        let asked = asked.filter(|asked| !asked.is_zero());
+        match asked.filter(|asked| most.is_zero() || *asked <= most) {
+            Some(after) => Some(Limit { after, own: true }),
+            None if most.is_zero() => None,
+            None => Some(ours(most)),
         }
     }
 

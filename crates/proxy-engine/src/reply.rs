@@ -69,6 +69,16 @@ impl Reply {
         Self::new(504, "upstream request timeout", Flag::UpstreamTimeout, "response_timeout")
     }
 
+    /// The time that a gRPC client gave itself is over. Envoy says `UNAVAILABLE` here where the route has `max_grpc_timeout`, and
+    /// `DEADLINE_EXCEEDED` where it has `grpc_timeout_header_max`; the second is what the client would have said itself.
+    pub(crate) fn deadline() -> Self {
+        let mut reply = Self::timeout();
+        let message = String::from_utf8_lossy(&reply.body).into_owned();
+        reply.fields.push(("grpc-status".into(), "4".into()));
+        reply.fields.push(("grpc-message".into(), message));
+        reply
+    }
+
     /// Nothing moved: the client is blamed while its request is not here, then the server.
     pub(crate) const fn silent(arrived: bool) -> Self {
         let status = if arrived { 504 } else { 408 };

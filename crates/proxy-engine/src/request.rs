@@ -271,7 +271,8 @@ impl<'a> Run<'a> {
             head.fields.remove("expect");
             client.send_informational(&ResponseHead::new(100));
         }
-        let mirrors = (route.action.mirrors.as_slice(), route.timeout(head));
+        let limit = route.timeout(head).map(|limit| limit.after);
+        let mirrors = (route.action.mirrors.as_slice(), limit);
         let plan = &self.bound.plan;
         self.upload.copies = mirror::start(self.worker, plan, self.facts, head, mirrors);
         let tries = Tries::new(Arc::clone(cluster), route);
