@@ -27,6 +27,8 @@ const TTL: u32 = 5;
 const IDLE: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 256;
 const PLAIN_UDP: usize = 512;
+/// Room for the questions of a few thousand clients that start at once; a lost one costs its client five seconds.
+const BURST: usize = 8 << 20;
 /// So many names may stand for one another; more of them is a circle.
 const LONGEST_CHAIN: usize = 8;
 
@@ -35,10 +37,20 @@ pub(crate) async fn serve(node: Arc<Shared>, tasks: &mut JoinSet<()>) -> io::Res
     let address = SocketAddr::from((node.config.dns, PORT));
     let failed = |e: io::Error| io::Error::new(e.kind(), format!("DNS on {address}: {e}"));
     let udp = UdpSocket::bind(address).await.map_err(failed)?;
+    make_room(&udp);
     let tcp = TcpListener::bind(address).await.map_err(failed)?;
     tasks.spawn(datagrams(Arc::clone(&node), udp));
     tasks.spawn(connections(node, tcp));
     Ok(())
+}
+
+/// Beyond what the machine allows anybody, where we may; up to that, where not.
+fn make_room(udp: &UdpSocket) {
+    use rustix::net::sockopt;
+    let forced = sockopt::set_socket_recv_buffer_size_force(udp, BURST);
+    if let Err(error) = forced.or_else(|_| sockopt::set_socket_recv_buffer_size(udp, BURST)) {
+        tracing::debug!(%error, "questions for names have the machine's usual room");
+    }
 }
 
 async fn datagrams(node: Arc<Shared>, socket: UdpSocket) {
@@ -332,6 +344,21 @@ mod tests {
         let zone = Zone { directory: &directory, domain: "cluster.local" };
         let records = zone.records(&Query::query(absolute(name).unwrap(), kind))?;
         Some(records.iter().map(|record| record.data.to_string()).collect())
+    }
+
+    #[tokio::test]
+    async fn questions_of_many_clients_at_once_wait_for_their_turn() {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        make_room(&udp);
+        // A small datagram takes less than 1 KiB of the kernel's memory.
+        let room = rustix::net::sockopt::socket_recv_buffer_size(&udp).unwrap();
+        let (count, to) = ((room / 1024).min(4_000), udp.local_addr().unwrap());
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        for _ in 0..count {
+            client.send_to(&[0; 64], to).await.unwrap();
+        }
+        let waiting = (0..count).filter(|_| udp.try_recv(&mut [0; 64]).is_ok()).count();
+        assert_eq!(waiting, count, "{room} bytes of room");
     }
 
     #[test]

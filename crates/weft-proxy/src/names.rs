@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use anyhow::{Context as _, Result};
 use proxy_config::names::NameTable;
 use proxy_names::{Answer, Names, Place, Resolver};
+use socket2::SockRef;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::Semaphore;
 use weft_rt::{Clock, Tasks};
@@ -31,6 +32,8 @@ const UNDER_WAY: usize = 512;
 /// Connections at once.
 const CONNECTIONS: usize = 64;
 const LARGEST_QUESTION: usize = 4096;
+/// Bytes that wait in the kernel while answers are made; it gives what the machine allows.
+const BURST: usize = 1 << 20;
 
 /// Answers the questions of one pod. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,6 +85,7 @@ impl Resolving {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
         let taken = || format!("cannot listen on {address} for name questions");
         let udp = UdpSocket::bind(address).await.with_context(taken)?;
+        SockRef::from(&udp).set_recv_buffer_size(BURST).with_context(taken)?;
         let tcp = TcpListener::bind(address).await.with_context(taken)?;
         tasks.spawn("names", self.clone().datagrams(udp));
         tasks.spawn("names over TCP", self.clone().streams(tcp));
