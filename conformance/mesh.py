@@ -38,13 +38,13 @@ def free_port():
 
 
 def until(what, condition, seconds=30.0):
-    """Polls until the condition answers something true, and returns it."""
+    """Polls until the condition answers something true, and returns it. `what` may be a function, for what is known only in the end."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(0.1)
 
 

@@ -1,7 +1,7 @@
 """Sends raw bytes and tells what came back: statuses, how the connection ended, and from which port it went out.
 
-Runs inside a pod: a JSON list of {name, host, port, hex, h2} on standard input, a JSON object by name on standard output.
-A peer that says nothing more for QUIET seconds has left the connection open.
+Runs inside a pod: a JSON list of {name, host, port, hex, h2, first, quiet} on standard input, a JSON object by name on standard output.
+A peer that says nothing for `first` seconds, or nothing more for `quiet` seconds, has left the connection open.
 """
 
 import concurrent.futures
@@ -14,7 +14,6 @@ import threading
 
 import hpack
 
-QUIET = 1.5
 CODES = ("NO_ERROR PROTOCOL_ERROR INTERNAL_ERROR FLOW_CONTROL_ERROR SETTINGS_TIMEOUT STREAM_CLOSED FRAME_SIZE_ERROR "
          "REFUSED_STREAM CANCEL COMPRESSION_ERROR CONNECT_ERROR ENHANCE_YOUR_CALM").split()
 
@@ -27,7 +26,7 @@ def pour(connection, data):
         pass
 
 
-def receive(connection):
+def receive(connection, quiet):
     """Everything until the end of the connection or until the peer is quiet; and which of both it was."""
     data = b""
     while True:
@@ -40,6 +39,7 @@ def receive(connection):
         if not piece:
             return data, "close"
         data += piece
+        connection.settimeout(quiet)
 
 
 def answers(data):
@@ -66,10 +66,10 @@ def frames(data):
 def ask(case):
     connection = socket.create_connection((case["host"], case["port"]), timeout=5)
     local = "%s:%d" % connection.getsockname()
-    connection.settimeout(QUIET)
+    connection.settimeout(case["first"])
     sender = threading.Thread(target=pour, args=(connection, bytes.fromhex(case["hex"])))
     sender.start()
-    data, end = receive(connection)
+    data, end = receive(connection, case["quiet"])
     connection.close()
     sender.join()
     is_h2 = case["h2"] and not data.startswith(b"HTTP/1")

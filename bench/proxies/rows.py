@@ -21,7 +21,7 @@ WARM = 1
 # Services of one call of kubectl, and calls at once.
 PORTION, KUBECTLS = 250, 6
 # What may go wrong with one candidate.
-FAULTS = (AssertionError, RuntimeError, LookupError, TypeError, ValueError, OSError, subprocess.SubprocessError)
+FAULTS = (AssertionError, ArithmeticError, RuntimeError, LookupError, TypeError, ValueError, OSError, subprocess.SubprocessError)
 
 
 @dataclasses.dataclass(frozen=True)
