@@ -19,7 +19,7 @@ use proxy_listen::Exchange as Client;
 use proxy_upstream::pool::Budget;
 use proxy_upstream::{Acquired, ConnectError, Exchange as Server, Slot};
 use smallvec::SmallVec;
-use weft_rt::Backoff;
+use weft_rt::{Backoff, Clock};
 use weft_telemetry::Flag;
 
 use crate::called::Unknown;
@@ -177,7 +177,7 @@ impl<'a> Tries<'a> {
         let limits = self.cluster.limits;
         let load = Arc::clone(&self.cluster.load);
         let slot = Slot::take(&load.requests, limits.max_requests).ok_or(Failure::Overflow)?;
-        self.begin(clock.now());
+        self.begin(&clock);
         let (base, most) = self.route.retry().map_or((BACKOFF_BASE, BACKOFF_MAX), |p| p.back_off);
         let mut backoff = Backoff::new(base, most);
         let (mut retries, mut stale, mut fresh) = (0, 0, false);
@@ -282,10 +282,10 @@ impl<'a> Tries<'a> {
     }
 
     /// Counts the request where retries are a share of those that began lately.
-    fn begin(&self, now: Instant) {
+    fn begin(&self, clock: &Clock) {
         let budget = self.cluster.config.limits.retry_budget;
         if let Some(interval) = budget.and_then(|budget| budget.interval) {
-            self.cluster.load.recent.began(now, interval);
+            self.cluster.load.recent.began(clock.now(), interval);
         }
     }
 

@@ -17,7 +17,7 @@ use proxy_config::ProxyConfig;
 use proxy_listen::Listen;
 use proxy_upstream::Connect;
 use tokio::sync::watch;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
@@ -245,16 +245,19 @@ async fn work(
     mut stopped: watch::Receiver<bool>,
 ) {
     let clock = shared.clock.clone();
-    let resolving = async {
-        match resolver {
-            Some(publisher) => crate::resolve::run(publisher, clock).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = Worker::new(shared, sink, seed).run() => {}
-        () = resolving => {}
+    // Tasks of their own: this future is looked at after every batch of the others' work, and so has to be cheap to look at.
+    let mut parts = JoinSet::new();
+    if let Some(publisher) = resolver {
+        parts.spawn_local(crate::resolve::run(publisher, clock));
+    }
+    parts.spawn_local(Worker::new(shared, sink, seed).run());
+    parts.spawn_local(async move {
         // The engine is gone, too, when nobody can say stop any more.
-        _ = stopped.wait_for(|stop| *stop) => {}
+        stopped.wait_for(|stop| *stop).await.ok();
+    });
+    if let Some(Err(ended)) = parts.join_next().await
+        && let Ok(panic) = ended.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
