@@ -197,24 +197,23 @@ pub(crate) fn clusters_json(running: &Running) -> Value {
         .map(|cluster| {
             let out = cluster.ejected(now);
             let hosts: Vec<_> = cluster
-                .hosts
-                .iter()
-                .map(|host| {
+                .members()
+                .map(|(endpoint, host)| {
                     json!({
                         "address": { "socket_address": {
-                            "address": host.endpoint.address.ip().to_string(),
-                            "port_value": host.endpoint.address.port(),
+                            "address": endpoint.address.ip().to_string(),
+                            "port_value": endpoint.address.port(),
                         } },
                         "stats": [{
                             "name": "rq_active", "type": "GAUGE",
                             "value": host.active.load(Ordering::Relaxed).to_string(),
                         }],
                         "health_status": {
-                            "eds_health_status": health(host.endpoint.health),
-                            "failed_outlier_check": out.contains(&host.endpoint.address),
+                            "eds_health_status": health(endpoint.health),
+                            "failed_outlier_check": out.contains(&endpoint.address),
                         },
-                        "weight": host.endpoint.weight,
-                        "priority": host.endpoint.priority,
+                        "weight": endpoint.weight,
+                        "priority": endpoint.priority,
                     })
                 })
                 .collect();
@@ -234,12 +233,12 @@ pub(crate) fn clusters_text(running: &Running) -> String {
         let name = &cluster.name;
         // Writing to a String cannot fail.
         writeln!(out, "{name}::added_via_api::true").ok();
-        for host in &cluster.hosts {
-            let at = host.endpoint.address;
+        for (endpoint, host) in cluster.members() {
+            let at = endpoint.address;
             let active = host.active.load(Ordering::Relaxed);
             writeln!(out, "{name}::{at}::rq_active::{active}").ok();
-            writeln!(out, "{name}::{at}::health_flags::{}", health(host.endpoint.health)).ok();
-            writeln!(out, "{name}::{at}::weight::{}", host.endpoint.weight).ok();
+            writeln!(out, "{name}::{at}::health_flags::{}", health(endpoint.health)).ok();
+            writeln!(out, "{name}::{at}::weight::{}", endpoint.weight).ok();
         }
     }
     out
