@@ -1,6 +1,7 @@
 //! The config dump and its neighbours: what was accepted, in Envoy's JSON.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
@@ -71,12 +72,12 @@ fn all(
     type_url: &str,
     shape: impl Fn(&str, &Body, Value) -> Value,
 ) -> Vec<Value> {
-    let bodies = running.accepted().bodies().get(type_url).cloned().unwrap_or_default();
-    let one = |(name, body): (&String, &Body)| {
+    let bodies: Vec<_> = running.accepted().bodies(type_url).collect();
+    let one = |(name, body): (Arc<str>, Body)| {
         let any = Any { type_url: type_url.to_owned(), value: body.bytes.clone() };
-        shape(name, body, to_json(&any))
+        shape(&name, &body, to_json(&any))
     };
-    bodies.iter().map(one).collect()
+    bodies.into_iter().map(one).collect()
 }
 
 /// Routes that stand in listeners.
@@ -129,17 +130,17 @@ fn secrets(running: &Running) -> Value {
 
 /// Those that came from the control plane, without their keys.
 fn given_secrets(running: &Running) -> Vec<Value> {
-    let bodies = running.accepted().bodies().get(type_url::SECRET).cloned().unwrap_or_default();
-    let one = |(name, body): (&String, &Body)| {
-        let secret = without_key(Secret::decode(body.bytes.clone()).ok()?);
+    let bodies: Vec<_> = running.accepted().bodies(type_url::SECRET).collect();
+    let one = |(name, body): (Arc<str>, Body)| {
+        let secret = without_key(Secret::decode(body.bytes).ok()?);
         let any =
             Any { type_url: type_url::SECRET.to_owned(), value: secret.encode_to_vec().into() };
         Some(json!({
-            "name": name, "version_info": body.version,
+            "name": &*name, "version_info": body.version,
             "last_updated": stamp(body.at), "secret": to_json(&any),
         }))
     };
-    bodies.iter().filter_map(one).collect()
+    bodies.into_iter().filter_map(one).collect()
 }
 
 fn without_key(mut secret: Secret) -> Secret {
