@@ -20,6 +20,7 @@ use proxy_lower::{
 use weft_proto::type_url;
 use weft_xds::{Refusal, Update, Upsert};
 
+use crate::alike::Alike;
 use crate::bodies::{Bodies, Body};
 
 /// Everything accepted so far.
@@ -32,6 +33,7 @@ pub struct Accepted {
     names: Arc<NameTable>,
     /// By type.
     bodies: BTreeMap<String, Bodies>,
+    alike: Alike,
     seen: BTreeSet<String>,
 }
 
@@ -82,6 +84,7 @@ impl Accepted {
                 if let Discovery::Eds(endpoints) = &mut value.discovery {
                     share(&name, endpoints);
                 }
+                self.alike.cluster(&mut value);
                 config.clusters.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::ROUTE => {
@@ -91,6 +94,7 @@ impl Accepted {
             type_url::ENDPOINTS => {
                 let mut value = lower_endpoints(&upsert.body).map_err(said)?;
                 share(&name, &mut value.name);
+                self.alike.endpoints(&mut value);
                 config.endpoints.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::SECRET => {

@@ -6,6 +6,7 @@
 //! Why a room: the simulator's proxies follow the control plane by the same code as weft-proxy.
 
 mod accepted;
+mod alike;
 mod bodies;
 mod follow;
 
