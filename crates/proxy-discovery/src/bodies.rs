@@ -98,6 +98,8 @@ impl Packed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn upsert(version: usize, body: Vec<u8>) -> Upsert {
@@ -121,7 +123,8 @@ mod tests {
             _ => usual(number),
         };
         for number in 0..200 {
-            bodies.take(number.to_string().into(), &upsert(number, of(number)), SystemTime::now());
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+            bodies.take(number.to_string().into(), &upsert(number, of(number)), at);
         }
         bodies.take("7".into(), &upsert(1000, usual(1000)), SystemTime::UNIX_EPOCH);
         bodies.remove("8");
