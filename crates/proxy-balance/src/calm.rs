@@ -11,7 +11,7 @@ use crate::warmup::WHOLE;
 /// The hosts of a cluster none of whose hosts is out, warming up, or tried before.
 #[derive(Debug)]
 pub struct Calm {
-    pub(crate) members: Vec<usize>,
+    pub(crate) members: Box<[usize]>,
     /// What each member weighs, if that is the same.
     pub(crate) weight: Option<u64>,
 }
@@ -24,7 +24,7 @@ impl Calm {
         let first = all.first()?.priority;
         let size = all.iter().take_while(|endpoint| endpoint.priority == first).count();
         let healthy = |index: &usize| all.get(*index).is_some_and(|e| e.health == Health::Healthy);
-        let members: Vec<usize> = (0..size).filter(healthy).collect();
+        let members: Box<[usize]> = (0..size).filter(healthy).collect();
         let factor = usize::try_from(endpoints.overprovisioning.unwrap_or(140)).unwrap_or(140);
         if members.len().saturating_mul(factor) < size.saturating_mul(100) {
             return None;

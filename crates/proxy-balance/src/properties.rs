@@ -20,9 +20,7 @@ fn cluster(hosts: &[(u16, u32, u32)]) -> Endpoints {
         weight: *weight,
         locality: Arc::new(Locality::default()),
         health: Health::Healthy,
-        transport_labels: Vec::new(),
-        workload: "".into(),
-        hostname: "".into(),
+        about: Arc::default(),
     };
     let mut endpoints: Vec<Endpoint> = hosts.iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| endpoint.priority);

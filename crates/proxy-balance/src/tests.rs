@@ -14,9 +14,7 @@ fn endpoints(weights: &[u32]) -> Endpoints {
         weight: *weight,
         locality: Arc::new(Locality::default()),
         health: Health::Healthy,
-        transport_labels: Vec::new(),
-        workload: "".into(),
-        hostname: "".into(),
+        about: Arc::default(),
     };
     let endpoints = weights.iter().enumerate().map(endpoint).collect();
     Endpoints { name: "c".into(), endpoints, overprovisioning: None }

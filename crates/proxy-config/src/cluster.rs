@@ -35,7 +35,7 @@ pub struct Cluster {
     /// Bounds.
     pub limits: Limits,
     /// Passive health checking; `None` is off.
-    pub outlier: Option<Outlier>,
+    pub outlier: Option<Box<Outlier>>,
     /// Of a connection without requests; `None` has no bound.
     pub idle_timeout: Option<Duration>,
     /// Requests per connection; `None` has no bound.

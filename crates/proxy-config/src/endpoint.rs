@@ -23,8 +23,6 @@ pub struct Endpoints {
 pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Its name (may be empty), for rewriting the host.
-    pub hostname: Arc<str>,
     /// 0 is used first.
     pub priority: u32,
     /// Its weight in its locality, at least 1.
@@ -33,6 +31,15 @@ pub struct Endpoint {
     pub locality: Arc<Locality>,
     /// What the control plane says of its health.
     pub health: Health,
+    /// What it has in common with most of its siblings.
+    pub about: Arc<About>,
+}
+
+/// What many endpoints of a cluster have in common, kept once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its name (may be empty), for rewriting the host.
+    pub hostname: Arc<str>,
     /// `envoy.transport_socket_match` labels, e.g. `tlsMode=istio`.
     pub transport_labels: Metadata,
     /// Istio's workload: `name;namespace;canonical name;revision;cluster`. May be empty.

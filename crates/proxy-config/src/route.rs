@@ -187,7 +187,7 @@ pub struct WeightedCluster {
 }
 
 /// Retries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     /// Conditions.
     pub on: RetryOn,

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use proxy_config::cluster::Discovery;
 use proxy_config::http::RouteSource;
 use proxy_config::listener::NetworkFilter;
@@ -21,26 +20,8 @@ use proxy_lower::{
 use weft_proto::type_url;
 use weft_xds::{Refusal, Update, Upsert};
 
-/// One accepted resource as it came.
-#[derive(Debug, Clone)]
-pub struct Body {
-    /// Its version.
-    pub version: String,
-    /// The encoded message.
-    pub bytes: Bytes,
-    /// When it came.
-    pub at: SystemTime,
-}
-
-impl Body {
-    /// A copy: what came is a piece of the connection's buffer, and a few bytes would hold all of that.
-    fn of(upsert: &Upsert, at: SystemTime) -> Self {
-        Self { version: upsert.version.clone(), bytes: Bytes::copy_from_slice(&upsert.body), at }
-    }
-}
-
-/// Bodies by type URL and name.
-pub type Bodies = BTreeMap<String, BTreeMap<String, Body>>;
+use crate::alike::Alike;
+use crate::bodies::{Bodies, Body};
 
 /// Everything accepted so far.
 #[derive(Debug, Default)]
@@ -50,7 +31,9 @@ pub struct Accepted {
     published: ProxyConfig,
     /// For the DNS proxy; only its last version counts.
     names: Arc<NameTable>,
-    bodies: Bodies,
+    /// By type.
+    bodies: BTreeMap<String, Bodies>,
+    alike: Alike,
     seen: BTreeSet<String>,
 }
 
@@ -61,9 +44,11 @@ impl Accepted {
         let mut refusals = Vec::new();
         for upsert in &update.upserts {
             match self.lower(&update.type_url, upsert) {
-                Ok(()) => {
-                    let of_type = self.bodies.entry(update.type_url.clone()).or_default();
-                    of_type.insert(upsert.name.clone(), Body::of(upsert, now));
+                Ok(name) => {
+                    let is_secret = update.type_url == type_url::SECRET;
+                    let new = || if is_secret { Bodies::secret() } else { Bodies::default() };
+                    let of_type = self.bodies.entry(update.type_url.clone()).or_insert_with(new);
+                    of_type.take(name, upsert, now);
                 }
                 Err(why) => refusals.push(Refusal { resource: upsert.name.clone(), why }),
             }
@@ -75,35 +60,51 @@ impl Accepted {
         refusals
     }
 
-    fn lower(&mut self, type_url: &str, upsert: &Upsert) -> Result<(), String> {
-        let name: Arc<str> = upsert.name.as_str().into();
+    /// The text of a name, once for all that is called by it.
+    fn name(&self, name: &str) -> Arc<str> {
+        let ProxyConfig { clusters, endpoints, .. } = &self.received;
+        let cluster = clusters.get_key_value(name).map(|(known, _)| known);
+        let known = cluster.or_else(|| endpoints.get_key_value(name).map(|(known, _)| known));
+        known.map_or_else(|| name.into(), Arc::clone)
+    }
+
+    /// Takes one resource in; answers its name.
+    fn lower(&mut self, type_url: &str, upsert: &Upsert) -> Result<Arc<str>, String> {
+        let name = self.name(&upsert.name);
         let config = &mut self.received;
         let said = |error: proxy_lower::Rejected| error.to_string();
         match type_url {
             type_url::LISTENER => {
                 let value = lower_listener(&upsert.body).map_err(said)?;
-                config.listeners.insert(name, Arc::new(value));
+                config.listeners.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::CLUSTER => {
-                let value = lower_cluster(&upsert.body).map_err(said)?;
-                config.clusters.insert(name, Arc::new(value));
+                let mut value = lower_cluster(&upsert.body).map_err(said)?;
+                share(&name, &mut value.name);
+                if let Discovery::Eds(endpoints) = &mut value.discovery {
+                    share(&name, endpoints);
+                }
+                self.alike.cluster(&mut value);
+                config.clusters.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::ROUTE => {
                 let value = lower_routes(&upsert.body).map_err(said)?;
-                config.routes.insert(name, Arc::new(value));
+                config.routes.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::ENDPOINTS => {
-                let value = lower_endpoints(&upsert.body).map_err(said)?;
-                config.endpoints.insert(name, Arc::new(value));
+                let mut value = lower_endpoints(&upsert.body).map_err(said)?;
+                share(&name, &mut value.name);
+                self.alike.endpoints(&mut value);
+                config.endpoints.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::SECRET => {
                 let value = lower_secret(&upsert.body).map_err(said)?;
-                config.secrets.insert(name, Arc::new(value));
+                config.secrets.insert(Arc::clone(&name), Arc::new(value));
             }
             type_url::NAMES => self.names = Arc::new(lower_names(&upsert.body).map_err(said)?),
             other => return Err(format!("{other} was not asked for")),
         }
-        Ok(())
+        Ok(name)
     }
 
     fn remove(&mut self, type_url: &str, name: &str) {
@@ -130,16 +131,16 @@ impl Accepted {
 
     /// Names of route configurations that listeners want.
     #[must_use]
-    pub fn wanted_routes(&self) -> BTreeSet<String> {
+    pub fn wanted_routes(&self) -> BTreeSet<Arc<str>> {
         self.received.listeners.values().flat_map(|l| named_routes(l)).collect()
     }
 
     /// Names of endpoint sets that clusters want.
     #[must_use]
-    pub fn wanted_endpoints(&self) -> BTreeSet<String> {
+    pub fn wanted_endpoints(&self) -> BTreeSet<Arc<str>> {
         let names =
             self.received.clusters.values().filter_map(|cluster| match &cluster.discovery {
-                Discovery::Eds(name) => Some(name.to_string()),
+                Discovery::Eds(name) => Some(Arc::clone(name)),
                 _ => None,
             });
         names.collect()
@@ -179,13 +180,13 @@ impl Accepted {
         let secrets = self.wanted_secrets();
         self.received.secrets.retain(|name, _| secrets.contains(name));
         if let Some(bodies) = self.bodies.get_mut(type_url::SECRET) {
-            bodies.retain(|name, _| secrets.contains(name.as_str()));
+            bodies.retain(|name| secrets.contains(name));
         }
         self.received.routes.retain(|name, _| routes.contains(name.as_ref()));
         self.received.endpoints.retain(|name, _| endpoints.contains(name.as_ref()));
         for (type_url, wanted) in [(type_url::ROUTE, &routes), (type_url::ENDPOINTS, &endpoints)] {
             if let Some(bodies) = self.bodies.get_mut(type_url) {
-                bodies.retain(|name, _| wanted.contains(name));
+                bodies.retain(|name| wanted.contains(name));
             }
         }
     }
@@ -197,7 +198,7 @@ impl Accepted {
         let mut next = received.clone();
         next.version = self.published.version + 1;
         next.listeners.retain(|_, listener| {
-            named_routes(listener).all(|name| received.routes.contains_key(name.as_str()))
+            named_routes(listener).all(|name| received.routes.contains_key(&name))
         });
         next.clusters.retain(|_, cluster| match &cluster.discovery {
             Discovery::Eds(name) => received.endpoints.contains_key(name),
@@ -231,10 +232,9 @@ impl Accepted {
         Arc::clone(&self.names)
     }
 
-    /// Bodies, for the config dump.
-    #[must_use]
-    pub const fn bodies(&self) -> &Bodies {
-        &self.bodies
+    /// The resources of a type by name, as they came; for the config dump.
+    pub fn bodies(&self, type_url: &str) -> impl Iterator<Item = (Arc<str>, Body)> {
+        self.bodies.get(type_url).into_iter().flat_map(Bodies::iter)
     }
 }
 
@@ -243,11 +243,18 @@ pub fn is_file(name: &str) -> bool {
     name.starts_with("file-")
 }
 
-fn named_routes(listener: &Listener) -> impl Iterator<Item = String> {
+/// One text for the same name.
+fn share(known: &Arc<str>, name: &mut Arc<str>) {
+    if name == known {
+        *name = Arc::clone(known);
+    }
+}
+
+fn named_routes(listener: &Listener) -> impl Iterator<Item = Arc<str>> {
     let chains = listener.filter_chains.iter().chain(&listener.default_filter_chain);
     chains.flat_map(|chain| &chain.filters).filter_map(|filter| match filter {
         NetworkFilter::Http(manager) => match &manager.routes {
-            RouteSource::Named(name) => Some(name.to_string()),
+            RouteSource::Named(name) => Some(Arc::clone(name)),
             RouteSource::Inline(_) => None,
         },
         _ => None,

@@ -63,9 +63,9 @@ pub async fn follow<T>(
 
 #[derive(Default)]
 struct Asked {
-    routes: BTreeSet<String>,
-    endpoints: BTreeSet<String>,
-    secrets: BTreeSet<String>,
+    routes: BTreeSet<Arc<str>>,
+    endpoints: BTreeSet<Arc<str>>,
+    secrets: BTreeSet<Arc<str>>,
 }
 
 async fn take(proxy: &impl Follower, handle: &Client, asked: &mut Asked, batch: Vec<Update>) {
@@ -89,18 +89,18 @@ async fn take(proxy: &impl Follower, handle: &Client, asked: &mut Asked, batch: 
     }
     follow_names(handle, type_url::ENDPOINTS, &mut asked.endpoints, endpoints).await;
     follow_names(handle, type_url::ROUTE, &mut asked.routes, routes).await;
-    let secrets = secrets.iter().filter(|name| !is_file(name)).map(|name| name.to_string());
+    let secrets = secrets.into_iter().filter(|name| !is_file(name));
     follow_names(handle, type_url::SECRET, &mut asked.secrets, secrets.collect()).await;
 }
 
 async fn follow_names(
     handle: &Client,
     type_url: &str,
-    asked: &mut BTreeSet<String>,
-    wanted: BTreeSet<String>,
+    asked: &mut BTreeSet<Arc<str>>,
+    wanted: BTreeSet<Arc<str>>,
 ) {
-    let more: Vec<_> = wanted.difference(asked).cloned().collect();
-    let less: Vec<_> = asked.difference(&wanted).cloned().collect();
+    let more: Vec<_> = wanted.difference(asked).map(|name| name.to_string()).collect();
+    let less: Vec<_> = asked.difference(&wanted).map(|name| name.to_string()).collect();
     if !more.is_empty() {
         handle.subscribe(type_url, more).await;
     }

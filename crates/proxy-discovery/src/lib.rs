@@ -6,7 +6,10 @@
 //! Why a room: the simulator's proxies follow the control plane by the same code as weft-proxy.
 
 mod accepted;
+mod alike;
+mod bodies;
 mod follow;
 
-pub use accepted::{Accepted, Bodies, Body, is_file};
+pub use accepted::{Accepted, is_file};
+pub use bodies::Body;
 pub use follow::{Follower, follow};

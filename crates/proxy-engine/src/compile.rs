@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use proxy_config::cluster::Discovery;
 use proxy_config::endpoint::{Endpoint, Metadata};
@@ -15,11 +13,10 @@ use proxy_config::listener::{Direction, FilterChain, NetworkFilter};
 use proxy_config::tls::{DownstreamTls, UpstreamTls};
 use proxy_config::{ProxyConfig, SecretName};
 use proxy_route::Routes;
-use proxy_upstream::{Limits, Load};
+use proxy_upstream::Limits;
 use weft_identity::IdentityStore;
 use weft_telemetry::{Reporter, Service, Workload};
 
-use crate::health::Health;
 use crate::plan::{
     Action, Chain, ChainTls, Cluster, Host, HttpAction, Listener, Plan, TcpAction, Tls,
 };
@@ -33,18 +30,8 @@ use tls::Settings;
 #[derive(Debug)]
 pub struct Living {
     tls: Settings,
-    clusters: HashMap<Arc<str>, ClusterLife>,
     /// Addresses of the names of clusters.
     resolved: HashMap<Arc<str>, Arc<proxy_config::Endpoints>>,
-}
-
-#[derive(Debug, Default)]
-struct ClusterLife {
-    load: Arc<Load>,
-    active: HashMap<SocketAddr, Arc<AtomicU32>>,
-    /// Since when hosts are asked.
-    since: HashMap<SocketAddr, Arc<OnceLock<Instant>>>,
-    health: Arc<Health>,
 }
 
 impl Living {
@@ -52,7 +39,7 @@ impl Living {
     #[must_use]
     pub fn new(identity: IdentityStore) -> Self {
         let tls = Settings::new(identity);
-        Self { tls, clusters: HashMap::new(), resolved: HashMap::new() }
+        Self { tls, resolved: HashMap::new() }
     }
 
     /// Takes in the addresses of a cluster's names; true when they are other ones than before.
@@ -84,7 +71,6 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
             compile_cluster(config, cluster, last.clusters.get(name), living, &mut problems);
         plan.clusters.insert(Arc::clone(name), compiled);
     }
-    living.clusters.retain(|name, _| config.clusters.contains_key(name));
     living.resolved.retain(|name, _| config.clusters.contains_key(name));
     for (name, listener) in &config.listeners {
         let stamp = living.tls.secrets.stamp(secrets_of(listener));
@@ -216,26 +202,13 @@ fn compile_cluster(
     if let Some(old) = last.filter(same) {
         return Arc::clone(old);
     }
-    let mut modes = Modes::new(cluster, &mut living.tls, problems);
+    let modes = Modes::new(cluster, &mut living.tls, problems);
     let list = endpoints.as_ref().map_or(&[][..], |e| &e.endpoints);
-    let picks: Vec<_> = list.iter().map(|e| modes.of(&e.transport_labels)).collect();
-    let default_tls = modes.of(&Vec::new());
-    let life = living.clusters.entry(Arc::clone(&cluster.name)).or_default();
-    let mut active = HashMap::with_capacity(list.len());
-    let mut since = HashMap::with_capacity(list.len());
-    let hosts = list.iter().zip(picks).map(|(endpoint, tls)| {
-        let count = life.active.get(&endpoint.address).map_or_else(Arc::default, Arc::clone);
-        active.insert(endpoint.address, Arc::clone(&count));
-        let first = life.since.get(&endpoint.address).map_or_else(Arc::default, Arc::clone);
-        since.insert(endpoint.address, Arc::clone(&first));
-        let workload = workload(endpoint);
-        Host { endpoint: endpoint.clone(), active: count, since: first, tls, workload }
-    });
-    let hosts = hosts.collect();
-    let addresses: Vec<_> = active.keys().copied().collect();
-    life.health.keep(&addresses);
-    life.active = active;
-    life.since = since;
+    let hosts = hosts(cluster, list, last, &modes);
+    let default_tls = modes.of(&[]);
+    let (load, health) = last
+        .map_or_else(Default::default, |last| (Arc::clone(&last.load), Arc::clone(&last.health)));
+    health.keep(&list.iter().map(|endpoint| endpoint.address).collect::<Vec<_>>());
     let limits = cluster.limits;
     Arc::new(Cluster {
         name: Arc::clone(&cluster.name),
@@ -244,7 +217,7 @@ fn compile_cluster(
         hosts,
         original_destination: matches!(cluster.discovery, Discovery::OriginalDestination),
         default_tls,
-        load: Arc::clone(&life.load),
+        load,
         limits: Limits {
             max_connections: limits.max_connections,
             max_pending: limits.max_pending,
@@ -260,17 +233,46 @@ fn compile_cluster(
             .map(Arc::new),
         calm: endpoints.as_ref().and_then(|list| proxy_balance::Calm::new(list)),
         endpoints,
-        health: Arc::clone(&life.health),
+        health,
     })
 }
 
+/// What lives of endpoints: counts and ages are those of the last plan where the address is the same.
+fn hosts<'a>(
+    cluster: &proxy_config::Cluster,
+    list: &'a [Endpoint],
+    last: Option<&Arc<Cluster>>,
+    modes: &Modes,
+) -> Box<[Host]> {
+    let members = last.into_iter().flat_map(|last| last.members());
+    let known: HashMap<SocketAddr, &Host> =
+        members.map(|(endpoint, host)| (endpoint.address, host)).collect();
+    let mut workloads: HashMap<&'a str, Option<Arc<Workload>>> = HashMap::new();
+    let one = |endpoint: &'a Endpoint| {
+        let old = known.get(&endpoint.address);
+        let since = old.and_then(|old| old.since.as_ref().map(Arc::clone));
+        let about = &endpoint.about;
+        let workload = workloads.entry(&about.workload).or_insert_with_key(|text| workload(text));
+        Host {
+            active: old.map_or_else(Arc::default, |old| Arc::clone(&old.active)),
+            since: since.or_else(|| cluster.slow_start.map(|_| Arc::default())),
+            tls: modes.of(&about.transport_labels),
+            workload: workload.as_ref().map(Arc::clone),
+        }
+    };
+    list.iter().map(one).collect()
+}
+
 fn service(cluster: &proxy_config::Cluster) -> Arc<Service> {
-    let mut service = Service::default();
     if let Some(known) = &cluster.service {
-        service.host = Arc::clone(&known.host);
-        service.name = Arc::clone(&known.name);
-        service.namespace = Arc::clone(&known.namespace);
-    } else if !cluster.name.contains('|') {
+        return Arc::new(Service {
+            host: Arc::clone(&known.host),
+            name: Arc::clone(&known.name),
+            namespace: Arc::clone(&known.namespace),
+        });
+    }
+    let mut service = Service::default();
+    if !cluster.name.contains('|') {
         // PassthroughCluster and the like go by their own name, as in Istio's metrics.
         service.name = Arc::clone(&cluster.name);
     }
@@ -278,12 +280,12 @@ fn service(cluster: &proxy_config::Cluster) -> Arc<Service> {
 }
 
 /// Istio's `name;namespace;canonical name;revision;cluster`.
-fn workload(endpoint: &Endpoint) -> Option<Arc<Workload>> {
-    let mut parts = endpoint.workload.split(';');
+fn workload(text: &str) -> Option<Arc<Workload>> {
+    let mut parts = text.split(';');
     let mut next = |default: &str| -> Arc<str> {
         parts.next().filter(|part| !part.is_empty()).unwrap_or(default).into()
     };
-    if endpoint.workload.is_empty() {
+    if text.is_empty() {
         return None;
     }
     let unknown = weft_telemetry::workload::UNKNOWN;
@@ -327,7 +329,7 @@ impl Modes {
         }
     }
 
-    fn of(&mut self, labels: &Metadata) -> Tls {
+    fn of(&self, labels: &[(Arc<str>, Arc<str>)]) -> Tls {
         let fits = |wanted: &Metadata| wanted.iter().all(|pair| labels.contains(pair));
         let found = self.matches.iter().find(|(wanted, _)| fits(wanted));
         found.map_or_else(|| self.default.clone(), |(_, tls)| tls.clone())

@@ -41,7 +41,7 @@ pub(crate) struct Facts {
     pub(crate) sniffed_first: Option<&'static str>,
     /// What the connection speaks inside, once that is known: `h2`, `h2c`, `http/1.1`.
     pub(crate) sniffed: Option<&'static str>,
-    pub(crate) peer: Option<Peer>,
+    pub(crate) peer: Option<Box<Peer>>,
     pub(crate) begun: Instant,
     pub(crate) begun_wall: SystemTime,
     remote_text: OnceCell<Box<str>>,

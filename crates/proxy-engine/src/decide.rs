@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use proxy_balance::{Live, Pick, pick as pick_endpoint, warmup};
 use proxy_config::RequestFacts;
 use proxy_config::cluster::{Discovery, Protocol as Upstream};
+use proxy_config::endpoint::Endpoint;
 use proxy_config::http::{ClientCert, RouteSource};
 use proxy_config::route::{
     self, HeaderOp, HeaderOps, HostRewrite, RouteAction, RouteConfig, WeightedCluster,
@@ -460,10 +461,10 @@ pub(crate) fn pick(
         let target = Target { address, protocol, tls, dial };
         return Some(Picked { target, usable, active: None, hostname: None });
     }
-    let host = choose(worker, cluster, wish)?;
+    let (endpoint, host) = choose(worker, cluster, wish)?;
     let (tls, usable) = target_tls(&host.tls, cluster, head);
-    let target = Target { address: host.endpoint.address, protocol, tls, dial };
-    let name = &host.endpoint.hostname;
+    let target = Target { address: endpoint.address, protocol, tls, dial };
+    let name = &endpoint.about.hostname;
     let hostname = (!name.is_empty()).then(|| Arc::clone(name));
     Some(Picked { target, usable, active: Slot::take(&host.active, u32::MAX), hostname })
 }
@@ -500,7 +501,7 @@ fn target_tls(
 ) -> (Option<proxy_upstream::TlsTarget>, bool) {
     let mut target = match tls {
         Tls::Plain => return (None, true),
-        Tls::On(target) => target.clone(),
+        Tls::On(target) => proxy_upstream::TlsTarget::clone(target),
         Tls::Unusable => return (None, false),
     };
     let by = cluster.config.by_host;
@@ -514,7 +515,11 @@ fn target_tls(
     (Some(target), true)
 }
 
-fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&'a Host> {
+fn choose<'a>(
+    worker: &Worker,
+    cluster: &'a Cluster,
+    wish: Wish<'_>,
+) -> Option<(&'a Endpoint, &'a Host)> {
     let endpoints = cluster.endpoints.as_ref()?;
     let config = &cluster.config;
     let timed = config.outlier.is_some() || config.slow_start.is_some();
@@ -522,14 +527,14 @@ fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&
     let ejects = now.filter(|_| config.outlier.is_some());
     let out = ejects.map(|now| cluster.health.ejected(now)).unwrap_or_default();
     let live = |index: usize| {
-        cluster.hosts.get(index).map_or_else(Live::default, |host| Live {
+        member(cluster, index).map_or_else(Live::default, |(endpoint, host)| Live {
             active: host.active.load(Ordering::Relaxed),
-            ejected: out.contains(&host.endpoint.address),
+            ejected: out.contains(&endpoint.address),
             warm: now.map_or(warmup::WHOLE, |now| warmth(host, cluster, now)),
         })
     };
     let at = |address: &SocketAddr| {
-        cluster.hosts.iter().position(|host| host.endpoint.address == *address)
+        endpoints.endpoints.iter().position(|endpoint| endpoint.address == *address)
     };
     let tried: SmallVec<[usize; 4]> = wish.avoid.iter().filter_map(at).collect();
     let question = Pick {
@@ -550,14 +555,19 @@ fn choose<'a>(worker: &Worker, cluster: &'a Cluster, wish: Wish<'_>) -> Option<&
         Some(cursor) => pick_endpoint(&question, cursor)?,
         None => pick_endpoint(&question, cursors.entry(Arc::clone(&cluster.name)).or_default())?,
     };
-    cluster.hosts.get(index)
+    member(cluster, index)
+}
+
+fn member(cluster: &Cluster, index: usize) -> Option<(&Endpoint, &Host)> {
+    let endpoint = cluster.endpoints.as_ref()?.endpoints.get(index)?;
+    Some((endpoint, cluster.hosts.get(index)?))
 }
 
 /// How much of its share a host gets. Its time began when it came, whether or not somebody asked for it.
 fn warmth(host: &Host, cluster: &Cluster, now: Instant) -> u32 {
     let Some(settings) = &cluster.config.slow_start else { return warmup::WHOLE };
-    let since = host.since.get_or_init(|| now);
-    warmup::share(settings, now.saturating_duration_since(*since))
+    let since = host.since.as_ref().map_or(now, |since| *since.get_or_init(|| now));
+    warmup::share(settings, now.saturating_duration_since(since))
 }
 
 /// Who the endpoint's workload is.
@@ -566,6 +576,6 @@ pub(crate) fn peer_of(
     host: Option<SocketAddr>,
 ) -> Option<Arc<Workload>> {
     let host = host?;
-    let found = cluster?.hosts.iter().find(|h| h.endpoint.address == host)?;
+    let (_, found) = cluster?.at(host)?;
     found.workload.as_ref().map(Arc::clone)
 }

@@ -77,8 +77,8 @@ impl Elsewhere {
 }
 
 fn is_proxied(cluster: &Cluster, server: SocketAddr) -> bool {
-    let host = cluster.hosts.iter().find(|host| host.endpoint.address == server);
-    let labels = host.map_or(&[][..], |host| &host.endpoint.transport_labels);
+    let found = cluster.at(server);
+    let labels = found.map_or(&[][..], |(endpoint, _)| &endpoint.about.transport_labels);
     labels.iter().any(|(key, value)| (&**key, &**value) == PROXIED)
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn vanished(worker: &Worker, cluster: &Cluster, address: Socket
     loop {
         let plan = worker.shared.plan.load();
         let newest = plan.clusters.get(&cluster.name).filter(|newest| newest.endpoints.is_some());
-        let known = newest.is_none_or(|n| n.hosts.iter().any(|h| h.endpoint.address == address));
+        let known = newest.is_none_or(|newest| newest.at(address).is_some());
         drop(plan);
         if !known {
             return;

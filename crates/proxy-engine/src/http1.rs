@@ -36,13 +36,16 @@ pub(crate) fn serve(
         conn.limits = limits(&http.manager);
     }
     let since = worker.shared.clock.now();
-    let mut client = Client { worker, bound, facts, conn, watch, since };
+    let mut client = Client { worker, bound, facts, conn, watch, since, asked: false };
     async move {
-        let mut now = Now::Serves;
+        // Who has not said a word yet is waited for without that box.
+        let unsaid = client.conn.wire.read.is_empty();
+        let mut now = if unsaid { Now::Rests } else { Now::Serves };
         loop {
             now = match now {
                 // A box for as long as there are requests: their state is six kilobytes, which a connection at rest does
-                // not keep, and which is not made anew for each of them.
+                // not keep, and which is not made anew for each of them. One request alone is no busy time: else a
+                // thousand clients that ask once would leave a thousand holes in the heap.
                 Now::Serves => Box::pin(client.serve()).await,
                 Now::Rests => client.rest().await,
                 Now::Leaves => return Box::pin(patience::linger(&mut client.conn.wire)).await,
@@ -69,8 +72,10 @@ struct Client {
     facts: Facts,
     conn: Conn,
     watch: DrainWatch,
-    /// When the last request ended.
+    /// When the last request ended, or the connection began.
     since: Instant,
+    /// There was a request.
+    asked: bool,
 }
 
 impl Client {
@@ -85,8 +90,10 @@ impl Client {
     }
 
     async fn serve(&mut self) -> Now {
-        let Self { worker, bound, facts, conn, watch, since } = self;
+        let Self { worker, bound, facts, conn, watch, since, asked } = self;
         let (worker, watch) = (&*worker, &*watch);
+        let busy = *asked && worker.shared.clock.now().duration_since(*since) < patience::REST;
+        *asked = true;
         let mut patience = Patience::default();
         let unused = Unused::resting(worker, bound);
         let (mut over, mut removed) = (pin!(unused.over()), pin!(removed(watch, worker)));
@@ -139,6 +146,10 @@ impl Client {
                 After::Keep if keeps(&exchange) && conn.incoming_done() => {
                     conn.wire.rest();
                     worker.heads.give_back(head);
+                    if !busy && conn.wire.read.is_empty() {
+                        *since = unused.since();
+                        return Now::Rests;
+                    }
                 }
                 After::Tunnel(server, silence) => {
                     let wire = std::mem::replace(&mut conn.wire, crate::tcp::nowhere());

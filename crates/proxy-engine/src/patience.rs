@@ -58,7 +58,7 @@ pub(crate) struct Unused<'a> {
 }
 
 /// A connection that had no request for so long is at rest.
-const REST: Duration = Duration::from_secs(1);
+pub(crate) const REST: Duration = Duration::from_secs(1);
 
 impl<'a> Unused<'a> {
     /// From now on, until it is too long.

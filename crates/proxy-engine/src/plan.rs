@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 use proxy_config::ProxyConfig;
+use proxy_config::endpoint::Endpoint;
 use proxy_config::http::HttpManager;
 use proxy_config::listener::{Inspector, TcpProxy, stand_ins};
 use proxy_config::rbac::Rbac;
@@ -48,8 +49,10 @@ impl Plan {
     /// The time of hosts that are to be warmed up begins now, unless it has begun under an earlier plan.
     pub(crate) fn begin(&self, now: Instant) {
         let warming = self.clusters.values().filter(|cluster| cluster.config.slow_start.is_some());
-        for host in warming.flat_map(|cluster| &cluster.hosts) {
-            host.since.get_or_init(|| now);
+        for since in
+            warming.flat_map(|cluster| &cluster.hosts).filter_map(|host| host.since.as_ref())
+        {
+            since.get_or_init(|| now);
         }
     }
 }
@@ -162,8 +165,8 @@ pub struct Cluster {
     pub config: Arc<proxy_config::Cluster>,
     /// Of the secrets that it was made of.
     pub(crate) stamp: Vec<u64>,
-    /// Its hosts, the first priority first.
-    pub hosts: Vec<Host>,
+    /// What lives of its endpoints, in their order.
+    pub hosts: Box<[Host]>,
     pub(crate) original_destination: bool,
     pub(crate) default_tls: Tls,
     /// What it has in flight.
@@ -178,24 +181,35 @@ pub struct Cluster {
     pub(crate) health: Arc<Health>,
 }
 
+impl Cluster {
+    /// Its endpoints, the first priority first, each with what lives of it.
+    pub fn members(&self) -> impl Iterator<Item = (&Endpoint, &Host)> {
+        let endpoints = self.endpoints.as_ref().map_or(&[][..], |all| &all.endpoints);
+        endpoints.iter().zip(&self.hosts)
+    }
+
+    /// The one at this address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Option<(&Endpoint, &Host)> {
+        self.members().find(|(endpoint, _)| endpoint.address == address)
+    }
+}
+
 /// TLS toward a host.
 #[derive(Debug, Clone)]
 pub(crate) enum Tls {
     Plain,
-    On(TlsTarget),
+    On(Arc<TlsTarget>),
     /// It was asked for in a way that we cannot do; connecting must fail rather than go in plain text.
     Unusable,
 }
 
-/// One host of a cluster.
+/// What lives of one endpoint. Why no copy of the endpoint: there are ten times as many of them as of anything else.
 #[derive(Debug, Clone)]
 pub struct Host {
-    /// Its endpoint.
-    pub endpoint: proxy_config::endpoint::Endpoint,
     /// Requests in flight, all workers.
     pub active: Arc<AtomicU32>,
-    /// When it came; it is new for a while from then on.
-    pub(crate) since: Arc<OnceLock<Instant>>,
+    /// When it came; it is new for a while from then on. Only where that matters.
+    pub(crate) since: Option<Arc<OnceLock<Instant>>>,
     pub(crate) tls: Tls,
     pub(crate) workload: Option<Arc<Workload>>,
 }

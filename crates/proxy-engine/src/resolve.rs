@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use proxy_config::Endpoints;
 use proxy_config::cluster::{Discovery, DnsEndpoints, DnsHost, Family};
-use proxy_config::endpoint::Endpoint;
+use proxy_config::endpoint::{About, Endpoint};
 use weft_rt::Clock;
 
 use crate::publish::Publisher;
@@ -70,7 +70,7 @@ async fn look_up(
             Err(error) => {
                 tracing::warn!(%cluster, host = %host.name, %error, "cannot look up");
                 let old = last.iter().flat_map(|last| &last.endpoints);
-                endpoints.extend(old.filter(|e| e.hostname == host.name).cloned());
+                endpoints.extend(old.filter(|e| e.about.hostname == host.name).cloned());
             }
         }
     }
@@ -78,7 +78,8 @@ async fn look_up(
 }
 
 fn at(host: &DnsHost, address: SocketAddr) -> Endpoint {
-    Endpoint { address, hostname: Arc::clone(&host.name), ..host.endpoint.clone() }
+    let about = About { hostname: Arc::clone(&host.name), ..About::clone(&host.endpoint.about) };
+    Endpoint { address, about: Arc::new(about), ..host.endpoint.clone() }
 }
 
 async fn of_host(

@@ -232,7 +232,7 @@ async fn ejection(status: &'static str, errors: Option<Statuses>) -> (usize, usi
     .await;
     let mut config = simple(&[]);
     let mut cluster = support::cluster("c", &[bad, mirror().await]);
-    cluster.outlier = Some(proxy_config::cluster::Outlier {
+    cluster.outlier = Some(Box::new(proxy_config::cluster::Outlier {
         consecutive_5xx: 2,
         consecutive_gateway: 0,
         split_local_origin: false,
@@ -242,7 +242,7 @@ async fn ejection(status: &'static str, errors: Option<Statuses>) -> (usize, usi
         max_ejection: Duration::from_secs(60),
         max_ejection_percent: 100,
         errors,
-    });
+    }));
     config.clusters.insert("c".into(), Arc::new(cluster));
     let proxy = Proxy::start(config);
     let get = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

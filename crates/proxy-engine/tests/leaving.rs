@@ -47,8 +47,8 @@ fn client_of(server: SocketAddr, proxied: bool) -> ProxyConfig {
     let mut only = cluster("c", &[server]);
     if let Discovery::Static(endpoints) = &mut only.discovery {
         let label = ("tlsMode".into(), "istio".into());
-        Arc::make_mut(endpoints).endpoints[0].transport_labels =
-            Vec::from_iter(proxied.then_some(label));
+        let about = &mut Arc::make_mut(endpoints).endpoints[0].about;
+        Arc::make_mut(about).transport_labels = Vec::from_iter(proxied.then_some(label));
     }
     config.clusters.insert("c".into(), Arc::new(only));
     config

@@ -190,7 +190,8 @@ async fn the_host_becomes_the_endpoint_s_name() {
     let mut config = one_route(simple(&[]), action);
     let mut target = cluster("c", &[mirror().await]);
     if let Discovery::Static(list) = &mut target.discovery {
-        Arc::make_mut(list).endpoints[0].hostname = "real.example".into();
+        let about = &mut Arc::make_mut(list).endpoints[0].about;
+        Arc::make_mut(about).hostname = "real.example".into();
     }
     config.clusters.insert("c".into(), Arc::new(target));
     let proxy = Proxy::start(config);

@@ -98,7 +98,7 @@ pub struct Secured {
     /// The stream inside.
     pub io: BoxIo,
     /// The client, if it showed a certificate that was verified.
-    pub peer: Option<Peer>,
+    pub peer: Option<Box<Peer>>,
     /// The protocol agreed on.
     pub alpn: Option<Vec<u8>>,
 }
@@ -122,7 +122,8 @@ pub async fn accept_tls(io: BoxIo, config: Arc<ServerConfig>) -> io::Result<Secu
     // A request is small; the library's own 64 KiB of write-ahead would only hide back-pressure.
     stream.get_mut().1.set_buffer_limit(Some(64 * 1024));
     let (_, session) = stream.get_ref();
-    let peer = session.peer_certificates().and_then(<[_]>::first).map(Peer::of);
+    let peer =
+        session.peer_certificates().and_then(<[_]>::first).map(|leaf| Box::new(Peer::of(leaf)));
     let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
     Ok(Secured { io: Box::new(Inside(stream)), peer, alpn })
 }

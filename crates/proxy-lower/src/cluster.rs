@@ -70,13 +70,14 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
     let errors = errors::errors(options.as_ref())
         .map_err(|e| e.within("typed_extension_protocol_options"))?;
     let matches = cluster.transport_socket_matches.iter().map(transport_match);
-    let matches: Vec<(TransportMatch, Option<ProxyVersion>)> = matches.collect::<Lowered<_>>()?;
+    let matches: Vec<(TransportMatch, Option<ProxyVersion>)> = wrap::snug(matches)?;
     let proxy_protocol = transport.proxy_protocol.or(matches.first().and_then(|(_, v)| *v));
     if matches.iter().any(|(_, version)| *version != proxy_protocol) {
         let why = "must all have the same PROXY header";
         return Err(Rejected::new("transport_socket_matches", why));
     }
-    let matches = matches.into_iter().map(|(found, _)| found).collect();
+    let mut matches: Vec<_> = matches.into_iter().map(|(found, _)| found).collect();
+    matches.shrink_to_fit();
     let idle = common.as_ref().and_then(|c| c.idle_timeout.as_ref());
     if let Some(options) = &cluster.upstream_connection_options {
         only!(options, tcp_keepalive).map_err(|e| e.within("upstream_connection_options"))?;
@@ -98,7 +99,8 @@ pub(crate) fn lower(cluster: wire::Cluster) -> Lowered<Cluster> {
             .outlier_detection
             .as_ref()
             .map(|wire| bounds::outlier(wire, errors))
-            .transpose()?,
+            .transpose()?
+            .map(Box::new),
         idle_timeout: match idle {
             None => Some(Duration::from_secs(3600)),
             given => wrap::bound(given, "idle_timeout")?,
@@ -177,7 +179,7 @@ fn transport_match(
         _ => Err(at(Rejected::new("match", "must hold text"))),
     };
     let found = tls::upstream(wire.transport_socket.as_ref()).map_err(at)?;
-    let labels = fields.map(label).collect::<Lowered<_>>()?;
+    let labels = wrap::snug(fields.map(label))?;
     let name = wire.name.as_str().into();
     Ok((TransportMatch { name, labels, tls: found.tls }, found.proxy_protocol))
 }

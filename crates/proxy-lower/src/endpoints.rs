@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use proxy_config::cluster::DnsHost;
-use proxy_config::endpoint::{Endpoint, Endpoints, Health, Locality, Metadata};
+use proxy_config::endpoint::{About, Endpoint, Endpoints, Health, Locality, Metadata};
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::endpoint::v3 as wire;
 use weft_proto::google::protobuf::value::Kind;
@@ -19,9 +19,12 @@ pub(crate) fn lower(assignment: wire::ClusterLoadAssignment) -> Lowered<Endpoint
         only!(policy, overprovisioning_factor).map_err(|e| e.within("policy"))?;
     }
     let factor = assignment.policy.as_ref().and_then(|policy| policy.overprovisioning_factor);
-    let mut endpoints = Vec::new();
+    let mut endpoints =
+        Vec::with_capacity(assignment.endpoints.iter().map(|g| g.lb_endpoints.len()).sum());
+    let mut known = Known::default();
     for (index, group) in assignment.endpoints.iter().enumerate() {
-        let found = locality(group).map_err(|e| e.within(format!("endpoints[{index}]")))?;
+        let found =
+            locality(group, &mut known).map_err(|e| e.within(format!("endpoints[{index}]")))?;
         endpoints.extend(found);
     }
     endpoints.sort_by_key(|endpoint| endpoint.priority);
@@ -67,7 +70,26 @@ fn take_name(endpoint: &mut wire::LbEndpoint) -> Lowered<Arc<str>> {
     Ok(std::mem::replace(&mut socket.address, "0.0.0.0".to_owned()).into())
 }
 
-fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {
+/// What endpoints have in common, as far as it was met lately.
+#[derive(Default)]
+struct Known(Vec<Arc<About>>);
+
+impl Known {
+    /// Siblings come together, so that a few steps back are enough.
+    const BACK: usize = 8;
+
+    fn share(&mut self, about: About) -> Arc<About> {
+        let met = self.0.iter().rev().take(Self::BACK).find(|met| ***met == about);
+        if let Some(met) = met {
+            return Arc::clone(met);
+        }
+        let new = Arc::new(about);
+        self.0.push(Arc::clone(&new));
+        new
+    }
+}
+
+fn locality(group: &wire::LocalityLbEndpoints, known: &mut Known) -> Lowered<Vec<Endpoint>> {
     // The weight of a locality counts only where the cluster asks for it.
     only!(group, locality, lb_endpoints, load_balancing_weight, priority, metadata)?;
     let name = group.locality.clone().unwrap_or_default();
@@ -77,14 +99,19 @@ fn locality(group: &wire::LocalityLbEndpoints) -> Lowered<Vec<Endpoint>> {
         sub_zone: name.sub_zone.into(),
         weight: group.load_balancing_weight.map_or(0, |weight| weight.value),
     });
-    let one = |(index, wire): (usize, &wire::LbEndpoint)| {
-        endpoint(wire, group.priority, &locality)
+    let mut one = |(index, wire): (usize, &wire::LbEndpoint)| {
+        endpoint(wire, group.priority, &locality, known)
             .map_err(|e| e.within(format!("lb_endpoints[{index}]")))
     };
-    group.lb_endpoints.iter().enumerate().map(one).collect()
+    group.lb_endpoints.iter().enumerate().map(&mut one).collect()
 }
 
-fn endpoint(wire: &wire::LbEndpoint, priority: u32, locality: &Arc<Locality>) -> Lowered<Endpoint> {
+fn endpoint(
+    wire: &wire::LbEndpoint,
+    priority: u32,
+    locality: &Arc<Locality>,
+    known: &mut Known,
+) -> Lowered<Endpoint> {
     let Some(wire::lb_endpoint::HostIdentifier::Endpoint(inner)) = wire.host_identifier.as_ref()
     else {
         return Err(Rejected::new("endpoint", "is missing"));
@@ -97,13 +124,15 @@ fn endpoint(wire: &wire::LbEndpoint, priority: u32, locality: &Arc<Locality>) ->
     let workload = labels(metadata, "istio").into_iter().find(|(key, _)| &**key == "workload");
     Ok(Endpoint {
         address: wrap::socket(inner.address.as_ref(), "endpoint.address")?,
-        hostname: inner.hostname.as_str().into(),
         priority,
         weight: wire.load_balancing_weight.map_or(1, |weight| weight.value.max(1)),
         locality: Arc::clone(locality),
         health: health(wire.health_status()),
-        transport_labels: labels(metadata, "envoy.transport_socket_match"),
-        workload: workload.map_or_else(|| "".into(), |(_, value)| value),
+        about: known.share(About {
+            hostname: inner.hostname.as_str().into(),
+            transport_labels: labels(metadata, "envoy.transport_socket_match"),
+            workload: workload.map_or_else(Arc::default, |(_, value)| value),
+        }),
     })
 }
 
@@ -126,6 +155,7 @@ pub(crate) fn labels(metadata: Option<&core::Metadata>, group: &str) -> Metadata
         _ => None,
     };
     let mut found: Metadata = group.fields.iter().filter_map(text).collect();
+    found.shrink_to_fit();
     found.sort();
     found
 }

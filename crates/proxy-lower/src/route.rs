@@ -85,7 +85,7 @@ fn virtual_host(host: &wire::VirtualHost) -> Lowered<VirtualHost> {
     Ok(VirtualHost {
         name: host.name.as_str().into(),
         domains: host.domains.iter().map(|d| d.as_str().into()).collect(),
-        routes: routes.collect::<Lowered<_>>()?,
+        routes: wrap::snug(routes)?,
         headers: ops(host)?,
         retry: host.retry_policy.as_ref().map(retry::lower).transpose()?.map(Arc::new),
         include_attempt_count: host.include_request_attempt_count,

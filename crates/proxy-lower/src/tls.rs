@@ -14,7 +14,7 @@ use weft_proto::envoy::extensions::transport_sockets::tls::v3 as wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{any, matcher};
+use crate::{any, matcher, wrap};
 
 mod limits;
 
@@ -207,7 +207,7 @@ fn given(context: Option<&wire::CertificateValidationContext>) -> Lowered<Truste
         Ok(Trusted {
             roots: None,
             revoked: context.crl.as_ref().map(file_of_crl).transpose()?,
-            names: untyped.chain(typed).collect::<Lowered<_>>()?,
+            names: wrap::snug(untyped.chain(typed))?,
             anyone: context.trust_chain_verification() == TrustChainVerification::AcceptUntrusted,
         })
     }

@@ -28,6 +28,13 @@ pub(crate) fn duration(wire: &protobuf::Duration) -> Lowered<Duration> {
     }
 }
 
+/// A list without spare room: what is lowered stays for as long as it is in force, a thousandfold.
+pub(crate) fn snug<T>(items: impl Iterator<Item = Lowered<T>>) -> Lowered<Vec<T>> {
+    let mut all = items.collect::<Lowered<Vec<T>>>()?;
+    all.shrink_to_fit();
+    Ok(all)
+}
+
 /// A duration in which 0 means no bound.
 pub(crate) fn bound(wire: Option<&protobuf::Duration>, path: &str) -> Lowered<Option<Duration>> {
     let found = wire.map(duration).transpose().map_err(|e| e.within(path))?;

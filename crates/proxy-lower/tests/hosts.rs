@@ -1,8 +1,12 @@
 //! Virtual hosts are read one by one, with the same outcome as all at once.
 
+use std::sync::Arc;
+
 use prost::Message;
+use proxy_config::route::{Retry, RouteAction};
 use proxy_lower::lower_routes;
 use weft_proto::envoy::config::route::v3 as route;
+use weft_proto::google::protobuf::UInt32Value;
 
 fn host(name: &str) -> route::VirtualHost {
     let matches = route::RouteMatch {
@@ -63,4 +67,28 @@ fn bytes_that_end_early_are_refused_and_never_read_beyond() {
     }
     assert_eq!(taken + refused, whole.len());
     assert!(refused > whole.len() / 2);
+}
+
+#[test]
+fn routes_that_retry_in_the_same_way_share_how() {
+    let mut wire = three();
+    for (host, tries) in wire.virtual_hosts.iter_mut().zip([2, 2, 3]) {
+        let Some(route::route::Action::Route(action)) = &mut host.routes[0].action else {
+            panic!("it forwards")
+        };
+        let policy = route::RetryPolicy {
+            retry_on: "connect-failure".into(),
+            num_retries: Some(UInt32Value { value: tries }),
+            ..Default::default()
+        };
+        action.retry_policy = Some(policy);
+    }
+    let lowered = lower_routes(&wire.encode_to_vec()).unwrap();
+    let retries = lowered.virtual_hosts.iter().map(|host| match &host.routes[0].action {
+        RouteAction::Forward(forward) => Arc::clone(forward.retry.as_ref().unwrap()),
+        other => panic!("{other:?}"),
+    });
+    let all: Vec<Arc<Retry>> = retries.collect();
+    assert_eq!(all.iter().map(|retry| retry.num_retries).collect::<Vec<_>>(), [2, 2, 3]);
+    assert!(Arc::ptr_eq(&all[0], &all[1]) && !Arc::ptr_eq(&all[1], &all[2]));
 }

@@ -2,13 +2,16 @@
 //! In: domains of all hosts. Out: an index. Holds: the most specific domain wins, whatever its position.
 //! Source of the order: Envoy's virtual host matching.
 
+use std::sync::Arc;
+
 use foldhash::HashMap;
 use proxy_config::route::VirtualHost;
 
 /// Domains of a route configuration, by how specific they are.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    exact: HashMap<String, usize>,
+    /// Texts are those of the configuration, but for letter case.
+    exact: HashMap<Arc<str>, usize>,
     suffix: Vec<(String, usize)>,
     prefix: Vec<(String, usize)>,
     any: Option<usize>,
@@ -19,23 +22,28 @@ impl Hosts {
         let mut found = Self::default();
         for (index, host) in hosts.iter().enumerate() {
             for domain in &host.domains {
-                found.add(&domain.to_ascii_lowercase(), index);
+                if domain.bytes().any(|b| b.is_ascii_uppercase()) {
+                    found.add(&domain.to_ascii_lowercase().into(), index);
+                } else {
+                    found.add(domain, index);
+                }
             }
         }
+        found.exact.shrink_to_fit();
         found.suffix.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         found.prefix.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         found
     }
 
-    fn add(&mut self, domain: &str, index: usize) {
-        if domain == "*" {
+    fn add(&mut self, domain: &Arc<str>, index: usize) {
+        if &**domain == "*" {
             self.any.get_or_insert(index);
         } else if let Some(suffix) = domain.strip_prefix('*') {
             self.suffix.push((suffix.to_owned(), index));
         } else if let Some(prefix) = domain.strip_suffix('*') {
             self.prefix.push((prefix.to_owned(), index));
         } else {
-            self.exact.entry(domain.to_owned()).or_insert(index);
+            self.exact.entry(Arc::clone(domain)).or_insert(index);
         }
     }
 

@@ -31,7 +31,7 @@ pub struct Routes {
     config: Arc<RouteConfig>,
     hosts: Hosts,
     /// Of each host that has many routes.
-    indexes: Vec<Option<Index>>,
+    indexes: Vec<Option<Box<Index>>>,
 }
 
 /// What was found.
@@ -48,7 +48,8 @@ impl Routes {
     #[must_use]
     pub fn compile(config: Arc<RouteConfig>) -> Self {
         let hosts = Hosts::compile(&config.virtual_hosts);
-        let indexes = config.virtual_hosts.iter().map(|host| Index::of(&host.routes)).collect();
+        let indexes =
+            config.virtual_hosts.iter().map(|host| Index::of(&host.routes).map(Box::new)).collect();
         Self { config, hosts, indexes }
     }
 
@@ -74,7 +75,7 @@ impl Routes {
         let place = self.place(request.authority())?;
         let host = self.config.virtual_hosts.get(place)?;
         let takes = |route: &&Route| unmet(&route.matches, request, random).is_none();
-        let route = match self.indexes.get(place).and_then(Option::as_ref) {
+        let route = match self.indexes.get(place).and_then(Option::as_deref) {
             None => host.routes.iter().find(takes)?,
             Some(index) => {
                 let places = index.candidates(request.bare_path());

@@ -11,7 +11,7 @@ const PARTS: u32 = 16;
 
 /// Counts beginnings by parts of an interval.
 #[derive(Debug, Default)]
-pub struct Recent(Mutex<Option<Ring>>);
+pub struct Recent(Mutex<Option<Box<Ring>>>);
 
 #[derive(Debug)]
 struct Ring {
@@ -42,7 +42,7 @@ impl Recent {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Another interval counts anew.
         let known = ring.take().filter(|ring| ring.interval == interval);
-        let ring = ring.insert(known.unwrap_or_else(|| Ring::new(now, interval)));
+        let ring = ring.insert(known.unwrap_or_else(|| Box::new(Ring::new(now, interval))));
         ring.advance(now);
         then(ring)
     }

@@ -1,6 +1,7 @@
 //! The config dump and its neighbours: what was accepted, in Envoy's JSON.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
@@ -71,12 +72,12 @@ fn all(
     type_url: &str,
     shape: impl Fn(&str, &Body, Value) -> Value,
 ) -> Vec<Value> {
-    let bodies = running.accepted().bodies().get(type_url).cloned().unwrap_or_default();
-    let one = |(name, body): (&String, &Body)| {
+    let bodies: Vec<_> = running.accepted().bodies(type_url).collect();
+    let one = |(name, body): (Arc<str>, Body)| {
         let any = Any { type_url: type_url.to_owned(), value: body.bytes.clone() };
-        shape(name, body, to_json(&any))
+        shape(&name, &body, to_json(&any))
     };
-    bodies.iter().map(one).collect()
+    bodies.into_iter().map(one).collect()
 }
 
 /// Routes that stand in listeners.
@@ -129,17 +130,17 @@ fn secrets(running: &Running) -> Value {
 
 /// Those that came from the control plane, without their keys.
 fn given_secrets(running: &Running) -> Vec<Value> {
-    let bodies = running.accepted().bodies().get(type_url::SECRET).cloned().unwrap_or_default();
-    let one = |(name, body): (&String, &Body)| {
-        let secret = without_key(Secret::decode(body.bytes.clone()).ok()?);
+    let bodies: Vec<_> = running.accepted().bodies(type_url::SECRET).collect();
+    let one = |(name, body): (Arc<str>, Body)| {
+        let secret = without_key(Secret::decode(body.bytes).ok()?);
         let any =
             Any { type_url: type_url::SECRET.to_owned(), value: secret.encode_to_vec().into() };
         Some(json!({
-            "name": name, "version_info": body.version,
+            "name": &*name, "version_info": body.version,
             "last_updated": stamp(body.at), "secret": to_json(&any),
         }))
     };
-    bodies.iter().filter_map(one).collect()
+    bodies.into_iter().filter_map(one).collect()
 }
 
 fn without_key(mut secret: Secret) -> Secret {
@@ -197,24 +198,23 @@ pub(crate) fn clusters_json(running: &Running) -> Value {
         .map(|cluster| {
             let out = cluster.ejected(now);
             let hosts: Vec<_> = cluster
-                .hosts
-                .iter()
-                .map(|host| {
+                .members()
+                .map(|(endpoint, host)| {
                     json!({
                         "address": { "socket_address": {
-                            "address": host.endpoint.address.ip().to_string(),
-                            "port_value": host.endpoint.address.port(),
+                            "address": endpoint.address.ip().to_string(),
+                            "port_value": endpoint.address.port(),
                         } },
                         "stats": [{
                             "name": "rq_active", "type": "GAUGE",
                             "value": host.active.load(Ordering::Relaxed).to_string(),
                         }],
                         "health_status": {
-                            "eds_health_status": health(host.endpoint.health),
-                            "failed_outlier_check": out.contains(&host.endpoint.address),
+                            "eds_health_status": health(endpoint.health),
+                            "failed_outlier_check": out.contains(&endpoint.address),
                         },
-                        "weight": host.endpoint.weight,
-                        "priority": host.endpoint.priority,
+                        "weight": endpoint.weight,
+                        "priority": endpoint.priority,
                     })
                 })
                 .collect();
@@ -234,12 +234,12 @@ pub(crate) fn clusters_text(running: &Running) -> String {
         let name = &cluster.name;
         // Writing to a String cannot fail.
         writeln!(out, "{name}::added_via_api::true").ok();
-        for host in &cluster.hosts {
-            let at = host.endpoint.address;
+        for (endpoint, host) in cluster.members() {
+            let at = endpoint.address;
             let active = host.active.load(Ordering::Relaxed);
             writeln!(out, "{name}::{at}::rq_active::{active}").ok();
-            writeln!(out, "{name}::{at}::health_flags::{}", health(host.endpoint.health)).ok();
-            writeln!(out, "{name}::{at}::weight::{}", host.endpoint.weight).ok();
+            writeln!(out, "{name}::{at}::health_flags::{}", health(endpoint.health)).ok();
+            writeln!(out, "{name}::{at}::weight::{}", endpoint.weight).ok();
         }
     }
     out

@@ -83,7 +83,7 @@ impl Settings {
         let (settings, id) = self.made(config, false)?;
         let mesh = config.certificate.as_deref() == Some(OWN);
         let server_name = Arc::new(name(&config.sni));
-        Ok(Tls::On(TlsTarget { config: settings, id, named, server_name, mesh }))
+        Ok(Tls::On(Arc::new(TlsTarget { config: settings, id, named, server_name, mesh })))
     }
 
     fn made(

@@ -220,9 +220,7 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Cluster {
         weight: 1,
         locality: Arc::new(Locality::default()),
         health: Health::Healthy,
-        transport_labels: Vec::new(),
-        hostname: "".into(),
-        workload: "".into(),
+        about: Arc::default(),
     };
     Cluster {
         name: name.into(),

@@ -2,10 +2,13 @@
 //! In: an encoded RouteConfiguration. Out: ours. Holds: at most one host is in memory as protobuf.
 //! Why: decoded, a host takes ten times what is kept of it, and a thousand of them would stay the heap's high-water mark.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint};
+use proxy_config::route::Retry;
 
-use super::{VirtualHost, named_host, wire, with_hosts};
+use super::{RouteAction, VirtualHost, named_host, wire, with_hosts};
 use crate::known::Rejected;
 use crate::{Lowered, any};
 
@@ -24,7 +27,21 @@ pub(crate) fn read(mut bytes: &[u8]) -> Lowered<super::RouteConfig> {
         }
     }
     hosts.shrink_to_fit();
+    share_retries(&mut hosts);
     with_hosts(&config, hosts)
+}
+
+/// Retries that are the same as those of the route before are kept once: most of a mesh retries in the same way.
+fn share_retries(hosts: &mut [VirtualHost]) {
+    let mut last: Option<Arc<Retry>> = None;
+    for route in hosts.iter_mut().flat_map(|host| &mut host.routes) {
+        let RouteAction::Forward(forward) = &mut route.action else { continue };
+        let Some(retry) = Arc::get_mut(forward).and_then(|f| f.retry.as_mut()) else { continue };
+        match &last {
+            Some(known) if known == retry => *retry = Arc::clone(known),
+            _ => last = Some(Arc::clone(retry)),
+        }
+    }
 }
 
 fn host(bytes: &mut &[u8]) -> Lowered<VirtualHost> {
