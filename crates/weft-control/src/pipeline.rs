@@ -255,7 +255,8 @@ impl Walk {
                     Some(before) if touched < Touched::Config => {
                         before.with_endpoints(self.version, &model)
                     }
-                    _ => MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model),
+                    Some(before) => before.next(self.version, Arc::clone(&self.settings), &model),
+                    None => MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model),
                 };
                 let world = Arc::new(MeshWorld::new(snapshot, older));
                 let revision = self.push.publish(Arc::clone(&world));
