@@ -301,7 +301,8 @@ impl Walk {
             let all = self.raw.of(&resource.group, &resource.kind);
             all.filter_map(|(_, object)| known.of(role, &resource, object)).collect::<Vec<_>>()
         };
-        kinds::all().flat_map(of_kind).collect()
+        // Nothing is said of what is only read, such as pods, of which there are most.
+        kinds::all().filter(|(role, _)| *role != Role::Read).flat_map(of_kind).collect()
     }
 
     /// What the Gateway API's objects are told.
