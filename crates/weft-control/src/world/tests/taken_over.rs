@@ -125,7 +125,7 @@ fn everything_that_is_written_is_valid() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn what_is_taken_over_is_what_a_translation_from_nothing_gives(
         steps in prop::collection::vec(step(), 1..24),
