@@ -9,6 +9,8 @@ use weft_model::api::peer_authentication::{Mode, MutualTls, PeerAuthentication};
 use weft_model::api::reference::WorkloadSelector;
 use weft_model::{Object, Objects};
 
+use crate::all_in;
+
 /// What a port accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mtls {
@@ -49,6 +51,11 @@ impl Peers {
             found.by_namespace.entry(place).or_default().push(Arc::clone(object));
         }
         found
+    }
+
+    /// Whether these are the very same objects.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.root == other.root && all_in(&self.by_namespace, &other.by_namespace)
     }
 
     fn at<'a>(

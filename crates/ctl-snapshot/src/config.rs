@@ -11,10 +11,11 @@ use weft_model::api::secret::Credential;
 use weft_model::api::virtual_service::VirtualService;
 use weft_model::{Host, MeshModel, Object, Objects};
 
+use crate::aspects::Marks;
 use crate::authn::{self, Mtls, Peers};
 use crate::rules::{Client, Rule, Rules};
 use crate::sidecars::{self, Sidecars};
-use crate::{Alias, MeshSettings, Near, Scope, Service, delegates, entry};
+use crate::{Alias, Aspect, MeshSettings, Near, Scope, Service, all_same, delegates, entry};
 
 /// Everything that users wrote and that is no endpoint.
 #[derive(Debug)]
@@ -33,17 +34,27 @@ pub struct Config {
     sidecars: Sidecars,
     policies: HashMap<String, Objects<AuthorizationPolicy>>,
     /// By namespace and name.
-    secrets: HashMap<(String, String), Arc<Object<Credential>>>,
-    config_maps: HashMap<(String, String), Arc<Object<Credential>>>,
+    secrets: Named<Credential>,
+    config_maps: Named<Credential>,
     selector_keys: BTreeSet<String>,
     source_keys: BTreeSet<String>,
     rule_keys: BTreeSet<String>,
     near: Near,
+    marks: Marks,
 }
 
 impl Config {
-    pub(crate) fn build(settings: &MeshSettings, model: &MeshModel) -> Self {
-        let (services, by_namespace) = services(settings, model);
+    /// Indexes a model. What is the same as in an older configuration, under the same settings, stays the same allocation.
+    pub(crate) fn build(settings: &MeshSettings, model: &MeshModel, before: Option<&Self>) -> Self {
+        let mut fresh = Self::indexed(settings, model, before);
+        if let Some(before) = before {
+            fresh.marks = fresh.marks.carried(&before.marks, |aspect| fresh.has(aspect, before));
+        }
+        fresh
+    }
+
+    fn indexed(settings: &MeshSettings, model: &MeshModel, before: Option<&Self>) -> Self {
+        let (services, by_namespace) = services(settings, model, before);
         let (mut aliases, mut aliases_of) = (HashMap::new(), HashMap::<Host, Vec<Alias>>::new());
         let all: Vec<Alias> =
             model.services.iter().filter_map(|object| Alias::of(object, settings)).collect();
@@ -70,8 +81,16 @@ impl Config {
             by_namespace,
             aliases,
             aliases_of,
-            virtual_services: delegates::resolved(settings, &model.virtual_services),
-            rules: Rules::build(settings, &model.destination_rules),
+            virtual_services: delegates::resolved(
+                settings,
+                &model.virtual_services,
+                before.map_or(&[], |before| &before.virtual_services),
+            ),
+            rules: Rules::build(
+                settings,
+                &model.destination_rules,
+                before.map(|before| &before.rules),
+            ),
             gateways: model.gateways.clone(),
             sidecars: Sidecars::build(&model.sidecars, &settings.root_namespace),
             peers: Peers::build(&model.peer_authentications, &settings.root_namespace),
@@ -82,6 +101,43 @@ impl Config {
             source_keys: source_keys(model),
             rule_keys: rule_keys(model),
             near,
+            marks: Marks::default(),
+        }
+    }
+
+    /// Whether an aspect is that of another configuration. Marks tell, which go from one version to the next for as long as
+    /// nothing changes; so this costs nothing, and is `false` of configurations that were made apart.
+    #[must_use]
+    pub fn same(&self, other: &Self, aspect: Aspect) -> bool {
+        self.marks.same(&other.marks, aspect)
+    }
+
+    /// Looks whether it has all of an aspect from an older one.
+    fn has(&self, aspect: Aspect, before: &Self) -> bool {
+        match aspect {
+            Aspect::Services => {
+                let pairs = self.services.iter().zip(&before.services);
+                let mut pairs = pairs.map(|((a, one), (b, other))| a == b && all_same(one, other));
+                self.services.len() == before.services.len()
+                    && pairs.all(|same| same)
+                    && self.aliases == before.aliases
+                    && self.aliases_of == before.aliases_of
+            }
+            Aspect::Routes => delegates::all_same(&self.virtual_services, &before.virtual_services),
+            Aspect::Rules => self.rules.is(&before.rules),
+            Aspect::Sidecars => self.sidecars.is(&before.sidecars),
+            Aspect::Credentials => {
+                all_named(&self.secrets, &before.secrets)
+                    && all_named(&self.config_maps, &before.config_maps)
+            }
+            Aspect::Peers => self.peers.is(&before.peers),
+            Aspect::Gateways => all_same(&self.gateways, &before.gateways),
+            Aspect::Labels => {
+                self.selector_keys == before.selector_keys
+                    && self.source_keys == before.source_keys
+                    && self.rule_keys == before.rule_keys
+                    && self.near == before.near
+            }
         }
     }
 
@@ -138,6 +194,12 @@ impl Config {
     #[must_use]
     pub fn scope(&self, sidecar: &(String, String), namespace: &str) -> Option<Scope> {
         self.sidecars.scope(sidecar, namespace)
+    }
+
+    /// The service of a host in a namespace.
+    #[must_use]
+    pub fn service_in(&self, host: &Host, namespace: &str) -> Option<&Arc<Service>> {
+        self.services.get(host)?.iter().find(|service| service.namespace == namespace)
     }
 
     /// A service by its full name.
@@ -282,9 +344,16 @@ impl Config {
     }
 }
 
-fn named<T>(objects: &Objects<T>) -> HashMap<(String, String), Arc<Object<T>>> {
+fn named<T>(objects: &Objects<T>) -> Named<T> {
     let key = |meta: &Metadata| (meta.namespace.clone(), meta.name.clone());
     objects.iter().map(|object| (key(&object.meta), Arc::clone(object))).collect()
+}
+
+type Named<T> = HashMap<(String, String), Arc<Object<T>>>;
+
+fn all_named<T>(one: &Named<T>, other: &Named<T>) -> bool {
+    let known = |key, object| other.get(key).is_some_and(|known| Arc::ptr_eq(known, object));
+    one.len() == other.len() && one.iter().all(|(key, object)| known(key, object))
 }
 
 type ByHost = BTreeMap<Host, Vec<Arc<Service>>>;
@@ -298,11 +367,17 @@ fn lists(service: &Service) -> bool {
 fn services(
     settings: &MeshSettings,
     model: &MeshModel,
+    before: Option<&Config>,
 ) -> (ByHost, HashMap<String, Vec<Arc<Service>>>) {
+    let shared = |service: Service| {
+        let known = before.and_then(|old| old.service_in(&service.host, &service.namespace));
+        let known = known.filter(|known| ***known == service).cloned();
+        known.unwrap_or_else(|| Arc::new(service))
+    };
     let mut by_namespace: HashMap<String, Vec<Arc<Service>>> = HashMap::new();
     let mut all: ByHost = BTreeMap::new();
     for service in model.services.iter().filter_map(|object| Service::of(object, settings)) {
-        let service = Arc::new(service);
+        let service = shared(service);
         let place = service.namespace.clone();
         by_namespace.entry(place).or_default().push(Arc::clone(&service));
         all.insert(service.host.clone(), vec![service]);
@@ -312,7 +387,7 @@ fn services(
         // A Kubernetes Service of the same namespace keeps the name.
         if known.iter().all(|known| known.namespace != service.namespace) {
             service.second = !known.is_empty();
-            let service = Arc::new(service);
+            let service = shared(service);
             by_namespace.entry(service.namespace.clone()).or_default().push(Arc::clone(&service));
             known.push(service);
         }

@@ -20,8 +20,18 @@ pub(crate) type Visible = (Visibility, Arc<Object<VirtualService>>);
 /// Delegates, by namespace and name.
 type Delegates<'a> = HashMap<(&'a str, &'a str), &'a Object<VirtualService>>;
 
-/// The objects that have hosts, in precedence.
-pub(crate) fn resolved(settings: &MeshSettings, all: &Objects<VirtualService>) -> Vec<Visible> {
+/// Whether these are the very same objects, seen by the same.
+pub(crate) fn all_same(one: &[Visible], other: &[Visible]) -> bool {
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.all(|(a, b)| Arc::ptr_eq(&a.1, &b.1) && a.0 == b.0)
+}
+
+/// The objects that have hosts, in precedence. What is put together the same way as before stays the same allocation.
+pub(crate) fn resolved(
+    settings: &MeshSettings,
+    all: &Objects<VirtualService>,
+    before: &[Visible],
+) -> Vec<Visible> {
     let (rooted, delegates): (Vec<_>, Vec<_>) =
         all.iter().partition(|object| !object.spec.hosts.is_empty());
     let by_name = delegates.into_iter().map(|object| {
@@ -35,7 +45,11 @@ pub(crate) fn resolved(settings: &MeshSettings, all: &Objects<VirtualService>) -
     let (roots, plain): (Vec<_>, Vec<_>) =
         rooted.into_iter().partition(|object| delegating(object));
     let plain = plain.into_iter().cloned();
-    let merged = roots.into_iter().map(|root| Arc::new(merge(settings, &delegates, root)));
+    let merged = roots.into_iter().map(|root| {
+        let merged = merge(settings, &delegates, root);
+        let known = before.iter().map(|(_, object)| object).find(|known| ***known == merged);
+        known.cloned().unwrap_or_else(|| Arc::new(merged))
+    });
     plain.chain(merged).map(|object| (visibility(settings, &object), object)).collect()
 }
 

@@ -14,7 +14,7 @@ use weft_model::api::traffic_policy::{
 };
 use weft_model::{Host, HostPattern, Object, Objects, expand};
 
-use crate::{MeshSettings, Service, Visibility};
+use crate::{MeshSettings, Service, Visibility, all_same};
 
 /// Who asks for a rule.
 #[derive(Debug, Clone, Copy)]
@@ -182,6 +182,27 @@ struct Scope {
 }
 
 impl Scope {
+    /// Rules of exactly this name.
+    fn named(&self, name: &HostPattern) -> &[Arc<Rule>] {
+        let found = match name {
+            HostPattern::Exact(host) => self.exact.get(host),
+            wild @ HostPattern::Suffix(_) => {
+                self.wild.iter().find(|(known, _)| known == wild).map(|(_, rules)| rules)
+            }
+        };
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        let known = |host, rules: &[Arc<Rule>]| {
+            other.exact.get(host).is_some_and(|known| all_same(known, rules))
+        };
+        let mut wild = self.wild.iter().zip(&other.wild);
+        (self.exact.len(), self.wild.len()) == (other.exact.len(), other.wild.len())
+            && self.exact.iter().all(|(host, rules)| known(host, rules))
+            && wild.all(|((a, one), (b, other))| a == b && all_same(one, other))
+    }
+
     /// Rules for a host, those of the most specific name first, then the oldest.
     fn by_name<'a, 'h>(
         &'a self,
@@ -237,8 +258,13 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Merges rules of one namespace for one host; they come oldest first.
-    pub(crate) fn build(settings: &MeshSettings, rules: &Objects<DestinationRule>) -> Self {
+    /// Merges rules of one namespace for one host; they come oldest first. Those that were there before stay the same
+    /// allocation.
+    pub(crate) fn build(
+        settings: &MeshSettings,
+        rules: &Objects<DestinationRule>,
+        before: Option<&Self>,
+    ) -> Self {
         let mut merged: BTreeMap<(String, HostPattern), Vec<Rule>> = BTreeMap::new();
         for object in rules {
             let namespace = &object.meta.namespace;
@@ -248,8 +274,14 @@ impl Rules {
         }
         let mut by_namespace: BTreeMap<String, Scope> = BTreeMap::new();
         for ((namespace, pattern), rules) in merged {
+            let old = before.and_then(|before| before.by_namespace.get(&namespace));
+            let old = old.map_or(&[][..], |scope| scope.named(&pattern));
+            let shared = |rule: Rule| {
+                let known = old.iter().find(|known| ***known == rule).cloned();
+                known.unwrap_or_else(|| Arc::new(rule))
+            };
             let scope = by_namespace.entry(namespace).or_default();
-            let rules = rules.into_iter().map(Arc::new).collect();
+            let rules = rules.into_iter().map(shared).collect();
             match pattern {
                 HostPattern::Exact(host) => drop(scope.exact.insert(host, rules)),
                 pattern @ HostPattern::Suffix(_) => scope.wild.push((pattern, rules)),
@@ -259,6 +291,13 @@ impl Rules {
             scope.wild.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
         }
         Self { by_namespace }
+    }
+
+    /// Whether these are the very same rules.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let pairs = self.by_namespace.iter().zip(&other.by_namespace);
+        let mut pairs = pairs.map(|((a, one), (b, other))| a == b && one.is(other));
+        self.by_namespace.len() == other.by_namespace.len() && pairs.all(|same| same)
     }
 
     /// Every rule that some client may use for a host, by namespace.

@@ -2,6 +2,7 @@
 //!
 //! Holds: a Sidecar that selects a workload comes before its namespace's, and that before the one of the root namespace.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use weft_model::api::reference::Destination;
 use weft_model::api::sidecar::{CaptureMode, Egress, OutboundMode, Sidecar};
 use weft_model::{HostPattern, Object, Objects, Protocol};
 
-use crate::{Service, UnknownDestinations};
+use crate::{Service, UnknownDestinations, all_in};
 
 /// Hosts of some namespaces.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,10 +87,12 @@ impl Reach {
     /// Whether it names a host of a namespace.
     #[must_use]
     pub fn names(&self, namespace: &str, host: &str) -> bool {
-        let wanted = HostPattern::new(host);
+        // Most services are of other namespaces, or every host is meant; only for the rest the host is read.
+        let wanted = OnceCell::new();
         self.imports.iter().any(|import| {
             import.namespace.as_ref().is_none_or(|own| own == namespace)
-                && import.host.covers(&wanted)
+                && (import.host.is_every()
+                    || import.host.covers(wanted.get_or_init(|| HostPattern::new(host))))
         })
     }
 
@@ -158,6 +161,11 @@ impl Sidecars {
             found.by_namespace.entry(place).or_default().push(Arc::clone(object));
         }
         found
+    }
+
+    /// Whether these are the very same objects.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.root == other.root && all_in(&self.by_namespace, &other.by_namespace)
     }
 
     /// The one that holds for a workload.

@@ -14,7 +14,7 @@ use weft_model::{Host, MeshModel, Object, Objects};
 
 use crate::localities::{self, Localities, Locality};
 use crate::machines::Machines;
-use crate::{Config, MeshSettings, Mtls, Service, Subset};
+use crate::{Aspect, Config, MeshSettings, MeshSnapshot, Mtls, Service, Subset, all_same};
 
 /// Annotation of pods that are gateways.
 const GATEWAY: &str = "gateway.istio.io/status";
@@ -82,7 +82,8 @@ impl fmt::Display for Address {
 pub struct Backing {
     /// By name of the service's port.
     ports: BTreeMap<String, Vec<Endpoint>>,
-    identities: BTreeSet<String>,
+    /// Apart, because it is the same for longer than the rest.
+    identities: Arc<BTreeSet<String>>,
 }
 
 /// An endpoint that a slice lists.
@@ -117,10 +118,6 @@ impl Source {
     }
 }
 
-fn all_same<T>(one: &[Arc<T>], other: &[Arc<T>]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| Arc::ptr_eq(a, b))
-}
-
 /// What runs.
 #[derive(Debug, Default)]
 pub struct Workloads {
@@ -132,11 +129,12 @@ pub struct Workloads {
 }
 
 impl Workloads {
+    /// Takes over from a version before, which was made under the same settings, what is the same.
     pub(crate) fn build(
         settings: &MeshSettings,
         config: &Config,
         model: &MeshModel,
-        before: Option<&Self>,
+        before: Option<&MeshSnapshot>,
     ) -> Self {
         let localities = Localities::of(&model.nodes);
         let mut pods = HashMap::new();
@@ -150,7 +148,9 @@ impl Workloads {
         }
         let sources = sources(settings, config, model, &Pods { by_name, by_address: &pods });
         let machines = Machines { settings, config, model, localities: &localities };
-        let before = before.filter(|before| {
+        let older = before.map(MeshSnapshot::config);
+        let peers = older.is_some_and(|older| config.same(older, Aspect::Peers));
+        let before = before.map(|before| &**before.workloads()).filter(|before| {
             before.localities == localities && all_same(&before.machines, &model.workload_entries)
         });
         let none = Source::default();
@@ -158,9 +158,11 @@ impl Workloads {
         for service in config.services() {
             let key = (service.host.clone(), service.namespace.clone());
             let source = sources.get(&key).unwrap_or(&none);
+            let same = older.and_then(|older| older.service_in(&key.0, &key.1));
+            let same = peers && same.is_some_and(|same| Arc::ptr_eq(same, service));
             // What a ServiceEntry selects is found by labels, and may be other pods than before.
-            let older = before.filter(|_| service.entry.is_none());
-            let known = older.filter(|old| old.sources.get(&key).unwrap_or(&none).is(source));
+            let known = before.filter(|_| same && service.entry.is_none());
+            let known = known.filter(|old| old.sources.get(&key).unwrap_or(&none).is(source));
             let found = match known {
                 Some(known) => known.backing.get(&key).cloned(),
                 None => {
@@ -170,6 +172,9 @@ impl Workloads {
                     found.sort();
                     let old = before.and_then(|before| before.backing.get(&key));
                     let same = old.filter(|old| ***old == found).cloned();
+                    if let Some(old) = old.filter(|old| old.identities == found.identities) {
+                        found.identities = Arc::clone(&old.identities);
+                    }
                     let any = found != Backing::default();
                     any.then(|| same.unwrap_or_else(|| Arc::new(found)))
                 }
@@ -217,14 +222,20 @@ impl Workloads {
     /// Who answers for a service: the identities of the pods behind it.
     pub fn identities(&self, service: &Service) -> impl Iterator<Item = &str> + use<'_> {
         let backing = self.behind(service);
-        backing.into_iter().flat_map(|found| &found.identities).map(String::as_str)
+        backing.into_iter().flat_map(|found| &*found.identities).map(String::as_str)
+    }
+
+    /// The same, as an allocation that stays for as long as they do; `None` where nothing is behind the service.
+    #[must_use]
+    pub fn identified(&self, service: &Service) -> Option<&Arc<BTreeSet<String>>> {
+        self.behind(service).map(|found| &found.identities)
     }
 }
 
 impl Backing {
     pub(crate) fn identify(&mut self, settings: &MeshSettings, place: &str, account: &str) {
         let id = format!("spiffe://{}/ns/{place}/sa/{account}", settings.trust_domain);
-        self.identities.insert(id);
+        Arc::make_mut(&mut self.identities).insert(id);
     }
 
     pub(crate) fn insert(&mut self, port: &str, endpoint: Endpoint) {

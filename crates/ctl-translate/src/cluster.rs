@@ -7,46 +7,89 @@ use weft_model::Protocol;
 use weft_model::api::traffic_policy::{ClientTls, ClientTlsMode, ProxyProtocol};
 use weft_proto::envoy::config::cluster::v3::Cluster;
 use weft_proto::envoy::config::cluster::v3::cluster as parts;
+use weft_proto::envoy::config::core::v3::TransportSocket;
 use weft_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use weft_proto::envoy::r#type::v3::Percent;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{ListValue, Struct, Value};
 
+use crate::cluster::kept::MadeOf;
 use crate::credential::Credentials;
 use crate::domains::Domains;
 use crate::near::Nearness;
 use crate::origination::Origination;
 use crate::reach::Reach;
+use crate::resources::Resource;
 use crate::view::OutboundView;
 use crate::{called, endpoints, names, policy, tls, wire};
 
-/// All clusters of a view.
-pub(crate) fn outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Cluster> {
-    let config = snapshot.config();
+mod kept;
+
+pub use kept::Kept;
+
+/// All clusters of a view, and the sockets of those among them that are not kept. Kept ones name no credentials.
+pub(crate) fn outbound(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    kept: &mut Kept,
+) -> (Vec<Resource>, Vec<TransportSocket>) {
+    let (mut found, mut sockets) = (Vec::new(), Vec::new());
+    let finished = |mut cluster: Cluster| {
+        if view.started.keeps_case {
+            policy::keep_case(&mut cluster);
+        }
+        Resource::new(cluster.name.clone(), &cluster)
+    };
+    let mut own = |clusters: Vec<Cluster>, found: &mut Vec<Resource>| {
+        sockets.extend(clusters.iter().filter_map(|cluster| cluster.transport_socket.clone()));
+        found.extend(clusters.into_iter().map(finished));
+    };
+    for service in Reach::of(snapshot, view).services() {
+        let rule = snapshot.config().rule(view.client(), service);
+        let made = || of_service(snapshot, view, service, rule.map(|rule| &**rule));
+        match MadeOf::of(snapshot, view, service, rule) {
+            Some(key) => {
+                let all = kept.get(key, || made().into_iter().map(finished).collect());
+                found.extend(all.iter().cloned());
+            }
+            None => own(made(), &mut found),
+        }
+    }
+    own(everywhere(snapshot, view), &mut found);
+    (found, sockets)
+}
+
+/// The clusters of one service.
+fn of_service(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    service: &Service,
+    rule: Option<&Rule>,
+) -> Vec<Cluster> {
     let mut found = Vec::new();
-    let reach = Reach::of(snapshot, view);
-    for service in reach.services() {
-        let rule = config.rule(view.client(), service);
-        for port in &service.ports {
-            // Where it is found out what a connection carries, either kind has a cluster of its own: a server tells
-            // them apart by what the client offers in TLS.
-            let protocols: &[Protocol] = match port.protocol {
-                Protocol::Auto => &[Protocol::Auto, Protocol::Tcp],
-                _ => std::slice::from_ref(&port.protocol),
-            };
-            for &protocol in protocols {
-                let rule = rule.map(|rule| &**rule);
-                let place = Place { snapshot, view, service, port, protocol, rule };
-                let whole = rule.map(|rule| rule.policy_of(port.number, None)).unwrap_or_default();
-                found.extend(place.cluster(None, &whole));
-                for subset in rule.into_iter().flat_map(|rule| &rule.subsets) {
-                    let own = rule.map(|rule| rule.policy_of(port.number, Some(subset)));
-                    found.extend(place.cluster(Some(subset), &own.unwrap_or_default()));
-                }
+    for port in &service.ports {
+        // Where it is found out what a connection carries, either kind has a cluster of its own: a server tells
+        // them apart by what the client offers in TLS.
+        let protocols: &[Protocol] = match port.protocol {
+            Protocol::Auto => &[Protocol::Auto, Protocol::Tcp],
+            _ => std::slice::from_ref(&port.protocol),
+        };
+        for &protocol in protocols {
+            let place = Place { snapshot, view, service, port, protocol, rule };
+            let whole = rule.map(|rule| rule.policy_of(port.number, None)).unwrap_or_default();
+            found.extend(place.cluster(None, &whole));
+            for subset in rule.into_iter().flat_map(|rule| &rule.subsets) {
+                let own = rule.map(|rule| rule.policy_of(port.number, Some(subset)));
+                found.extend(place.cluster(Some(subset), &own.unwrap_or_default()));
             }
         }
     }
-    found.push(black_hole(snapshot.settings()));
+    found
+}
+
+/// Those that lead nowhere or everywhere.
+fn everywhere(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Cluster> {
+    let mut found = vec![black_hole(snapshot.settings())];
     if !view.router {
         found.push(original_destination(names::PASSTHROUGH, snapshot.settings()));
     }

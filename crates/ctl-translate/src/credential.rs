@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use ctl_snapshot::MeshSnapshot;
 use prost::Message as _;
 use weft_model::api::secret::Credential;
-use weft_proto::envoy::config::cluster::v3::Cluster;
+
 use weft_proto::envoy::config::core::v3::transport_socket::ConfigType;
 use weft_proto::envoy::config::core::v3::{
     ConfigSource, DataSource, TransportSocket, data_source::Specifier,
@@ -103,11 +103,6 @@ impl Credentials<'_> {
         let names: BTreeSet<String> = sockets.flat_map(names).collect();
         names.iter().filter_map(|name| self.secret(name)).collect()
     }
-}
-
-/// The sockets of clusters that may name a credential; what is chosen by an endpoint's labels is the mesh's own.
-pub(crate) fn of_clusters(clusters: &[Cluster]) -> impl Iterator<Item = &TransportSocket> {
-    clusters.iter().filter_map(|cluster| cluster.transport_socket.as_ref())
 }
 
 /// The sockets of listeners.

@@ -40,6 +40,10 @@ pub(crate) fn of_service(snapshot: &MeshSnapshot, service: &Service) -> Vec<Assi
 /// The assignments that clients of a view see otherwise than others, by the same names.
 pub(crate) fn near(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Assignment> {
     let mut found = Vec::new();
+    let near = snapshot.config().near();
+    if !near.places && near.labels.is_empty() {
+        return found;
+    }
     for service in Reach::of(snapshot, view).services() {
         if !service.resolution.is_dns() {
             near_of(snapshot, view, service, &mut found);

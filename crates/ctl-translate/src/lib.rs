@@ -3,7 +3,8 @@
 //! In: a [`MeshSnapshot`] and a [`ProxyView`]. Out: encoded resources by type, each with a version that follows from its bytes.
 //! Holds: names and defaults are Istio's; only extensions that a stock Envoy has are used; the same snapshot and view give
 //! the same bytes.
-//! Never: I/O, clocks, locks, state. A view is the cache key: whoever caches, caches by it.
+//! Never: I/O, clocks, locks, state. A view is the cache key: whoever caches, caches by it. What several views would make
+//! alike is kept in a [`Kept`] that the caller lends; `same.rs` says what a newer version need not make again.
 //! Why several parts: endpoints are the same for every proxy but where its place counts, outbound resources for every proxy of a namespace, and only
 //! what a pod accepts is its own.
 
@@ -27,19 +28,22 @@ mod rbac;
 mod reach;
 mod resources;
 mod route;
+mod same;
 mod started;
 mod tls;
 mod view;
 mod wire;
 
+pub use cluster::Kept;
 pub use near::Standpoint;
 pub use resources::{Resource, Resources};
+pub use same::{
+    same_config, same_endpoints, same_endpoints_of, same_inbound, same_near_services,
+    same_outbound, same_router, same_view,
+};
 pub use started::{Server, Started};
 pub use tls::offered as mesh_protocols;
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
-
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use ctl_snapshot::{MeshSnapshot, Service};
 use weft_proto::type_url;
@@ -95,18 +99,32 @@ pub fn translate_endpoints_of(snapshot: &MeshSnapshot, service: &Service) -> Res
 /// What proxies of a namespace may call: clusters, and for sidecars listeners and routes.
 #[must_use]
 pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resources {
+    let mut found = translate_clusters(snapshot, view, &mut Kept::default());
+    found.merge(translate_calls(snapshot, view));
+    found
+}
+
+/// The clusters of what they may call, and the credentials that these name.
+#[must_use]
+pub fn translate_clusters(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    kept: &mut Kept,
+) -> Resources {
     let mut found = Resources::default();
-    let mut clusters = cluster::outbound(snapshot, view);
-    if view.started.keeps_case {
-        clusters.iter_mut().for_each(policy::keep_case);
-    }
+    let (clusters, sockets) = cluster::outbound(snapshot, view, kept);
     let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.router };
-    for secret in credentials.named_in(credential::of_clusters(&clusters)) {
+    for secret in credentials.named_in(sockets.iter()) {
         found.add(type_url::SECRET, secret.name.clone(), &secret);
     }
-    for cluster in clusters {
-        found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
-    }
+    found.share(type_url::CLUSTER, clusters);
+    found
+}
+
+/// How sidecars are called by their pods: listeners, routes and names.
+#[must_use]
+pub fn translate_calls(snapshot: &MeshSnapshot, view: &OutboundView) -> Resources {
+    let mut found = Resources::default();
     if !view.router {
         for listener in outbound::listeners(snapshot, view) {
             found.add(type_url::LISTENER, listener.name.clone(), &listener);
@@ -119,57 +137,6 @@ pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resou
         }
     }
     found
-}
-
-/// Whether two versions of the mesh give the same outbound resources for every view, because they differ only in endpoints
-/// that such resources do not hold.
-#[must_use]
-pub fn same_outbound(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
-    let (old, new) = (one.workloads(), other.workloads());
-    let same = |service: &Service| {
-        same_behind(one, other, service)
-            || old.identities(service).eq(new.identities(service))
-                && !cluster::may_be_direct(one, service)
-    };
-    same_config(one, other) && one.config().services().all(|service| same(service))
-}
-
-/// Whether two versions of the mesh give the same endpoints for every view.
-#[must_use]
-pub fn same_endpoints(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
-    let same = |service: &Arc<Service>| same_behind(one, other, service);
-    same_config(one, other) && one.config().services().all(same)
-}
-
-/// Whether two versions of the mesh have the same configuration; then inbound and gateway resources are the same.
-#[must_use]
-pub fn same_config(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
-    Arc::ptr_eq(one.config(), other.config()) && one.settings() == other.settings()
-}
-
-/// Whether the proxy at an address has the same view of two versions of the mesh; in doubt it has not.
-#[must_use]
-pub fn same_view(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> bool {
-    let (old, new) = (one.workloads(), other.workloads());
-    let pod = match (old.pod(address), new.pod(address)) {
-        (Some(old), Some(new)) => {
-            Arc::ptr_eq(old, new)
-                && one.workloads().locality(old) == other.workloads().locality(new)
-        }
-        (None, None) => true,
-        _ => false,
-    };
-    // Of other services it does not matter what stands behind them.
-    let listing = || one.config().listing().all(|service| same_behind(one, other, service));
-    pod && same_config(one, other) && listing()
-}
-
-fn same_behind(one: &MeshSnapshot, other: &MeshSnapshot, service: &Service) -> bool {
-    match (one.workloads().behind(service), other.workloads().behind(service)) {
-        (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 /// What a sidecar accepts for its pod.

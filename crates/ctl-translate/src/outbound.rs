@@ -73,8 +73,9 @@ fn open(to: &Connections<'_>, egress: &Egress<'_>, own: Own<'_>, opened: &mut Op
             return;
         }
         let speaks = if place.is_anywhere() { Speaks::Either } else { Speaks::Requests };
-        let chain = requests(&place, Routes::Named(port.number.to_string()), own);
-        return opened.add(place, speaks, || vec![chain]);
+        let wanted = place.clone();
+        let chain = || requests(&wanted, Routes::Named(port.number.to_string()), own);
+        return opened.add(place, speaks, || vec![chain()]);
     }
     let addresses = match egress.bind() {
         Some(address) => vec![address.to_owned()],

@@ -13,11 +13,22 @@ use prost::Message;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Changes when the bytes change.
     pub version: Arc<str>,
     /// The encoded message.
     pub body: Bytes,
+}
+
+impl Resource {
+    pub(crate) fn new(name: String, message: &impl Message) -> Self {
+        let body = Bytes::from(message.encode_to_vec());
+        // Fixed keys: the same bytes have the same version in every process.
+        let mut hasher = std::hash::DefaultHasher::new();
+        hasher.write(&body);
+        let version = format!("{:016x}", hasher.finish()).into();
+        Self { name: name.into(), version, body }
+    }
 }
 
 /// Resources by type URL, in the order in which they were made; names are unique per type.
@@ -28,12 +39,16 @@ pub struct Resources {
 
 impl Resources {
     pub(crate) fn add(&mut self, type_url: &'static str, name: String, message: &impl Message) {
-        let body = Bytes::from(message.encode_to_vec());
-        // Fixed keys: the same bytes have the same version in every process.
-        let mut hasher = std::hash::DefaultHasher::new();
-        hasher.write(&body);
-        let version = format!("{:016x}", hasher.finish()).into();
-        self.by_type.entry(type_url).or_default().push(Resource { name, version, body });
+        self.share(type_url, [Resource::new(name, message)]);
+    }
+
+    /// Takes resources that others have too.
+    pub(crate) fn share(
+        &mut self,
+        type_url: &'static str,
+        resources: impl IntoIterator<Item = Resource>,
+    ) {
+        self.by_type.entry(type_url).or_default().extend(resources);
     }
 
     /// Takes the resources of another part; they share their bytes.
@@ -47,8 +62,8 @@ impl Resources {
     pub fn replace(&mut self, other: Self) {
         for (type_url, resources) in other.by_type {
             let known = self.by_type.entry(type_url).or_default();
-            let names: HashSet<&str> = resources.iter().map(|new| new.name.as_str()).collect();
-            known.retain(|old| !names.contains(old.name.as_str()));
+            let names: HashSet<&str> = resources.iter().map(|new| &*new.name).collect();
+            known.retain(|old| !names.contains(&*old.name));
             known.extend(resources);
         }
     }

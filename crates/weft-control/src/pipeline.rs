@@ -255,7 +255,8 @@ impl Walk {
                     Some(before) if touched < Touched::Config => {
                         before.with_endpoints(self.version, &model)
                     }
-                    _ => MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model),
+                    Some(before) => before.next(self.version, Arc::clone(&self.settings), &model),
+                    None => MeshSnapshot::build(self.version, Arc::clone(&self.settings), &model),
                 };
                 let world = Arc::new(MeshWorld::new(snapshot, older));
                 let revision = self.push.publish(Arc::clone(&world));
@@ -300,7 +301,8 @@ impl Walk {
             let all = self.raw.of(&resource.group, &resource.kind);
             all.filter_map(|(_, object)| known.of(role, &resource, object)).collect::<Vec<_>>()
         };
-        kinds::all().flat_map(of_kind).collect()
+        // Nothing is said of what is only read, such as pods, of which there are most.
+        kinds::all().filter(|(role, _)| *role != Role::Read).flat_map(of_kind).collect()
     }
 
     /// What the Gateway API's objects are told.

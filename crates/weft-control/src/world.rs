@@ -3,15 +3,17 @@
 //! In: a snapshot, and the version before it. Out: resources per view. Holds: a world never changes after it was made.
 //! Why parts are kept apart: endpoints are the same for every proxy, outbound resources for every proxy of a namespace,
 //! and what a pod accepts depends on configuration only. So a world translates each part once, and takes over from the
-//! version before it what cannot have changed: a change of one endpoint makes the endpoints of one service anew.
+//! version before it what cannot have changed: a change of one endpoint makes the endpoints of one service anew, a policy what
+//! its own pods accept, and the clusters of a service are made once for all views. `tests/taken_over.rs` holds this to a
+//! translation from nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ctl_push::{ProxyNode, Resources, World};
-use ctl_snapshot::{Backing, MeshSnapshot};
-use ctl_translate::{InboundView, OutboundView, ProxyView, RouterView, view_of};
+use ctl_snapshot::MeshSnapshot;
+use ctl_translate::{InboundView, Kept, OutboundView, ProxyView, RouterView, view_of};
 use weft_model::Host;
 use weft_proto::type_url;
 use weft_xds::{Layer, Resource};
@@ -19,47 +21,56 @@ use weft_xds::{Layer, Resource};
 /// One layer of each type.
 type Layers = BTreeMap<&'static str, Arc<Layer>>;
 type Part = Arc<OnceLock<Layers>>;
-type ByView<K> = Arc<Mutex<HashMap<K, Part>>>;
+
+/// Translations by view, and a version of the mesh that gives them.
+#[derive(Debug)]
+struct Made<K> {
+    snapshot: MeshSnapshot,
+    by_view: Mutex<HashMap<K, Part>>,
+}
 
 /// Translations by view, which versions of the mesh share for as long as what they depend on stays.
 #[derive(Debug)]
 struct Parts<K> {
-    own: ByView<K>,
-    /// Those of the version before, each until it was made anew: what changed is told by them.
-    before: Option<ByView<K>>,
-}
-
-impl<K> Default for Parts<K> {
-    fn default() -> Self {
-        Self { own: Arc::default(), before: None }
-    }
+    own: Arc<Made<K>>,
+    /// Those of the version before, each until it was made anew: they are taken over, or tell what changed.
+    before: Option<Arc<Made<K>>>,
 }
 
 impl<K: Clone + Eq + Hash> Parts<K> {
-    /// Translates once per view; whoever comes second waits for the first.
+    fn new(snapshot: &MeshSnapshot, before: Option<Arc<Made<K>>>) -> Self {
+        let by_view = Mutex::default();
+        Self { own: Arc::new(Made { snapshot: snapshot.clone(), by_view }), before }
+    }
+
+    /// Translates once per view, and not at all where the version before gives the `same`; whoever comes second waits for
+    /// the first.
     fn get(
         &self,
         view: &K,
-        translate: impl FnOnce(Option<&Layers>) -> ctl_translate::Resources,
+        same: impl FnOnce(&MeshSnapshot, &Layers) -> bool,
+        translate: impl FnOnce() -> ctl_translate::Resources,
     ) -> Part {
-        let part = Arc::clone(locked(&self.own).entry(view.clone()).or_default());
+        let part = Arc::clone(locked(&self.own.by_view).entry(view.clone()).or_default());
         part.get_or_init(|| {
-            let before = self.before.as_ref().and_then(|before| locked(before).remove(view));
+            let older = self.before.as_ref();
+            let before = older.and_then(|older| locked(&older.by_view).remove(view));
             let before = before.as_ref().and_then(|part| part.get());
-            layers(translate(before), before)
+            let known = older.zip(before).filter(|(older, known)| same(&older.snapshot, known));
+            known.map_or_else(|| layers(translate(), before), |(_, known)| known.clone())
         });
         part
     }
 
     /// The same translations when `same`, else none.
-    fn carried(&self, same: bool) -> Self {
+    fn carried(&self, same: bool, snapshot: &MeshSnapshot) -> Self {
         if same {
             return Self { own: Arc::clone(&self.own), before: self.before.clone() };
         }
         // Of a version that nobody asked for nothing was made.
-        let skipped = locked(&self.own).is_empty();
+        let skipped = locked(&self.own.by_view).is_empty();
         let before = if skipped { self.before.clone() } else { Some(Arc::clone(&self.own)) };
-        Self { own: Arc::default(), before }
+        Self::new(snapshot, before)
     }
 }
 
@@ -77,17 +88,13 @@ fn layers(made: ctl_translate::Resources, before: Option<&Layers>) -> Layers {
 
 fn named(resource: &ctl_translate::Resource) -> (Arc<str>, Resource) {
     let (version, body) = (Arc::clone(&resource.version), resource.body.clone());
-    (resource.name.as_str().into(), Resource { version, body })
+    (Arc::clone(&resource.name), Resource { version, body })
 }
 
-/// The endpoints of one service, and what they were made of.
-#[derive(Debug, Clone)]
-struct Assigned {
-    behind: Option<Arc<Backing>>,
-    resources: Arc<[(Arc<str>, Resource)]>,
-}
+/// Endpoints of one service.
+type Assigned = Arc<[(Arc<str>, Resource)]>;
 
-/// Endpoints of all services, and the configuration that they were made under.
+/// Endpoints of all services, and the version of the mesh that gives them.
 #[derive(Debug)]
 struct Endpoints {
     snapshot: MeshSnapshot,
@@ -97,28 +104,21 @@ struct Endpoints {
 }
 
 impl Endpoints {
-    /// Takes over what is behind the same services as before.
+    /// Takes over those of services that give the same as before.
     fn of(snapshot: &MeshSnapshot, before: Option<&Self>) -> Self {
-        let older = before.filter(|old| ctl_translate::same_config(&old.snapshot, snapshot));
         let by_host = snapshot.config().services().map(|service| {
-            let behind = snapshot.workloads().behind(service);
             let key = (service.host.clone(), service.namespace.clone());
-            let known = older.and_then(|old| old.by_host.get(&key)).filter(|known| {
-                match (&known.behind, behind) {
-                    (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                    (None, None) => true,
-                    _ => false,
-                }
-            });
-            let assigned = known.cloned().unwrap_or_else(|| {
+            let same =
+                |old: &&Self| ctl_translate::same_endpoints_of(&old.snapshot, snapshot, service);
+            let known = before.filter(same).and_then(|old| old.by_host.get(&key)).cloned();
+            let assigned = known.unwrap_or_else(|| {
                 let made = ctl_translate::translate_endpoints_of(snapshot, service);
-                let resources = made.of(type_url::ENDPOINTS).iter().map(named).collect();
-                Assigned { behind: behind.cloned(), resources }
+                made.of(type_url::ENDPOINTS).iter().map(named).collect()
             });
             (key, assigned)
         });
         let by_host: BTreeMap<_, _> = by_host.collect();
-        let all = by_host.values().flat_map(|assigned| assigned.resources.iter().cloned());
+        let all = by_host.values().flat_map(|assigned| assigned.iter().cloned());
         let layer = Layer::new(all.collect(), before.map(|before| &before.layer));
         Self { by_host, layer, snapshot: snapshot.clone() }
     }
@@ -131,8 +131,8 @@ pub(crate) struct MeshWorld {
     endpoints: OnceLock<Arc<Endpoints>>,
     /// The newest endpoints that were made before this world.
     before: Mutex<Option<Arc<Endpoints>>>,
-    /// Only endpoints are other than in the version before.
-    same_config: bool,
+    /// Clusters that views share.
+    clusters: Arc<Mutex<Kept>>,
     outbound: Parts<OutboundView>,
     near: Parts<OutboundView>,
     inbound: Parts<InboundView>,
@@ -142,21 +142,39 @@ pub(crate) struct MeshWorld {
 impl MeshWorld {
     /// The world of a snapshot, which takes over from an older one what stays.
     pub(crate) fn new(snapshot: MeshSnapshot, older: Option<&Self>) -> Self {
-        let config = older.is_some_and(|old| ctl_translate::same_config(&old.snapshot, &snapshot));
-        let outbound =
-            older.is_some_and(|old| ctl_translate::same_outbound(&old.snapshot, &snapshot));
-        let endpoints =
-            older.is_some_and(|old| ctl_translate::same_endpoints(&old.snapshot, &snapshot));
-        // What was made before a version that nobody asked for may be older than its configuration.
-        let fresh = |old: &Self| !locked(&old.near.own).is_empty() || old.same_config;
+        let Some(old) = older else { return Self::fresh(snapshot) };
+        let config = ctl_translate::same_config(&old.snapshot, &snapshot);
+        let outbound = ctl_translate::same_outbound(&old.snapshot, &snapshot);
+        let endpoints = ctl_translate::same_endpoints(&old.snapshot, &snapshot);
+        // Those of other settings are others; who still translates under the old ones keeps the old table.
+        let clusters = match old.snapshot.same_settings(&snapshot) {
+            true => Arc::clone(&old.clusters),
+            false => Arc::default(),
+        };
+        if !outbound {
+            locked(&clusters).keep_for(&snapshot);
+        }
         Self {
             endpoints: OnceLock::new(),
-            before: Mutex::new(older.and_then(Self::newest_endpoints)),
-            same_config: config && older.is_some_and(fresh),
-            near: older.map(|old| old.near.carried(endpoints)).unwrap_or_default(),
-            outbound: older.map(|old| old.outbound.carried(outbound)).unwrap_or_default(),
-            inbound: older.map(|old| old.inbound.carried(config)).unwrap_or_default(),
-            routers: older.map(|old| old.routers.carried(config)).unwrap_or_default(),
+            before: Mutex::new(old.newest_endpoints()),
+            clusters,
+            near: old.near.carried(endpoints, &snapshot),
+            outbound: old.outbound.carried(outbound, &snapshot),
+            inbound: old.inbound.carried(config, &snapshot),
+            routers: old.routers.carried(config, &snapshot),
+            snapshot,
+        }
+    }
+
+    fn fresh(snapshot: MeshSnapshot) -> Self {
+        Self {
+            endpoints: OnceLock::new(),
+            before: Mutex::new(None),
+            clusters: Arc::default(),
+            near: Parts::new(&snapshot, None),
+            outbound: Parts::new(&snapshot, None),
+            inbound: Parts::new(&snapshot, None),
+            routers: Parts::new(&snapshot, None),
             snapshot,
         }
     }
@@ -181,12 +199,42 @@ impl MeshWorld {
     /// Endpoints that a view sees otherwise than others. Which services have such follows from configuration alone, so who had
     /// none has none after a change of endpoints.
     fn near(&self, view: &OutboundView) -> Part {
-        self.near.get(view, |before| match before {
-            Some(none) if none.is_empty() && self.same_config => {
-                ctl_translate::Resources::default()
-            }
-            _ => ctl_translate::translate_near(&self.snapshot, view),
-        })
+        let same = |older: &MeshSnapshot, known: &Layers| {
+            known.is_empty() && ctl_translate::same_near_services(older, &self.snapshot)
+        };
+        self.near.get(view, same, || ctl_translate::translate_near(&self.snapshot, view))
+    }
+
+    fn outbound(&self, view: &OutboundView) -> Part {
+        self.outbound.get(
+            view,
+            |_, _| false,
+            || {
+                let mut kept = locked(&self.clusters);
+                let mut all = ctl_translate::translate_clusters(&self.snapshot, view, &mut kept);
+                drop(kept);
+                all.merge(ctl_translate::translate_calls(&self.snapshot, view));
+                all
+            },
+        )
+    }
+
+    fn inbound(&self, view: &InboundView) -> Part {
+        let snapshot = &self.snapshot;
+        self.inbound.get(
+            view,
+            |older, _| ctl_translate::same_inbound(older, snapshot, view),
+            || ctl_translate::translate_inbound(snapshot, view),
+        )
+    }
+
+    fn router(&self, outbound: &OutboundView, own: &RouterView) -> Part {
+        let snapshot = &self.snapshot;
+        self.routers.get(
+            &(outbound.clone(), own.clone()),
+            |older, _| ctl_translate::same_router(older, snapshot, own),
+            || ctl_translate::translate_router(snapshot, outbound, own),
+        )
     }
 }
 
@@ -202,24 +250,14 @@ impl World for MeshWorld {
     }
 
     fn resources(&self, view: &ProxyView) -> Resources {
-        let snapshot = &self.snapshot;
         let mut all = Resources::new();
         all.entry(type_url::ENDPOINTS).or_default().lay(Arc::clone(&self.endpoints().layer));
-        let outbound = self
-            .outbound
-            .get(&view.outbound, |_| ctl_translate::translate_outbound(snapshot, &view.outbound));
-        let inbound = view
-            .inbound
-            .as_ref()
-            .map(|own| self.inbound.get(own, |_| ctl_translate::translate_inbound(snapshot, own)));
-        let router = view.router.as_ref().map(|own| {
-            let key = (view.outbound.clone(), own.clone());
-            self.routers
-                .get(&key, |_| ctl_translate::translate_router(snapshot, &view.outbound, own))
-        });
+        let outbound = Some(self.outbound(&view.outbound));
+        let inbound = view.inbound.as_ref().map(|own| self.inbound(own));
+        let router = view.router.as_ref().map(|own| self.router(&view.outbound, own));
         let near = Some(self.near(&view.outbound));
         // What is near stands for what all share, so it comes after that.
-        for part in [near, Some(outbound), inbound, router].into_iter().flatten() {
+        for part in [near, outbound, inbound, router].into_iter().flatten() {
             for (type_url, layer) in part.get().into_iter().flatten() {
                 all.entry(type_url).or_default().lay(Arc::clone(layer));
             }

@@ -122,14 +122,15 @@ fn fill<T>(
 ) {
     for Resource { name, body, .. } in resources {
         match lower(body) {
-            Ok(value) => drop(into.insert(name.as_str().into(), Arc::new(value))),
+            Ok(value) => drop(into.insert(Arc::clone(name), Arc::new(value))),
             Err(why) => refused.push(format!("{name}: {why}")),
         }
     }
 }
 
 fn decoded<T: prost::Message + Default>(resources: &[Resource]) -> BTreeMap<String, T> {
-    let decode =
-        |resource: &Resource| Some((resource.name.clone(), T::decode(resource.body.clone()).ok()?));
+    let decode = |resource: &Resource| {
+        Some((resource.name.to_string(), T::decode(resource.body.clone()).ok()?))
+    };
     resources.iter().filter_map(decode).collect()
 }

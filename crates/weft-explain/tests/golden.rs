@@ -96,8 +96,8 @@ fn find<'a>(proxy: &'a Proxy, shown: &str) -> (&'static str, &'a Resource) {
     let (kind, name) = shown.split_once('/').unwrap();
     let (_, url) = TYPES.into_iter().find(|(known, _)| *known == kind).unwrap();
     let all = proxy.resources().of(url);
-    let found = all.iter().find(|resource| resource.name == name);
-    let names = || all.iter().map(|resource| resource.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = all.iter().find(|resource| &*resource.name == name);
+    let names = || all.iter().map(|resource| &*resource.name).collect::<Vec<_>>().join(", ");
     (url, found.unwrap_or_else(|| panic!("no {shown}; there are {}", names())))
 }
 

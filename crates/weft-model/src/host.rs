@@ -65,6 +65,12 @@ impl HostPattern {
         }
     }
 
+    /// Whether every host is meant.
+    #[must_use]
+    pub fn is_every(&self) -> bool {
+        matches!(self, Self::Suffix(rest) if rest.is_empty())
+    }
+
     /// Whether a host is meant.
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {

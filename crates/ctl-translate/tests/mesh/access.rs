@@ -137,7 +137,7 @@ fn paths_by_template() {
     let spec = "{rules: [{to: [{operation: {paths: ['/a/{*}/b/{**}']}}]}]}";
     let served = mesh().and(&policy("p", "east", spec)).served("web-v1.east");
     let listeners = served.0.of(weft_proto::type_url::LISTENER).iter();
-    let inbound = listeners.filter(|listener| listener.name == "virtualInbound");
+    let inbound = listeners.filter(|listener| &*listener.name == "virtualInbound");
     let wanted = b"/a/*/b/**";
     let mut bodies = inbound.map(|listener| listener.body.windows(wanted.len()));
     assert!(bodies.any(|mut windows| windows.any(|window| window == wanted)));

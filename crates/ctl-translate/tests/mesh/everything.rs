@@ -57,7 +57,7 @@ fn sealed(resources: &Resources) -> Vec<String> {
 
 fn names_are_unique(resources: &Resources) {
     for (kind, all) in resources.iter() {
-        let names: BTreeSet<&str> = all.iter().map(|resource| resource.name.as_str()).collect();
+        let names: BTreeSet<&str> = all.iter().map(|resource| &*resource.name).collect();
         assert_eq!(names.len(), all.len(), "{kind} has a name twice");
     }
 }

@@ -42,7 +42,7 @@ impl Mesh {
 
 impl Served {
     fn find(&self, kind: &str, name: &str) -> Option<Value> {
-        let found = self.0.of(kind).iter().find(|resource| resource.name == name)?;
+        let found = self.0.of(kind).iter().find(|resource| &*resource.name == name)?;
         let any = Any { type_url: kind.into(), value: found.body.clone() };
         Some(weft_proto::json::to_json(&any))
     }
@@ -54,7 +54,7 @@ impl Served {
     }
 
     pub(crate) fn names(&self, kind: &str) -> Vec<&str> {
-        self.0.of(kind).iter().map(|resource| resource.name.as_str()).collect()
+        self.0.of(kind).iter().map(|resource| &*resource.name).collect()
     }
 
     pub(crate) fn clusters(&self) -> Vec<&str> {

@@ -6,6 +6,8 @@ use weft_proto::envoy::config::core::v3::Node;
 
 use super::*;
 
+mod taken_over;
+
 const NAMESPACES: usize = 4;
 const SERVICES: usize = 1000;
 const SIDECARS: usize = 200;
@@ -51,9 +53,7 @@ fn bytes(world: &MeshWorld, views: &[ProxyView]) -> HashSet<*const u8> {
         .collect()
 }
 
-/// Counts work, not time: what a change of one endpoint, of one pod's proxy, of one rule makes anew.
-#[test]
-fn a_change_of_one_endpoint_makes_one_resource_anew_among_a_thousand_services() {
+fn large() -> Inventory {
     let mut inventory = Inventory::default();
     for i in 0..SERVICES {
         inventory.apply(&service(i));
@@ -62,13 +62,20 @@ fn a_change_of_one_endpoint_makes_one_resource_anew_among_a_thousand_services() 
     for i in 0..SIDECARS {
         inventory.apply(&pod(i));
     }
+    inventory
+}
+
+/// Counts work, not time: what a change of one endpoint, of one pod's proxy, of one rule makes anew.
+#[test]
+fn a_change_of_one_endpoint_makes_one_resource_anew_among_a_thousand_services() {
+    let mut inventory = large();
     let snapshot = MeshSnapshot::build(1, Arc::default(), &inventory.model().0);
     let first = MeshWorld::new(snapshot, None);
     let seen = views(&first);
     let made = bytes(&first, &seen);
-    // Endpoints once; clusters, listeners and routes once per namespace; an inbound listener and two clusters per pod.
-    let outbound = NAMESPACES * (SERVICES + 5);
-    assert!(made.len() <= SERVICES + outbound + 3 * SIDECARS, "{} resources", made.len());
+    // Endpoints and clusters once; listeners and routes once per namespace; an inbound listener and two clusters per pod.
+    let expected = 2 * SERVICES + NAMESPACES * 5 + 3 * SIDECARS;
+    assert!(made.len() <= expected, "{} resources", made.len());
 
     inventory.apply(&slice(7, 2));
     let snapshot = first.snapshot().with_endpoints(2, &inventory.model().0);
@@ -86,4 +93,50 @@ fn a_change_of_one_endpoint_makes_one_resource_anew_among_a_thousand_services() 
         MeshWorld::new(skipped.snapshot().with_endpoints(4, &inventory.model().0), Some(&skipped));
     let before = bytes(&second, &seen);
     assert_eq!(bytes(&third, &seen).difference(&before).count(), 2, "two assignments");
+}
+
+/// Resources that are other allocations after an object is there: those that were translated and encoded anew.
+#[track_caller]
+fn anew(object: &Value, expected: usize) {
+    let mut inventory = large();
+    let snapshot = MeshSnapshot::build(1, Arc::default(), &inventory.model().0);
+    let first = MeshWorld::new(snapshot, None);
+    let seen = views(&first);
+    let made = bytes(&first, &seen);
+    // As proxies hold what they were sent, so that no address is given twice.
+    let held: Vec<Resources> = seen.iter().map(|view| first.resources(view)).collect();
+    inventory.apply(object);
+    let snapshot = first.snapshot().next(2, Arc::default(), &inventory.model().0);
+    let second = MeshWorld::new(snapshot, Some(&first));
+    assert_eq!(bytes(&second, &views(&second)).difference(&made).count(), expected);
+    drop(held);
+}
+
+#[test]
+fn a_policy_makes_only_the_pods_that_it_selects_anew() {
+    anew(
+        &json!({ "kind": "PeerAuthentication", "apiVersion": "security.istio.io/v1",
+            "metadata": { "name": "one", "namespace": "n3" },
+            "spec": { "mtls": { "mode": "STRICT" } } }),
+        SIDECARS / NAMESPACES,
+    );
+}
+
+#[test]
+fn a_route_makes_no_cluster_and_nothing_of_servers_anew() {
+    let host = "s7.n3.svc.cluster.local";
+    // All sees it: the routes of the port, for each namespace.
+    anew(
+        &json!({ "kind": "VirtualService", "apiVersion": "networking.istio.io/v1",
+            "metadata": { "name": "one", "namespace": "n3" },
+            "spec": { "hosts": [host], "http": [{ "timeout": "5s",
+                "route": [{ "destination": { "host": host } }] }] } }),
+        NAMESPACES,
+    );
+}
+
+#[test]
+fn a_service_makes_its_own_cluster_anew_once_for_all_namespaces() {
+    // Endpoints, the cluster; for each namespace routes, and the clusters to nowhere and to everywhere beside it.
+    anew(&service(SERVICES), 2 + NAMESPACES * 3);
 }
