@@ -29,7 +29,7 @@ check:
 	cargo clippy --workspace --all-targets -- -D warnings
 
 unit: ## unit and integration tests
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 sim: ## ten thousand rolling updates, changes of weights and of policy under load, in a simulated mesh
 	cargo run -q -p weft-sim -- --seed 1 --seeds 12 --events 625
