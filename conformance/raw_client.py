@@ -1,6 +1,6 @@
 """Sends raw bytes and tells what came back: statuses, how the connection ended, and from which port it went out.
 
-Runs inside a pod: a JSON list of {name, host, port, hex, h2, first, quiet} on standard input, a JSON object by name on standard output.
+Runs inside a pod: a JSON list of {name, host, port, from, hex, h2, first, quiet} on standard input, a JSON object by name on standard output.
 A peer that says nothing for `first` seconds, or nothing more for `quiet` seconds, has left the connection open.
 """
 
@@ -64,7 +64,7 @@ def frames(data):
 
 
 def ask(case):
-    connection = socket.create_connection((case["host"], case["port"]), timeout=5)
+    connection = socket.create_connection((case["host"], case["port"]), timeout=5, source_address=("", case["from"]))
     local = "%s:%d" % connection.getsockname()
     connection.settimeout(case["first"])
     sender = threading.Thread(target=pour, args=(connection, bytes.fromhex(case["hex"])))

@@ -5,6 +5,7 @@ Every row of both tables is sent once to each data plane, from a pod without a s
 
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import pathlib
 import re
@@ -52,11 +53,13 @@ class Tried:
 
     def __init__(self, mesh):
         self.plane, self.mesh = mesh.dataplane, mesh
+        # The log tells connections apart by the client's port, and the kernel gives one of 28,000 to two of 300 more often than not.
+        self.locals = itertools.count(20_000)
 
     def send(self, namespace, cases, ends=None):
         """Sends each of (name, bytes, host, port, is HTTP/2) from the client of a namespace. `ends` by name are what is expected, and
         tell how long to wait: what is to be answered or closed may be late on a busy machine, and only silence has to be waited for."""
-        asked = [{"name": n, "hex": raw.hex(), "host": host, "port": port, "h2": h2} | waits((ends or {}).get(n, ""))
+        asked = [{"name": n, "hex": raw.hex(), "host": host, "port": port, "h2": h2, "from": next(self.locals)} | waits((ends or {}).get(n, ""))
                  for n, raw, host, port, h2 in cases]
         done = self.mesh.run(
             self.mesh.peers / "kubectl", "exec", "-i", "-n", namespace, "deploy/client", "--",
