@@ -10,41 +10,18 @@ use proptest::prelude::*;
 use proxy_config::cluster::{Outlier, RetryBudget};
 use proxy_config::endpoint::Locality;
 
+use super::tests::{asks, host};
 use super::*;
 
 /// Hosts by the last parts of their addresses, with priority and weight.
 fn cluster(hosts: &[(u16, u32, u32)]) -> Endpoints {
     let endpoint = |(number, priority, weight): &(u16, u32, u32)| Endpoint {
-        address: format!("10.0.{}.{}:80", number / 256, number % 256).parse().unwrap(),
         priority: *priority,
-        weight: *weight,
-        locality: Arc::new(Locality::default()),
-        health: Health::Healthy,
-        about: Arc::default(),
+        ..host(*number, *weight)
     };
     let mut endpoints: Vec<Endpoint> = hosts.iter().map(endpoint).collect();
     endpoints.sort_by_key(|endpoint| endpoint.priority);
     Endpoints { name: "c".into(), endpoints, overprovisioning: None }
-}
-
-fn asks<'a>(
-    endpoints: &'a Endpoints,
-    balancer: Balancer,
-    live: &'a dyn Fn(usize) -> Live,
-) -> Pick<'a> {
-    Pick {
-        balancer,
-        endpoints,
-        live,
-        tried: &[],
-        random: 0,
-        hash: None,
-        table: None,
-        calm: None,
-        panic_threshold: 0,
-        weighs_localities: false,
-        remote: false,
-    }
 }
 
 fn balancer(kind: usize) -> Balancer {

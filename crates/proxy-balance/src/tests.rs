@@ -7,20 +7,24 @@ use proxy_config::endpoint::Locality;
 
 use super::*;
 
-fn endpoints(weights: &[u32]) -> Endpoints {
-    let endpoint = |(index, weight): (usize, &u32)| Endpoint {
-        address: format!("10.0.0.{}:80", index + 1).parse().unwrap(),
+/// A healthy host, by the last parts of its address.
+pub(super) fn host(number: u16, weight: u32) -> Endpoint {
+    Endpoint {
+        address: format!("10.0.{}.{}:80", number / 256, number % 256).parse().unwrap(),
         priority: 0,
-        weight: *weight,
+        weight,
         locality: Arc::new(Locality::default()),
         health: Health::Healthy,
         about: Arc::default(),
-    };
-    let endpoints = weights.iter().enumerate().map(endpoint).collect();
+    }
+}
+
+fn endpoints(weights: &[u32]) -> Endpoints {
+    let endpoints = (1..).zip(weights).map(|(number, weight)| host(number, *weight)).collect();
     Endpoints { name: "c".into(), endpoints, overprovisioning: None }
 }
 
-fn request<'a>(
+pub(super) fn asks<'a>(
     endpoints: &'a Endpoints,
     balancer: Balancer,
     live: &'a dyn Fn(usize) -> Live,
@@ -51,7 +55,7 @@ const IDLE: fn(usize) -> Live = |_| Live { active: 0, ejected: false, warm: warm
 fn round_robin_spreads_by_weight() {
     let endpoints = endpoints(&[5, 1, 1]);
     let mut cursor = Cursor::default();
-    let request = request(&endpoints, Balancer::RoundRobin, &IDLE);
+    let request = asks(&endpoints, Balancer::RoundRobin, &IDLE);
     let picks: Vec<usize> = (0..7).filter_map(|_| pick(&request, &mut cursor)).collect();
     assert_eq!(picks, [0, 0, 1, 0, 2, 0, 0]);
 }
@@ -62,7 +66,7 @@ fn a_busy_host_gets_less() {
     let live = |index| Live { active: if index == 0 { 50 } else { 0 }, ..Live::default() };
     let mut hits = [0, 0];
     for random in 0..1000 {
-        let mut request = request(&endpoints, Balancer::LeastRequest { choices: 2 }, &live);
+        let mut request = asks(&endpoints, Balancer::LeastRequest { choices: 2 }, &live);
         request.random = mix(random);
         hits[pick(&request, &mut Cursor::default()).unwrap()] += 1;
     }
@@ -73,7 +77,7 @@ fn a_busy_host_gets_less() {
 fn priorities_tried_hosts_and_ejection_are_respected() {
     let mut endpoints = endpoints(&[1, 1, 1]);
     endpoints.endpoints[2].priority = 1;
-    let mut request = request(&endpoints, Balancer::Random, &IDLE);
+    let mut request = asks(&endpoints, Balancer::Random, &IDLE);
     request.tried = &[0];
     assert_eq!(pick(&request, &mut Cursor::default()), Some(1));
     let first_out = |index| self::out(index < 2);
@@ -87,7 +91,7 @@ fn priorities_tried_hosts_and_ejection_are_respected() {
 #[test]
 fn a_host_that_was_tried_is_taken_again_when_nobody_else_is_left() {
     let endpoints = endpoints(&[1]);
-    let mut request = request(&endpoints, Balancer::RoundRobin, &IDLE);
+    let mut request = asks(&endpoints, Balancer::RoundRobin, &IDLE);
     request.tried = &[0];
     assert_eq!(pick(&request, &mut Cursor::default()), Some(0));
 }
@@ -98,7 +102,7 @@ fn a_table_moves_only_the_keys_of_a_host_that_left() {
     for balancer in [RING, Balancer::Maglev { size: 65_537 }] {
         let table = Table::new(&endpoints, balancer, false).unwrap();
         let at = |hash: u64, live: &dyn Fn(usize) -> Live| {
-            let mut request = request(&endpoints, balancer, live);
+            let mut request = asks(&endpoints, balancer, live);
             (request.hash, request.table) = (Some(hash), Some(&table));
             pick(&request, &mut Cursor::default()).unwrap()
         };
@@ -123,7 +127,7 @@ fn tables_share_by_weight_and_huge_weights_make_no_huge_table() {
         let table = Table::new(&endpoints, balancer, false).unwrap();
         let mut hits = [0u32; 3];
         for key in 0..4000 {
-            let mut request = request(&endpoints, balancer, &IDLE);
+            let mut request = asks(&endpoints, balancer, &IDLE);
             (request.hash, request.table) = (Some(mix(key)), Some(&table));
             hits[pick(&request, &mut Cursor::default()).unwrap()] += 1;
         }
@@ -136,7 +140,7 @@ fn tables_share_by_weight_and_huge_weights_make_no_huge_table() {
 fn below_the_panic_threshold_health_no_longer_counts() {
     let endpoints = endpoints(&[1; 10]);
     let two_left = |index| self::out(index >= 2);
-    let mut request = request(&endpoints, Balancer::RoundRobin, &two_left);
+    let mut request = asks(&endpoints, Balancer::RoundRobin, &two_left);
     let hosts = |request: &Pick<'_>| {
         let mut cursor = Cursor::default();
         let picks = (0..100).filter_map(|_| pick(request, &mut cursor));
@@ -249,7 +253,7 @@ proptest! {
             1 => Balancer::LeastRequest { choices: 2 },
             _ => Balancer::Random,
         };
-        let mut request = request(&endpoints, balancer, &live);
+        let mut request = asks(&endpoints, balancer, &live);
         request.random = random;
         match pick(&request, &mut Cursor::default()) {
             Some(index) => prop_assert!(!live(index).ejected),
