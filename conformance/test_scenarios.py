@@ -60,8 +60,15 @@ def verdicts(world, scenario, results, arrived):
         want = fill({**ask["want"], **(ask["envoy"] if world.dataplane == "envoy" else {})}, world.addresses)
         outcome = Outcome(results.get(key, "was not asked"), arrived.get(key, []))
         found = judge(outcome, want)
-        wrong += [*(f"{key} {text}" for text in found), f"   {str(outcome.results)[:600]}"] if found else []
+        wrong += [*(f"{key} {text}" for text in found), f"   {excerpt(outcome.results)}"] if found else []
     return wrong
+
+
+def excerpt(results):
+    """The beginning of what was got; what was no answer comes first."""
+    if isinstance(results, list):
+        results = sorted(results, key=lambda result: result.get("status") is not None)
+    return str(results)[:600]
 
 
 def test_no_proxy_refused_anything(asked):

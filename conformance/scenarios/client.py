@@ -14,7 +14,8 @@ import threading
 import time
 import urllib.parse
 
-PATIENCE = 40.0
+# Longer than a request waits that is held for 12 s, behind others in the queues of both proxies in turn.
+PATIENCE = 100.0
 
 
 def curl(ask):

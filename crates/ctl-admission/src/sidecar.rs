@@ -1,5 +1,5 @@
 //! Writes the proxy into a Pod.
-//! In: a Pod that was decided to be injected. Out: container `istio-proxy`, volumes, labels, annotations.
+//! In: a Pod that was decided to be injected. Out: container `istio-proxy`, volumes, labels, annotations; preStop hooks of applications.
 //! Holds: the proxy starts first and ends last. A sidecar is a native one (an init container that goes on running), so that
 //! the application never meets a network without its proxy and a Job ends when its own program ends; the annotation
 //! `sidecar.istio.io/nativeSidecar: "false"` asks for an ordinary container, unless `holdApplicationUntilProxyStarts` is set.
@@ -10,6 +10,8 @@ use crate::decide::Template;
 use crate::{Dataplane, MeshSettings, Refused, workload};
 
 const PROXY: &str = "istio-proxy";
+/// Annotation of pods whose applications are told to end at once.
+const HOLD: &str = "weft.dev/hold-until-withdrawn";
 
 /// Writes.
 ///
@@ -26,6 +28,9 @@ pub(crate) fn apply(
     let apps = container_names(pod);
     label(pod);
     let native = template == Template::Sidecar && wants_native(pod, &config);
+    if template == Template::Sidecar {
+        hold_applications(pod);
+    }
     annotate(pod, &apps, (template, native), settings);
     let mut container = proxy_container(pod, namespace, (template, dataplane), &config, settings);
     remove_given(pod);
@@ -68,9 +73,33 @@ const LAST_WORDS_MS: u64 = 5_000;
 
 /// How long a proxy lets its connections end where nobody said: what the pod's grace period has room for.
 fn drain(pod: &Value) -> String {
-    let grace = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(USUAL_GRACE);
-    let grace = grace.saturating_mul(1000);
+    let grace = grace_ms(pod);
     format!("{}ms", grace - LAST_WORDS_MS.min(grace / 2))
+}
+
+/// Longest time that an application is held for slow proxies.
+const HELD_MS: u64 = 15_000;
+
+/// Has Kubernetes ask the proxy before it tells an application to end: until no other proxy sends to the pod, for half
+/// of the grace period at most. A container with a preStop hook of its own is left alone.
+fn hold_applications(pod: &mut Value) {
+    if pod["metadata"]["annotations"][HOLD] == "false" {
+        return;
+    }
+    let within = (grace_ms(pod) / 2).min(HELD_MS);
+    let hook = json!({"httpGet": {"path": format!("/withdrawn?within={within}ms"), "port": 15021, "scheme": "HTTP"}});
+    let containers = pod["spec"]["containers"].as_array_mut();
+    let applications = containers.into_iter().flatten().filter(|c| c["name"] != PROXY);
+    for application in applications {
+        if application["lifecycle"]["preStop"].is_null() {
+            application["lifecycle"]["preStop"] = hook.clone();
+        }
+    }
+}
+
+fn grace_ms(pod: &Value) -> u64 {
+    let seconds = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(USUAL_GRACE);
+    seconds.saturating_mul(1000)
 }
 
 /// A pod's wish goes over the mesh's, field by field; so do the entries of `proxyMetadata`.

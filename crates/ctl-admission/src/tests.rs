@@ -172,3 +172,25 @@ fn prometheus_is_told_only_when_metrics_are_served_together() {
     };
     assert!(told(true) && !told(false));
 }
+
+#[test]
+fn applications_are_held_until_no_proxy_sends_to_them() {
+    let hook = |grace: Value, annotations: Value, own: Value| {
+        let mut pod = pod(json!({}), annotations);
+        pod["spec"]["terminationGracePeriodSeconds"] = grace;
+        pod["spec"]["containers"][0]["lifecycle"] = own;
+        let labels = json!({"istio-injection": "enabled"});
+        inject(&mut pod, "shop", &labels, &MeshSettings::default()).unwrap();
+        assert!(pod["spec"]["initContainers"][0]["lifecycle"].is_null());
+        pod["spec"]["containers"][0]["lifecycle"]["preStop"].clone()
+    };
+    let asks = |within: &str| json!({"httpGet": {"path": format!("/withdrawn?within={within}"), "port": 15021, "scheme": "HTTP"}});
+    let starts = json!({"postStart": {"exec": {"command": ["true"]}}});
+    assert_eq!(hook(json!(null), json!({}), json!(null)), asks("15000ms"));
+    assert_eq!(hook(json!(600), json!({}), starts), asks("15000ms"));
+    assert_eq!(hook(json!(3), json!({}), json!(null)), asks("1500ms"));
+    let own = json!({"sleep": {"seconds": 2}});
+    assert_eq!(hook(json!(30), json!({}), json!({"preStop": own})), own);
+    let off = json!({"weft.dev/hold-until-withdrawn": "false"});
+    assert_eq!(hook(json!(30), off, json!(null)), json!(null));
+}

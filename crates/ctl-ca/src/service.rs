@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
-use weft_proto::ca::{CertificateService, IstioCertificateRequest, IstioCertificateResponse};
+use weft_proto::ca::{CreateCertificate, IstioCertificateRequest, IstioCertificateResponse};
+use weft_proto::grpc::Serve;
 use weft_types::{SpiffeId, TrustDomain};
 
 use crate::{Ca, Refused};
@@ -142,8 +143,8 @@ impl CaService {
 }
 
 #[async_trait::async_trait]
-impl CertificateService for CaService {
-    async fn create(
+impl Serve<CreateCertificate> for CaService {
+    async fn answer(
         &self,
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {

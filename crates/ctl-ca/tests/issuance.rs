@@ -11,7 +11,8 @@ use ctl_ca::{
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 use weft_identity::{Credential, SigningRequest};
-use weft_proto::ca::{CertificateServer, IstioCertificateRequest, create_certificate};
+use weft_proto::ca::{CertificateServer, CreateCertificate, IstioCertificateRequest};
+use weft_proto::grpc::call;
 use weft_rt::Clock;
 use weft_types::SpiffeId;
 
@@ -76,7 +77,7 @@ async fn ask(
     });
     let header = format!("Bearer {token}").parse().unwrap();
     request.metadata_mut().insert("authorization", header);
-    Ok(create_certificate(channel, request).await?.into_inner().cert_chain)
+    Ok(call::<CreateCertificate>(channel, request).await?.into_inner().cert_chain)
 }
 
 #[tokio::test]

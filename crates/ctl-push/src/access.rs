@@ -65,13 +65,17 @@ impl Access {
     }
 }
 
+/// Whether a proven caller is this pod, or may be.
+pub(crate) fn speaks_for(identity: &Identity, namespace: &str, pod: &str) -> bool {
+    identity.namespace == namespace && identity.pod.as_deref().is_none_or(|own| own == pod)
+}
+
 /// A proven caller may speak for its own node only: another node's configuration is none of its business.
 pub(crate) fn matches(identity: &Identity, proxy: &ProxyNode) -> Result<(), Status> {
     let Identity { namespace, service_account, pod } = identity;
     let account = proxy.metadata("SERVICE_ACCOUNT");
-    let same = *namespace == proxy.namespace
-        && account.is_none_or(|account| account == service_account)
-        && pod.as_ref().is_none_or(|pod| *pod == proxy.pod);
+    let same = speaks_for(identity, &proxy.namespace, &proxy.pod)
+        && account.is_none_or(|account| account == service_account);
     if same {
         return Ok(());
     }

@@ -75,6 +75,11 @@ impl Ledger {
         SyncReport { revision: book.revision, proxies, ..SyncReport::default() }
     }
 
+    /// Whether every connected proxy has taken `revision`, or a later one.
+    pub(crate) fn taken(&self, revision: u64) -> bool {
+        self.lock().proxies.values().all(|proxy| proxy.acknowledged >= revision)
+    }
+
     pub(crate) fn published(&self, revision: u64) {
         self.lock().revision = revision;
         self.touch();

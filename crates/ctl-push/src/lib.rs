@@ -12,6 +12,7 @@ mod node;
 mod publish;
 mod registrar;
 mod stream;
+mod withdrawals;
 mod world;
 
 pub use access::{Access, Identity, StreamAuth};
@@ -19,4 +20,5 @@ pub use ledger::Ledger;
 pub use node::ProxyNode;
 pub use publish::{Debounce, PushServer};
 pub use registrar::Registrar;
+pub use withdrawals::Withdrawals;
 pub use world::{Resources, World};

@@ -14,11 +14,13 @@ use weft_proto::ads::{
     Ads, AdsServer, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest,
     DiscoveryResponse, Outgoing,
 };
+use weft_proto::withdrawal::WithdrawalServer;
 use weft_rt::Clock;
 use weft_xds::Mode;
 
 use crate::registrar::Registrar;
 use crate::stream::{Opened, Requests};
+use crate::withdrawals::Withdrawals;
 use crate::world::Published;
 use crate::{Access, Ledger, World};
 
@@ -41,12 +43,12 @@ pub(crate) type Current<W> = watch::Receiver<Option<Arc<Published<W>>>>;
 
 /// The xDS server. Cheap to clone.
 pub struct PushServer<W: World> {
-    newest: watch::Sender<Option<Arc<Published<W>>>>,
+    pub(crate) newest: watch::Sender<Option<Arc<Published<W>>>>,
     settled: watch::Sender<Option<Arc<Published<W>>>>,
     revision: Arc<AtomicU64>,
     ledger: Ledger,
     registrar: Option<Arc<dyn Registrar>>,
-    clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 impl<W: World> std::fmt::Debug for PushServer<W> {
@@ -108,6 +110,12 @@ impl<W: World> PushServer<W> {
     #[must_use]
     pub fn service(&self, access: Access) -> AdsServer<PushService<W>> {
         AdsServer::new(Arc::new(PushService { server: self.clone(), access }))
+    }
+
+    /// The gRPC service for one port that tells ending pods when nobody sends to them any more.
+    #[must_use]
+    pub fn withdrawals(&self, access: Access) -> WithdrawalServer<Withdrawals<W>> {
+        WithdrawalServer::new(Arc::new(Withdrawals::new(self.clone(), access)))
     }
 }
 

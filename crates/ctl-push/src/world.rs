@@ -22,6 +22,10 @@ pub trait World: Send + Sync + 'static {
         // Who does not know compares the views.
         self.view(proxy) == older.view(proxy)
     }
+    /// Whether proxies are told to send to this pod. Whoever has no pods tells of none.
+    fn sends_to(&self, _namespace: &str, _pod: &str) -> bool {
+        false
+    }
     /// What that view sees.
     fn resources(&self, view: &Self::View) -> Resources;
 }
@@ -50,6 +54,10 @@ impl<W: World> Published<W> {
         let view = same.map_or_else(|| self.world.view(proxy), |seen| seen.view.clone());
         let resources = self.resources(&view);
         (view, resources)
+    }
+
+    pub(crate) fn sends_to(&self, namespace: &str, pod: &str) -> bool {
+        self.world.sends_to(namespace, pod)
     }
 
     /// Translates once per view; whoever comes second waits for the first.

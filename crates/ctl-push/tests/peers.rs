@@ -15,7 +15,9 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use weft_proto::envoy::config::core::v3::Node;
+use weft_proto::grpc::call;
 use weft_proto::type_url::{CLUSTER, LISTENER, ROUTE, SECRET};
+use weft_proto::withdrawal::{AwaitWithdrawn, AwaitWithdrawnRequest};
 use weft_rt::Clock;
 use weft_xds::{
     Client, ClientOptions, Refusal, Resource, ResourceSet, Target, Update, Verdict, client, connect,
@@ -33,6 +35,10 @@ impl World for Words {
     type View = String;
     fn view(&self, proxy: &ProxyNode) -> String {
         proxy.namespace.clone()
+    }
+    /// A cluster's name stands for the pod that it sends to.
+    fn sends_to(&self, _namespace: &str, pod: &str) -> bool {
+        self.clusters.iter().any(|(name, _)| *name == pod)
     }
     fn resources(&self, _: &String) -> Resources {
         self.translations.fetch_add(1, SeqCst);
@@ -70,7 +76,9 @@ async fn serve(
 ) -> (String, JoinHandle<()>) {
     let listener = bind(address).await;
     let address = listener.local_addr().unwrap().to_string();
-    let router = tonic::transport::Server::builder().add_service(server.service(access));
+    let router = tonic::transport::Server::builder()
+        .add_service(server.service(access.clone()))
+        .add_service(server.withdrawals(access));
     let serving = router.serve_with_incoming(TcpListenerStream::new(listener));
     (address, tokio::spawn(async move { serving.await.unwrap() }))
 }
@@ -300,4 +308,65 @@ async fn a_token_speaks_for_its_own_pod_only() {
     let refused = tokio::time::timeout(Duration::from_millis(300), stranger.updates.recv()).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(server.ledger().report().proxies.len(), 1);
+}
+
+fn ask(address: &str, namespace: &str, pod: &str) -> JoinHandle<Result<(), Status>> {
+    let target = Target::Plain(address.to_owned());
+    let (pod, namespace) = (pod.to_owned(), namespace.to_owned());
+    let mut request = tonic::Request::new(AwaitWithdrawnRequest { pod, namespace });
+    request.metadata_mut().insert("authorization", "Bearer t".parse().unwrap());
+    tokio::spawn(async move {
+        let channel = connect(&target, None).await?;
+        call::<AwaitWithdrawn>(channel, request).await.map(|_answer| ())
+    })
+}
+
+#[tokio::test]
+async fn an_ending_pod_is_told_when_the_last_proxy_has_taken_that_it_is_gone() {
+    let server = server();
+    server.publish(words(&[("web-1", "1")], &[]));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", Access::Anyone).await;
+    let (mut quick, mut slow) =
+        (Proxy::start(&address, "quick").await, Proxy::start(&address, "slow").await);
+    tokio::select! {
+        () = acknowledged(&server, 1, 2) => {}
+        _ = quick.accept_until("none") => {}
+        _ = slow.accept_until("none") => {}
+    }
+    ask(&address, "shop", "web-2").await.unwrap().unwrap();
+
+    let mut asked = ask(&address, "shop", "web-1");
+    let gone = server.publish(words(&[("web-2", "1")], &[]));
+    assert_eq!(quick.accept_until(CLUSTER).await.0, ["web-2"]);
+    // The slow one has got it, and does not answer.
+    let unanswered = slow.next().await;
+    acknowledge_rest(&mut quick, &server, gone).await;
+    assert!(!asked.is_finished(), "one proxy may still send there");
+    // Newer versions do not put it off.
+    server.publish(words(&[("web-2", "2")], &[]));
+    slow.client.answer(unanswered.id, Verdict::Accept).await;
+    let told = async {
+        tokio::select! {
+            told = &mut asked => told.unwrap().unwrap(),
+            _ = slow.accept_until("none") => {}
+            _ = quick.accept_until("none") => {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pod_asks_for_itself_only() {
+    let server = server();
+    server.publish(words(&[], &[]));
+    let access = Access::Proven(Arc::new(ProvesOther));
+    let (address, _serving) = serve(&server, "127.0.0.1:0", access).await;
+    for (namespace, pod, expected) in [
+        ("shop", "web-1", None),
+        ("shop", "web-2", Some(tonic::Code::PermissionDenied)),
+        ("bank", "web-1", Some(tonic::Code::PermissionDenied)),
+    ] {
+        let answered = ask(&address, namespace, pod).await.unwrap();
+        assert_eq!(answered.err().map(|status| status.code()), expected, "{namespace}/{pod}");
+    }
 }

@@ -185,6 +185,14 @@ impl Workloads {
         Self { localities, backing, sources, machines, pods }
     }
 
+    /// Whether a pod is behind any service that proxies are told of.
+    #[must_use]
+    pub fn is_behind_any(&self, namespace: &str, name: &str) -> bool {
+        let all = self.backing.values().flat_map(|found| found.ports.values().flatten());
+        let mut pods = all.filter_map(|endpoint| endpoint.pod.as_ref());
+        pods.any(|(place, pod)| place == namespace && pod == name)
+    }
+
     /// The pod of an address.
     #[must_use]
     pub fn pod(&self, ip: IpAddr) -> Option<&Arc<Object<Pod>>> {

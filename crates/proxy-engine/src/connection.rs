@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
@@ -123,10 +124,13 @@ pub(crate) fn serve(
     let opening = Box::pin(open(Rc::clone(&worker), stream, remote, listener));
     async move {
         let _counted = Counted::one(&activity.connections);
-        let serving = match opening.await {
-            Some(opened) => dispatch(worker, opened, watch),
-            None => return,
+        let opened = {
+            let _counted = Counted::one(&activity.opening);
+            opening.await
         };
+        let Some(opened) = opened else { return };
+        activity.opened.fetch_add(1, Ordering::Relaxed);
+        let serving = dispatch(worker, opened, watch);
         serving.await;
     }
 }

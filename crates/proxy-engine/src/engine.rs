@@ -29,6 +29,8 @@ use crate::worker::{Activity, Shared, Worker};
 
 const STACK: usize = 1024 * 1024;
 const QUIET: Duration = Duration::from_secs(1);
+/// Who has not finished a handshake by then is not waited for.
+const OPENING: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
 /// How a proxy is reached, and reaches others.
@@ -202,14 +204,18 @@ impl Engine {
         self.drain.start();
     }
 
-    /// Drains for at most `limit`; sooner when nobody is connected, or nothing was asked for a second.
+    /// Drains for at most `limit`; sooner when nobody is connected, or nothing was asked for a second. A client that is
+    /// about to ask is waited for: one that has connected, and is not through with its handshake.
     pub async fn drain(&self, limit: Duration) {
         self.drain.start();
-        let end = self.clock.now() + limit;
+        let start = self.clock.now();
+        let end = start + limit;
         let (mut begun, mut since) = (self.begun(), self.clock.now());
         while self.clock.now() < end {
             let now = self.begun();
-            let busy = self.activity.requests.load(Ordering::Relaxed) > 0;
+            let opening = self.activity.opening.load(Ordering::Relaxed) > 0;
+            let opening = opening && self.clock.now() - start < OPENING;
+            let busy = opening || self.activity.requests.load(Ordering::Relaxed) > 0;
             if busy || now != begun {
                 (begun, since) = (now, self.clock.now());
             }
@@ -223,7 +229,8 @@ impl Engine {
     }
 
     fn begun(&self) -> u64 {
-        self.activity.begun.load(Ordering::Relaxed)
+        let Activity { begun, opened, .. } = &*self.activity;
+        begun.load(Ordering::Relaxed) + opened.load(Ordering::Relaxed)
     }
 
     /// Ends the workers and waits for their threads.

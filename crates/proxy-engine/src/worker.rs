@@ -34,6 +34,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Activity {
     /// Client connections open now.
     pub connections: AtomicU64,
+    /// Of these, the ones that are still being opened: first bytes, TLS.
+    pub opening: AtomicU64,
+    /// Client connections that were ever open to requests.
+    pub opened: AtomicU64,
     /// Requests in flight now.
     pub requests: AtomicU64,
     /// Requests and TCP connections ever begun.

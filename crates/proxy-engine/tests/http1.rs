@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use proxy_config::statuses::Statuses;
@@ -181,6 +183,29 @@ async fn a_drain_ends_idle_keep_alive_only_after_the_next_answer() {
     assert!(answer.contains("GET /2"), "{answer}");
     proxy.engine.drain(Duration::from_secs(5)).await;
     proxy.engine.stop();
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_a_client_that_has_connected_and_is_slow_to_ask() {
+    let (proxy, time) = Proxy::in_time(simple(&[mirror().await]));
+    let mut client = TcpStream::connect(proxy.address("in")).await.unwrap();
+    let opening = || proxy.engine.activity().opening.load(Ordering::Relaxed);
+    support::wait_for(|| (opening() == 1).then_some(()));
+    let mut drain = pin!(proxy.engine.drain(Duration::from_secs(60)));
+    let mut goes_on_for = |seconds: u32| {
+        let mut context = Context::from_waker(Waker::noop());
+        (0..seconds * 20).all(|_| {
+            time.advance(Duration::from_millis(50));
+            drain.as_mut().poll(&mut context).is_pending()
+        })
+    };
+    // Longer than a drain goes on when nobody asks for anything.
+    assert!(goes_on_for(3));
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert!(!goes_on_for(3));
 }
 
 #[tokio::test]

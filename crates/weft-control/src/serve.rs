@@ -1,4 +1,4 @@
-//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery and certificates over TLS), 15014 (debug), 15017
+//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery, withdrawals and certificates over TLS), 15014 (debug), 15017
 //! (webhooks).
 //! In: an address, the services. Out: servers until told to stop. Holds: 15010 answers the node alone.
 
@@ -60,12 +60,15 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     tokio::spawn(until(stop.clone(), identity.keep(clock)));
     let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
+    let proven = Access::Proven(Arc::new(tokens));
     let tls = server()
-        .add_service(walk.push.service(Access::Proven(Arc::new(tokens))))
+        .add_service(walk.push.service(proven.clone()))
+        .add_service(walk.push.withdrawals(proven))
         .add_service(CertificateServer::new(Arc::clone(&authority)))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let open = server()
         .add_service(walk.push.service(Access::From(is_node)))
+        .add_service(walk.push.withdrawals(Access::From(is_node)))
         .serve_with_incoming_shutdown(
             tokio_stream::wrappers::TcpListenerStream::new(plain),
             stop.clone().cancelled_owned(),

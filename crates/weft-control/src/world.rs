@@ -249,6 +249,10 @@ impl World for MeshWorld {
         ctl_translate::same_view(&older.snapshot, &self.snapshot, proxy.ip)
     }
 
+    fn sends_to(&self, namespace: &str, pod: &str) -> bool {
+        self.snapshot.workloads().is_behind_any(namespace, pod)
+    }
+
     fn resources(&self, view: &ProxyView) -> Resources {
         let mut all = Resources::new();
         all.entry(type_url::ENDPOINTS).or_default().lay(Arc::clone(&self.endpoints().layer));

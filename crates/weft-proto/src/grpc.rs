@@ -2,15 +2,111 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use prost::Message;
 use tokio_stream::Stream;
 use tonic::body::Body;
-use tonic::server::{StreamingService, UnaryService};
+use tonic::server::{NamedService, StreamingService, UnaryService};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
+
+/// A service of one method that takes one message and answers with one.
+pub trait Method: Send + Sync + 'static {
+    /// Full name of the service.
+    const SERVICE: &'static str;
+    /// `/SERVICE/METHOD`.
+    const PATH: &'static str;
+    /// What it takes.
+    type Request: Message + Default + 'static;
+    /// What it answers with.
+    type Response: Message + Default + 'static;
+}
+
+/// The server side of a [`Method`].
+#[async_trait::async_trait]
+pub trait Serve<M: Method>: Send + Sync + 'static {
+    /// Answers one call.
+    async fn answer(&self, request: Request<M::Request>) -> Result<Response<M::Response>, Status>;
+}
+
+/// Calls a [`Method`].
+///
+/// # Errors
+/// The status of the call.
+pub async fn call<M: Method>(
+    channel: Channel,
+    request: Request<M::Request>,
+) -> Result<Response<M::Response>, Status> {
+    let path = http::uri::PathAndQuery::from_static(M::PATH);
+    ready(channel)
+        .await?
+        .unary(request, path, ProstCodec::<M::Request, M::Response>::default())
+        .await
+}
+
+/// Makes an implementation of a [`Method`] into a tonic service.
+pub struct MethodServer<M, T>(Arc<T>, PhantomData<fn(M)>);
+
+impl<M: Method, T: Serve<M>> MethodServer<M, T> {
+    /// Wraps the implementation.
+    pub const fn new(inner: Arc<T>) -> Self {
+        Self(inner, PhantomData)
+    }
+}
+
+impl<M, T> Clone for MethodServer<M, T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+impl<M: Method, T> std::fmt::Debug for MethodServer<M, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MethodServer").field(&M::PATH).finish()
+    }
+}
+
+impl<M: Method, T> NamedService for MethodServer<M, T> {
+    const NAME: &'static str = M::SERVICE;
+}
+
+impl<M: Method, T: Serve<M>> tower_service::Service<http::Request<Body>> for MethodServer<M, T> {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Reply;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Reply {
+        if request.uri().path() != M::PATH {
+            return unimplemented();
+        }
+        let service = Called(self.clone());
+        Box::pin(async move {
+            let codec = ProstCodec::<M::Response, M::Request>::default();
+            Ok(tonic::server::Grpc::new(codec).unary(service, request).await)
+        })
+    }
+}
+
+struct Called<M, T>(MethodServer<M, T>);
+
+impl<M: Method, T: Serve<M>> UnaryService<M::Request> for Called<M, T> {
+    type Response = M::Response;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<M::Response>, Status>> + Send>>;
+
+    fn call(&mut self, request: Request<M::Request>) -> Self::Future {
+        let inner = Arc::clone(&self.0.0);
+        Box::pin(async move { inner.answer(request).await })
+    }
+}
 
 /// Resources of a large mesh do not fit into gRPC's default of 4 MB.
 const MAX_MESSAGE: usize = 256 << 20;
@@ -49,19 +145,6 @@ where
     ready(channel).await?.streaming(request, path, ProstCodec::<Req, Res>::default()).await
 }
 
-pub(crate) async fn unary<Req, Res>(
-    channel: Channel,
-    path: &'static str,
-    request: Request<Req>,
-) -> Result<Response<Res>, Status>
-where
-    Req: Message + 'static,
-    Res: Message + Default + 'static,
-{
-    let path = http::uri::PathAndQuery::from_static(path);
-    ready(channel).await?.unary(request, path, ProstCodec::<Req, Res>::default()).await
-}
-
 pub(crate) fn serve_streaming<S, Req>(service: S, request: http::Request<Body>) -> Reply
 where
     S: StreamingService<Req> + Send + 'static,
@@ -75,19 +158,6 @@ where
         let mut grpc = tonic::server::Grpc::new(codec)
             .apply_max_message_size_config(Some(MAX_MESSAGE), Some(MAX_MESSAGE));
         Ok(grpc.streaming(service, request).await)
-    })
-}
-
-pub(crate) fn serve_unary<S, Req>(service: S, request: http::Request<Body>) -> Reply
-where
-    S: UnaryService<Req> + Send + 'static,
-    Req: Message + Default + 'static,
-    S::Response: Message + 'static,
-    S::Future: Send,
-{
-    Box::pin(async move {
-        let codec = ProstCodec::<S::Response, Req>::default();
-        Ok(tonic::server::Grpc::new(codec).unary(service, request).await)
     })
 }
 

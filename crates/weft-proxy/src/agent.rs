@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::net::UnixListener;
@@ -71,7 +72,7 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
     }
     let control_plane = ControlPlane::at(&settings.discovery);
     tasks.spawn("discovery", forward::serve(discovery, control_plane, names));
-    tasks.spawn("health", health::serve(clock.clone()));
+    tasks.spawn("health", health::serve(Arc::new(settings.clone()), clock.clone()));
 
     let bootstrap = places.bootstrap();
     let text = bootstrap::render(&settings, &places.secrets(), &places.discovery());

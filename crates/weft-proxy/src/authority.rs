@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use weft_identity::{CertificateSigner, SignError, SignedChain};
-use weft_proto::ca::{IstioCertificateRequest, create_certificate};
+use weft_proto::ca::{CreateCertificate, IstioCertificateRequest};
+use weft_proto::grpc::call;
 use weft_xds::{Target, connect};
 
 use crate::MARK;
@@ -103,8 +104,8 @@ impl CertificateSigner for Authority {
             metadata: None,
         });
         *request.metadata_mut() = self.0.headers().map_err(refused)?;
-        let mut chain =
-            create_certificate(channel, request).await.map_err(refused)?.into_inner().cert_chain;
+        let signed = call::<CreateCertificate>(channel, request).await.map_err(refused)?;
+        let mut chain = signed.into_inner().cert_chain;
         // The last certificate of the answer is the root, as Istio's service has it.
         let roots = chain.last().cloned().unwrap_or_default();
         if chain.len() > 1 {

@@ -14,6 +14,7 @@ mod ports;
 mod rest;
 mod running;
 mod settings;
+mod withdrawal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

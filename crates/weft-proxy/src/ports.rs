@@ -19,6 +19,7 @@ use weft_rt::Tasks;
 
 use crate::admin;
 use crate::running::Running;
+use crate::withdrawal;
 
 /// Admin.
 pub(crate) const ADMIN: u16 = 15000;
@@ -96,7 +97,7 @@ async fn serve(listener: TcpListener, surface: Surface, running: Arc<Running>) {
 async fn connection(stream: TcpStream, surface: Surface, running: Arc<Running>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let running = Arc::clone(&running);
-        async move { Ok::<_, Infallible>(respond(&running, surface, &request)) }
+        async move { Ok::<_, Infallible>(respond(&running, surface, &request).await) }
     });
     let http = hyper::server::conn::http1::Builder::new();
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
@@ -104,7 +105,7 @@ async fn connection(stream: TcpStream, surface: Surface, running: Arc<Running>) 
     }
 }
 
-fn respond(
+async fn respond(
     running: &Running,
     surface: Surface,
     request: &Request<Incoming>,
@@ -114,6 +115,9 @@ fn respond(
     let answer = match (surface, path) {
         (_, "/healthz/ready") => admin::ready(running),
         (_, "/stats/prometheus" | "/metrics") => admin::prometheus(running),
+        (Surface::Open, withdrawal::PATH) => {
+            Answer::ok(withdrawal::answer(&running.settings, query, &running.clock).await)
+        }
         (Surface::Admin, _) => admin::answer(running, path, query, post),
         (Surface::Open, _) => Answer::text(StatusCode::NOT_FOUND, "not found\n"),
     };

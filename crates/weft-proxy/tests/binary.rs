@@ -20,7 +20,7 @@ use weft_proto::ads::{
     DiscoveryResponse, Outgoing,
 };
 use weft_proto::ca::{
-    CertificateServer, CertificateService, IstioCertificateRequest, IstioCertificateResponse,
+    CertificateServer, CreateCertificate, IstioCertificateRequest, IstioCertificateResponse,
 };
 use weft_proto::envoy::config::cluster::v3 as cluster;
 use weft_proto::envoy::config::core::v3 as core;
@@ -30,6 +30,7 @@ use weft_proto::envoy::config::route::v3 as route;
 use weft_proto::envoy::extensions::filters::http::router::v3::Router;
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use weft_proto::google::protobuf::Any;
+use weft_proto::grpc::Serve;
 use weft_proto::type_url;
 use weft_xds::{Mode, Refusal, Resource, ResourceSet, Session};
 
@@ -79,8 +80,8 @@ impl Ads for Control {
 }
 
 #[async_trait::async_trait]
-impl CertificateService for Control {
-    async fn create(
+impl Serve<CreateCertificate> for Control {
+    async fn answer(
         &self,
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {

@@ -1,6 +1,7 @@
-//! The health port 15021: ready once Envoy is live, its workers run, and it has taken listeners.
+//! The health port 15021: ready once Envoy is live, its workers run, and it has taken listeners; and what a preStop hook asks.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use tokio::net::TcpListener;
 use weft_rt::Clock;
 
 use super::admin;
+use crate::settings::Settings;
+use crate::withdrawal;
 
 const PORT: u16 = 15021;
 const STATS: &str = "/stats?filter=^(server.state|listener_manager.workers_started|listener_manager.lds.update_success|cluster_manager.cds.update_success)$";
@@ -20,7 +23,7 @@ const STATS: &str = "/stats?filter=^(server.state|listener_manager.workers_start
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Serves for as long as the agent lives.
-pub(super) async fn serve(clock: Clock) {
+pub(super) async fn serve(settings: Arc<Settings>, clock: Clock) {
     let listener = match TcpListener::bind(("0.0.0.0", PORT)).await {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, PORT, "cannot listen for health probes"),
@@ -30,9 +33,9 @@ pub(super) async fn serve(clock: Clock) {
             clock.sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let clock = clock.clone();
+        let (settings, clock) = (Arc::clone(&settings), clock.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &clock));
+            let service = service_fn(|request| answer(request, &settings, &clock));
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
@@ -44,6 +47,7 @@ pub(super) async fn serve(clock: Clock) {
 
 async fn answer(
     request: Request<Incoming>,
+    settings: &Settings,
     clock: &Clock,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (code, text) = match request.uri().path() {
@@ -51,6 +55,10 @@ async fn answer(
             Ok(()) => (200, "ready\n".to_owned()),
             Err(why) => (503, format!("not ready: {why}\n")),
         },
+        withdrawal::PATH => {
+            let query = request.uri().query().unwrap_or_default();
+            (200, withdrawal::answer(settings, query, clock).await.to_owned())
+        }
         _ => (404, "try /healthz/ready\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
