@@ -85,14 +85,21 @@ def rest():
     return send
 
 
+# Connections that are open beforehand, so that what serving any of them takes (code, first pages) is no cost of the others.
+OPEN_BEFORE = 100
+
+
 def idle(connections, tls="none"):
-    """What a client's connection costs that did one request and then nothing."""
+    """What one more client's connection costs that did one request and then nothing."""
+    def hold(candidate, count):
+        words = [LOAD, "hold", candidate.address, "--host", candidate.host.split(":")[0], "--tls", tls, "-c", count]
+        return candidate.stage.holding(candidate.namespace, CLIENT, *words)
+
     def send(candidate, _):
-        load(candidate, 1, "connect", "--tls", tls, "-c", 1)
-        before = settled(candidate.pids)
-        words = [LOAD, "hold", candidate.address, "--host", candidate.host.split(":")[0], "--tls", tls, "-c", connections]
-        with candidate.stage.holding(candidate.namespace, CLIENT, *words):
-            after = settled(candidate.pids)
+        with hold(candidate, OPEN_BEFORE):
+            before = settled(candidate.pids)
+            with hold(candidate, connections):
+                after = settled(candidate.pids)
         return {("memory per idle connection", "KB"): (after[0] - before[0]) / connections * 1e3} | memory(after)
     return send
 

@@ -299,7 +299,9 @@ async fn secure(
     let io = if first.is_empty() { io } else { Box::new(Prefixed::new(first, io)) };
     let config = tls.for_client(&facts.hello.alpn);
     let limit = bound.chain.config.handshake_timeout.unwrap_or(HANDSHAKE);
-    let accepted = worker.shared.clock.timeout(limit, accept_tls(io, config)).await;
+    // In a box, so that a connection without TLS that is still being opened has no room for a handshake.
+    let handshake = Box::pin(accept_tls(io, config));
+    let accepted = worker.shared.clock.timeout(limit, handshake).await;
     match accepted {
         Ok(Ok(secured)) => {
             facts.transport = Transport::Tls;

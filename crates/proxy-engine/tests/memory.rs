@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use proxy_config::{ProxyConfig, RouteConfig};
 use proxy_engine::plan::{Living, Plan, compile};
@@ -59,6 +60,21 @@ async fn clients_that_asked_once() -> u32 {
     own().saturating_sub(before) / CLIENTS
 }
 
+/// Before the proxy knows which protocol they speak.
+async fn clients_that_say_nothing() -> u32 {
+    let proxy = Proxy::start(simple(&[]));
+    let address = proxy.address("in");
+    let opening = || proxy.engine.activity().opening.load(Ordering::Relaxed);
+    let mut clients = vec![TcpStream::connect(address).await.unwrap()];
+    support::wait_for(|| (opening() == 1).then_some(()));
+    let before = own();
+    for _ in 0..CLIENTS {
+        clients.push(TcpStream::connect(address).await.unwrap());
+    }
+    support::wait_for(|| (opening() == u64::from(CLIENTS) + 1).then_some(()));
+    own().saturating_sub(before) / CLIENTS
+}
+
 /// A configuration of a service for each number, every one with a cluster, ten endpoints and a host.
 fn crowd() -> ProxyConfig {
     let mut config = simple(&[]);
@@ -94,6 +110,8 @@ async fn idle_clients_and_services_that_nobody_calls_cost_little() {
     assert_eq!(plan.clusters.len(), 1001);
     assert!(service < 2_000, "a service with ten endpoints takes {service} bytes of a plan");
     drop(plan);
+    let silent = clients_that_say_nothing().await;
+    assert!(silent < 3_200, "a client that says nothing takes {silent} bytes");
     let client = clients_that_asked_once().await;
     assert!(client < 4_000, "a client that asked once takes {client} bytes");
 }
