@@ -23,10 +23,11 @@ use weft_rt::{Backoff, Clock};
 use weft_telemetry::Flag;
 
 use crate::called::Unknown;
-use crate::decide::{self, Forward};
+use crate::decide::Forward;
 use crate::elsewhere::{self, Elsewhere};
 use crate::patience::Over;
 use crate::peers::{METADATA, METADATA_ID};
+use crate::pick;
 use crate::plan::Cluster;
 use crate::pump::{self, Broken, grpc_status};
 use crate::reply::Reply;
@@ -350,13 +351,13 @@ impl<'a> Tries<'a> {
         let shared = &run.worker.shared;
         let called = run.worker.called.of_request(&shared.clock, &self.cluster, &head.authority);
         let called = called.await.map_err(Failure::Unknown)?;
-        let wish = decide::Wish {
+        let wish = pick::Wish {
             avoid: if remote { &self.tried } else { avoid },
             hash: run.key.hash,
             remote,
             called: &called,
         };
-        let picked = decide::pick(run.worker, &self.cluster, run.facts, Some(head), wish)
+        let picked = pick::pick(run.worker, &self.cluster, run.facts, Some(head), wish)
             .ok_or(Failure::NoEndpoint)?;
         if !picked.usable {
             run.failure = Some("TLS settings of the cluster cannot be used".into());

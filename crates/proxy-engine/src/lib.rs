@@ -10,6 +10,7 @@
 mod attempt;
 mod called;
 mod chains;
+mod change;
 mod compile;
 mod connection;
 mod decide;
@@ -24,6 +25,7 @@ mod http2;
 mod mirror;
 mod patience;
 mod peers;
+mod pick;
 pub mod plan;
 mod publish;
 mod pump;

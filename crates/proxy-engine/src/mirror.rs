@@ -17,8 +17,8 @@ use proxy_upstream::{Acquired, Exchange as Server, Slot};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::connection::Facts;
-use crate::decide::{self, Wish};
 use crate::peers::{METADATA, METADATA_ID};
+use crate::pick::{self, Wish};
 use crate::plan::{Cluster, Plan};
 use crate::worker::Worker;
 
@@ -122,7 +122,7 @@ impl Copy {
         let called = self.worker.called.of_request(clock, &self.cluster, &self.authority).await;
         let Ok(called) = called else { return };
         let wish = Wish { called: &called, ..Wish::default() };
-        let picked = decide::pick(&self.worker, &self.cluster, &self.facts, Some(&self.head), wish);
+        let picked = pick::pick(&self.worker, &self.cluster, &self.facts, Some(&self.head), wish);
         let Some(picked) = picked.filter(|picked| picked.usable) else { return };
         if picked.target.is_in_mesh() {
             let own = &self.worker.shared.exchange;

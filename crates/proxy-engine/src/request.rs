@@ -22,6 +22,7 @@ use weft_telemetry::record::{Ends, LogFields, Reporter};
 use weft_telemetry::{ExchangeRecord, Flag, Flags, Protocol, Workload};
 
 use crate::attempt::{Answered, Failure, Tries};
+use crate::change;
 use crate::connection::{Bound, Facts};
 use crate::decide::{self, Forward, Matched, Routed};
 use crate::elsewhere;
@@ -30,6 +31,7 @@ use crate::forwarded::{self, Trust};
 use crate::mirror;
 use crate::patience::{Over, Patience};
 use crate::peers::{METADATA, METADATA_ID};
+use crate::pick;
 use crate::plan::{Action, Cluster, HttpAction};
 use crate::pump::{Broken, Download, Upload, grpc_status};
 use crate::reply::Reply;
@@ -246,7 +248,7 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA_ID);
         }
         forwarded::request(head, trust, &mut self.worker.rng.borrow_mut());
-        decide::client_cert(self.http, self.bound, self.facts, head);
+        change::client_cert(self.http, self.bound, self.facts, head);
     }
 
     async fn forward(
@@ -262,7 +264,7 @@ impl<'a> Run<'a> {
         };
         self.cluster = Some(Arc::clone(cluster));
         if cluster.table.is_some() {
-            self.key = decide::key(self.worker, &route, self.facts, head, self.client);
+            self.key = pick::key(self.worker, &route, self.facts, head, self.client);
         }
         let manager = &self.http.manager;
         let silence = route.action.idle_timeout.or(manager.stream_idle_timeout);
@@ -415,7 +417,7 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA);
             head.fields.remove(METADATA_ID);
         }
-        decide::change_response(&route.matched, request, self.facts, head, self.known());
+        change::change_response(&route.matched, request, self.facts, head, self.known());
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
         }
@@ -434,8 +436,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn known(&self) -> decide::Known<'a> {
-        decide::Known::of(&self.worker.shared.clock, self.host)
+    fn known(&self) -> change::Known<'a> {
+        change::Known::of(&self.worker.shared.clock, self.host)
     }
 
     /// Answers by ourselves.
@@ -453,7 +455,7 @@ impl<'a> Run<'a> {
         let mut head = reply.head();
         self.download.grpc_status = grpc_status(&head.fields);
         if let Some(matched) = &self.matched {
-            decide::change_response(matched, request, self.facts, &mut head, self.known());
+            change::change_response(matched, request, self.facts, &mut head, self.known());
         }
         for (name, value) in &self.extra {
             head.fields.set(name, value.as_bytes());
@@ -490,7 +492,7 @@ impl<'a> Run<'a> {
         let peer = match &self.peer {
             Some(peer) => Some(Arc::clone(peer)),
             None if self.inbound() => None,
-            None => decide::peer_of(cluster, self.host),
+            None => pick::peer_of(cluster, self.host),
         };
         let own = plan.principal.as_deref();
         let mutual_tls = self.facts.mutual_tls();

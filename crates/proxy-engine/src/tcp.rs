@@ -27,7 +27,7 @@ use crate::patience::Patience;
 use crate::plan::{Cluster, TcpAction};
 use crate::tunnel::{self, Held, Through};
 use crate::worker::{Counted, Worker};
-use crate::{decide, filter};
+use crate::{filter, pick};
 
 const TRIES: usize = 3;
 
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
         told.details = reply.details;
         return told.tell(TcpEvent::Closed);
     }
-    let Some(cluster) = decide::tcp_cluster(&worker, &bound.plan, &action) else {
+    let Some(cluster) = pick::tcp_cluster(&worker, &bound.plan, &action) else {
         told.flag = Flag::NoCluster;
         return told.tell(TcpEvent::Closed);
     };
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
         told.flag = Flag::DnsFailed;
         return told.tell(TcpEvent::Closed);
     };
-    let wish = decide::Wish { hash, called: &called, ..decide::Wish::default() };
+    let wish = pick::Wish { hash, called: &called, ..pick::Wish::default() };
     match connect(&worker, &cluster, &facts, (wish, action.proxy.tunnel.as_ref()), &mut told).await
     {
         Ok((server, _slot)) => {
@@ -79,14 +79,14 @@ async fn connect(
     worker: &Worker,
     cluster: &Arc<Cluster>,
     facts: &Facts,
-    (wish, tunnel): (decide::Wish<'_>, Option<&config::Tunnel>),
+    (wish, tunnel): (pick::Wish<'_>, Option<&config::Tunnel>),
     told: &mut Told<'_>,
 ) -> Result<(Wire, (Option<Held>, Option<Slot>)), Flag> {
     let mut flag = Flag::NoHealthyUpstream;
     let mut tried = smallvec::SmallVec::<[std::net::SocketAddr; 4]>::new();
     for _ in 0..TRIES {
-        let wish = decide::Wish { avoid: &tried, ..wish };
-        let Some(picked) = decide::pick(worker, cluster, facts, None, wish) else { break };
+        let wish = pick::Wish { avoid: &tried, ..wish };
+        let Some(picked) = pick::pick(worker, cluster, facts, None, wish) else { break };
         let target: &Target = &picked.target;
         if !picked.usable {
             return Err(Flag::UpstreamConnect);
@@ -253,7 +253,7 @@ impl<'a> Told<'a> {
         };
         let cluster = self.cluster.as_deref();
         let service = cluster.map_or(&self.bound.plan.unknown_service, |c| &c.service);
-        let peer = decide::peer_of(cluster, self.host).unwrap_or_else(|| Arc::clone(unknown));
+        let peer = pick::peer_of(cluster, self.host).unwrap_or_else(|| Arc::clone(unknown));
         let closed = event == TcpEvent::Closed;
         self.worker.sink.tcp(&TcpRecord {
             ends: Ends {
