@@ -12,14 +12,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use proxy_config::access_log::AccessLog;
-use proxy_config::http::ServerHeader;
 use proxy_http::parse::MAX_FIELDS;
 use proxy_http::{BodyKind, RequestHead, ResponseHead, StreamError, Version};
 use proxy_listen::Exchange as Client;
 use proxy_upstream::{Exchange as Server, Slot};
-use weft_telemetry::record::{Ends, LogFields, Reporter};
-use weft_telemetry::{ExchangeRecord, Flag, Flags, Protocol, Workload};
+use weft_telemetry::record::Reporter;
+use weft_telemetry::{Flag, Workload};
 
 use crate::attempt::{Answered, Failure, Tries};
 use crate::change;
@@ -36,6 +34,11 @@ use crate::plan::{Action, Cluster, HttpAction};
 use crate::pump::{Broken, Download, Upload, grpc_status};
 use crate::reply::Reply;
 use crate::worker::{Counted, Worker};
+
+mod answer;
+mod tell;
+
+pub(crate) use tell::logged;
 
 /// What becomes of the client's connection.
 pub(crate) enum After {
@@ -401,165 +404,6 @@ impl<'a> Run<'a> {
         let silence = route.action.idle_timeout.or(self.http.manager.stream_idle_timeout);
         After::Tunnel(Box::new(server), silence.filter(|limit| !limit.is_zero()))
     }
-
-    /// The answer's fields on the way to the client.
-    fn respond(&mut self, head: &mut ResponseHead, route: &Forward<'_>, request: &RequestHead) {
-        self.response_head_bytes = head.fields.size();
-        elsewhere::forget(&mut head.fields);
-        if self.inbound() {
-            if self.wants_peer {
-                let own = &self.worker.shared.exchange;
-                head.fields.set(METADATA, own.metadata.as_bytes());
-                head.fields.set(METADATA_ID, own.id.as_bytes());
-            }
-        } else {
-            self.peer = head.fields.get(METADATA).map(|m| self.worker.peers.find(m));
-            head.fields.remove(METADATA);
-            head.fields.remove(METADATA_ID);
-        }
-        change::change_response(&route.matched, request, self.facts, head, self.known());
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
-        }
-        for cookie in &self.key.cookies {
-            head.fields.append("set-cookie", cookie.as_bytes());
-        }
-        let manager = &self.http.manager;
-        forwarded::response(
-            head,
-            self.upstream_millis,
-            &manager.server_name,
-            manager.server_header,
-        );
-        if head.upgrade.is_none() && head.status == 101 {
-            head.body = BodyKind::Empty;
-        }
-    }
-
-    fn known(&self) -> change::Known<'a> {
-        change::Known::of(&self.worker.shared.clock, self.host)
-    }
-
-    /// Answers by ourselves.
-    async fn reply(
-        &mut self,
-        request: &RequestHead,
-        client: &mut Client<'_>,
-        reply: &Reply,
-    ) -> After {
-        let for_grpc = self.is_grpc.then(|| reply.for_grpc());
-        let reply = for_grpc.as_ref().unwrap_or(reply);
-        self.status = reply.status;
-        self.flag = reply.flag;
-        self.details = reply.details.clone();
-        let mut head = reply.head();
-        self.download.grpc_status = grpc_status(&head.fields);
-        if let Some(matched) = &self.matched {
-            change::change_response(matched, request, self.facts, &mut head, self.known());
-        }
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
-        }
-        // No server, no time of a server's: as in Envoy the field stands only on answers that came from one.
-        forwarded::response(
-            &mut head,
-            None,
-            &self.http.manager.server_name,
-            ServerHeader::Overwrite,
-        );
-        if request.tunnels() || !self.upload.complete() {
-            // The rest of the request would have to be read; a new connection is cheaper and safer.
-            client.close_after();
-        }
-        if client.send_head(&head).is_err() {
-            return After::Abort;
-        }
-        if !reply.body.is_empty() {
-            client.send_frame(proxy_http::Frame::Data(reply.body.clone()));
-            self.download.bytes = reply.body.len() as u64;
-        }
-        client.send_end();
-        match poll_fn(|cx| client.poll_flush(cx)).await {
-            Ok(()) => After::Keep,
-            Err(_) => After::Abort,
-        }
-    }
-
-    fn tell(&self, head: &RequestHead) {
-        let plan = &self.bound.plan;
-        let cluster = self.cluster.as_deref();
-        let unknown = &self.worker.peers.unknown;
-        let peer = match &self.peer {
-            Some(peer) => Some(Arc::clone(peer)),
-            None if self.inbound() => None,
-            None => pick::peer_of(cluster, self.host),
-        };
-        let own = plan.principal.as_deref();
-        let mutual_tls = self.facts.mutual_tls();
-        let (source_principal, destination_principal) = if self.inbound() {
-            (self.facts.principal(), own.filter(|_| mutual_tls))
-        } else if self.upstream_tls {
-            (own, self.server_principal.as_deref())
-        } else {
-            (None, None)
-        };
-        self.worker.sink.exchange(&ExchangeRecord {
-            ends: Ends {
-                reporter: self.bound.listener.reporter,
-                peer: peer.as_ref().unwrap_or(unknown),
-                source_principal,
-                destination_principal,
-                service: cluster.map_or(&plan.unknown_service, |c| &c.service),
-                mutual_tls,
-            },
-            protocol: if self.is_grpc { Protocol::Grpc } else { Protocol::Http },
-            response_code: self.status,
-            grpc_status: self.download.grpc_status.filter(|_| self.is_grpc),
-            flags: self.flags(),
-            request_bytes: self.head_bytes + self.upload.bytes,
-            response_bytes: self.response_head_bytes + self.download.bytes,
-            body_received: self.upload.bytes,
-            body_sent: self.download.bytes,
-            duration: self.worker.shared.clock.now() - self.begun,
-            start: self.facts.begun_wall + (self.begun - self.facts.begun),
-            log: self.log(head),
-        });
-    }
-
-    const fn flags(&self) -> Flags {
-        Flags { ended: self.flag, retry: self.untried }
-    }
-
-    fn log<'b>(&'b self, head: &'b RequestHead) -> LogFields<'b> {
-        if !self.log {
-            return LogFields::default();
-        }
-        LogFields {
-            enabled: logged(&self.http.manager.access_logs, self.flags()),
-            method: if self.unread { "-" } else { head.method.as_str() },
-            path: if self.path.is_empty() { "-" } else { &self.path },
-            authority: &head.authority,
-            http_version: head.version.name(),
-            details: &self.details,
-            upstream_failure: self.failure.as_deref(),
-            upstream_time: self.upstream_millis,
-            forwarded_for: head.fields.text("x-forwarded-for"),
-            user_agent: head.fields.text("user-agent"),
-            request_id: head.fields.text("x-request-id"),
-            upstream_host: self.host,
-            upstream_cluster: self.cluster.as_deref().map(|c| c.name.as_ref()),
-            upstream_local: self.local,
-            downstream_local: Some(self.facts.local),
-            downstream_remote: Some(if self.client == self.facts.remote.ip() {
-                self.facts.remote
-            } else {
-                // Its port is not known.
-                SocketAddr::new(self.client, 0)
-            }),
-            sni: self.facts.hello.sni.as_deref(),
-            route: self.route_name(),
-        }
-    }
 }
 
 /// What our HTTP/1 reader refuses itself, for requests that came in HTTP/2.
@@ -572,12 +416,4 @@ fn unfit(head: &RequestHead) -> Option<Reply> {
     }
     let many = head.fields.len() > MAX_FIELDS;
     many.then(|| Reply::refused(431, "http2.too_many_headers"))
-}
-
-/// Does one of these logs want what ended with these flags?
-pub(crate) fn logged(logs: &[AccessLog], flags: Flags) -> bool {
-    logs.iter().any(|log| {
-        let named = |only: &Arc<str>| flags.has(only);
-        log.only_flags.is_empty() || log.only_flags.iter().any(named)
-    })
 }
