@@ -185,7 +185,8 @@ pub(crate) fn duration(name: &str, text: &str) -> Result<Duration> {
             "ns" => 1e-9,
             _ => bail!(bad()),
         };
-        total += Duration::try_from_secs_f64(number * seconds).ok().with_context(bad)?;
+        let more = Duration::try_from_secs_f64(number * seconds).ok();
+        total = more.and_then(|more| total.checked_add(more)).with_context(bad)?;
         rest = tail;
     }
     Ok(total)
@@ -199,7 +200,8 @@ mod tests {
     fn durations_are_go_s() {
         assert_eq!(duration("X", "1h30m").unwrap(), Duration::from_secs(5400));
         assert_eq!(duration("X", "0.5s").unwrap(), Duration::from_millis(500));
-        for bad in ["", "5", "s", "5y", "-1s"] {
+        let endless = "18000000000000000000s18000000000000000000s";
+        for bad in ["", "5", "s", "5y", "-1s", endless] {
             assert!(duration("SECRET_TTL", bad).unwrap_err().to_string().contains("SECRET_TTL"));
         }
     }

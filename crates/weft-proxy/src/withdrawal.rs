@@ -16,13 +16,14 @@ use crate::settings::{Settings, duration};
 
 /// Where the hook asks; the injector writes it.
 pub(crate) const PATH: &str = "/withdrawn";
-/// Shorter than most grace periods.
-const USUAL: Duration = Duration::from_secs(15);
+/// Longest wait, and the one where none is named: any pod may ask on this port.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// The sentence. `query` may say `within=5s`.
 pub(crate) async fn answer(settings: &Settings, query: &str, clock: &Clock) -> &'static str {
     let within = query.split('&').find_map(|pair| pair.strip_prefix("within="));
-    let within = within.and_then(|text| duration("within", text).ok()).unwrap_or(USUAL);
+    let within =
+        within.and_then(|text| duration("within", text).ok()).unwrap_or(LONGEST).min(LONGEST);
     match clock.timeout(within, Box::pin(ask(settings))).await {
         Ok(Ok(())) => "no proxy sends here any more\n",
         Ok(Err(status)) => {
