@@ -26,6 +26,7 @@ mod live;
 mod node;
 mod offline;
 mod ports;
+mod process;
 mod proxy_config;
 mod proxy_status;
 mod ready;

@@ -22,7 +22,7 @@ use weft_rt::Clock;
 use crate::failure::{Failure, complain, say};
 use crate::node::own_binary;
 use crate::state::{self, Place};
-use crate::{apply, check, down, files, hand_over, ports, ready, settled, watch};
+use crate::{apply, check, down, files, hand_over, ports, process, ready, settled, watch};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -75,13 +75,8 @@ async fn lock(folder: &Path, clock: &Clock) -> Result<Option<Flock<File>>, Failu
 /// Is the node of the last start there? One that is dying is not.
 fn node_lives(folder: &Path) -> bool {
     let pid = record::read(folder).ok().and_then(|record| record.node_pid);
-    let status = pid.map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")));
-    match status {
-        // Without a record the mesh is only starting.
-        None => true,
-        // A dying process has no memory any more.
-        Some(status) => status.is_ok_and(|status| status.contains("\nVmRSS:")),
-    }
+    // Without a record the mesh is only starting.
+    pid.is_none_or(process::lives)
 }
 
 /// Starts.
