@@ -197,6 +197,9 @@ impl Fault {
             StoreError::Exists => Self::exists(kind, name),
             StoreError::Missing => Self::not_found(kind, name),
             StoreError::Changed => Self::conflict(kind, name),
+            StoreError::TooDeep(_) => {
+                Self::invalid(kind, name, &[(String::new(), error.to_string())])
+            }
             StoreError::Open { .. } | StoreError::Disk(_) => Self::internal(error.to_string()),
         }
     }

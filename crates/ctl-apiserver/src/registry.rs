@@ -9,6 +9,7 @@ mod apply;
 mod definitions;
 mod delete;
 mod expiry;
+mod household;
 mod housekeeping;
 mod kinds;
 mod metadata;

@@ -11,6 +11,7 @@ mod deployment;
 mod endpoints;
 mod job;
 mod namespace;
+mod outline;
 mod pods;
 mod replicaset;
 mod run;

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use ctl_source::{Batch, Change, Object, ResourceType, kinds};
 use serde_json::Value;
 
+use crate::outline;
+
 /// Namespace (empty for cluster scope) and name.
 pub(crate) type Name = (String, String);
 
@@ -72,7 +74,8 @@ impl World {
         objects: Vec<Object>,
     ) -> Vec<(&'static str, Object)> {
         let Some(kind) = watched(resource) else { return Vec::new() };
-        let fresh: BTreeMap<Name, Object> = objects.into_iter().map(|o| (name_of(&o), o)).collect();
+        let kept = |object: Object| (name_of(&object), outline::of(kind, object));
+        let fresh: BTreeMap<Name, Object> = objects.into_iter().map(kept).collect();
         let old = self.objects.insert(kind, fresh.clone()).unwrap_or_default();
         let lost = old.into_iter().filter(|(name, _)| !fresh.contains_key(name)).map(|(_, o)| o);
         lost.chain(fresh.values().cloned()).map(|object| (kind, object)).collect()
@@ -105,6 +108,7 @@ impl World {
             return None;
         }
         self.gone.remove(&(kind, name.clone()));
+        let object = outline::of(kind, object);
         known.insert(name, object.clone());
         Some((kind, object))
     }
@@ -120,8 +124,9 @@ impl World {
         kind: &str,
         namespace: &'a str,
     ) -> impl Iterator<Item = &'a Object> {
-        let all = self.objects.get(kind).into_iter().flatten();
-        all.filter(move |((ns, _), _)| ns == namespace).map(|(_, object)| object)
+        let first = (namespace.to_owned(), String::new());
+        let from = self.objects.get(kind).map(|all| all.range(first..)).into_iter().flatten();
+        from.take_while(move |((ns, _), _)| ns == namespace).map(|(_, object)| object)
     }
 
     /// Objects of a kind in the owner's namespace whose controller is `owner`.

@@ -5,10 +5,15 @@
 //! Never: a client, a database, a cache. Those are the implementations (`ctl-source-kube`, `ctl-store`).
 //! Why JSON: one trait serves every kind, also kinds that are defined after this was compiled.
 
+pub mod kinds;
+mod packed;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
+
+pub use packed::{DEEPEST, Packed, TooDeep};
 
 /// Which collection an object lives in. `group` is empty for the core group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,5 +140,3 @@ pub trait Source: Send + Sync + 'static {
         body: Value,
     ) -> Result<Value, SourceError>;
 }
-
-pub mod kinds;

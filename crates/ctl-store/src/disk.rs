@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use ctl_source::Packed;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use crate::memory::Memory;
@@ -36,8 +37,12 @@ fn load(disk: &Disk) -> Result<Result<Memory, String>, redb::Error> {
             let Some(parsed) = Key::parse(key.value()) else {
                 return Ok(Err(format!("unreadable key {:?}", key.value())));
             };
-            match serde_json::from_slice(value.value()) {
-                Ok(object) => objects.insert(parsed, Arc::new(object)),
+            let read = serde_json::from_slice(value.value()).map_err(|error| error.to_string());
+            let packed = read.and_then(|object| {
+                Packed::of(&Arc::new(object)).map_err(|error| error.to_string())
+            });
+            match packed {
+                Ok(packed) => objects.insert(parsed, packed),
                 Err(error) => return Ok(Err(format!("unreadable object {parsed}: {error}"))),
             };
         }
@@ -58,7 +63,7 @@ pub(crate) fn commit(disk: &Disk, batch: &[Event]) -> Result<(), redb::Error> {
             if event.kind == EventKind::Deleted {
                 objects.remove(key.as_str())?;
             } else {
-                objects.insert(key.as_str(), event.object.to_string().as_bytes())?;
+                objects.insert(key.as_str(), event.object.text().as_slice())?;
             }
             numbers.insert(REVISION, event.revision)?;
         }

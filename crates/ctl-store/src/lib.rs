@@ -14,7 +14,7 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use ctl_source::Object;
+use ctl_source::{Object, Packed, TooDeep};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use key::{Collection, Key};
@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The object was changed by somebody else.
     #[error("was changed since it was read")]
     Changed,
+    /// The object could not be read again.
+    #[error(transparent)]
+    TooDeep(#[from] TooDeep),
     /// The disk refused; nothing was changed.
     #[error("cannot write to the store: {0}")]
     Disk(String),
@@ -83,26 +86,32 @@ impl Store {
     /// Reads one object.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Object> {
-        self.read().get(key)
+        let found = self.read().get(key);
+        found.map(|packed| packed.open())
     }
 
     /// Lists a collection, in one namespace or in all, in order of namespace and name.
     #[must_use]
     pub fn list(&self, collection: &Collection, namespace: Option<&str>) -> Listing {
-        self.read().list(collection, namespace)
+        let memory = self.read();
+        let (found, revision) = (memory.list(collection, namespace), memory.revision());
+        drop(memory);
+        Listing { objects: opened(&found), revision }
     }
 
     /// Lists several collections at one revision.
     #[must_use]
     pub fn list_all(&self, collections: &[Collection]) -> (Vec<Vec<Object>>, u64) {
         let memory = self.read();
-        let lists = collections.iter().map(|c| memory.list(c, None).objects).collect();
-        (lists, memory.revision())
+        let found: Vec<_> = collections.iter().map(|c| memory.list(c, None)).collect();
+        let revision = memory.revision();
+        drop(memory);
+        (found.iter().map(|list| opened(list)).collect(), revision)
     }
 
     /// Every object of every collection, with its key.
     #[must_use]
-    pub fn everything(&self) -> Vec<(Key, Object)> {
+    pub fn everything(&self) -> Vec<(Key, Packed)> {
         self.read().everything()
     }
 
@@ -141,4 +150,9 @@ impl Store {
     fn read(&self) -> RwLockReadGuard<'_, Memory> {
         self.memory.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Read without the lock, which writers wait for.
+fn opened(packed: &[Packed]) -> Vec<Object> {
+    packed.iter().map(Packed::open).collect()
 }

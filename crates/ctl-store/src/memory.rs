@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ctl_source::Object;
+use ctl_source::{Object, Packed};
 
 use crate::{Collection, Key};
 
 /// Events kept for watchers; who falls further behind lists again (410 Gone).
 const HISTORY: usize = 16_384;
+/// Of the newest events the objects stay open, so that those who follow do not each read them.
+const OPEN: usize = 64;
 
 /// The history does not reach back to the revision that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,9 +45,9 @@ pub struct Event {
     /// What happened.
     pub kind: EventKind,
     /// The new state; of a deletion the last state, with the revision of the deletion.
-    pub object: Object,
+    pub object: Packed,
     /// The state before.
-    pub previous: Option<Object>,
+    pub previous: Option<Packed>,
 }
 
 /// A list and the revision that it shows.
@@ -59,27 +61,29 @@ pub struct Listing {
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    objects: BTreeMap<Key, Object>,
+    objects: BTreeMap<Key, Packed>,
     revision: u64,
     /// Events after this revision are in `history`.
     compacted: u64,
     history: VecDeque<Event>,
+    open: VecDeque<Object>,
 }
 
 impl Memory {
-    pub(crate) fn new(objects: BTreeMap<Key, Object>, revision: u64) -> Self {
-        Self { objects, revision, compacted: revision, history: VecDeque::new() }
+    pub(crate) fn new(objects: BTreeMap<Key, Packed>, revision: u64) -> Self {
+        let (history, open) = (VecDeque::new(), VecDeque::new());
+        Self { objects, revision, compacted: revision, history, open }
     }
 
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Object> {
+    pub(crate) fn get(&self, key: &Key) -> Option<Packed> {
         self.objects.get(key).cloned()
     }
 
-    pub(crate) fn list(&self, collection: &Collection, namespace: Option<&str>) -> Listing {
+    pub(crate) fn list(&self, collection: &Collection, namespace: Option<&str>) -> Vec<Packed> {
         let from = Key {
             collection: collection.clone(),
             namespace: namespace.unwrap_or_default().to_owned(),
@@ -89,13 +93,10 @@ impl Memory {
             key.collection == *collection && namespace.is_none_or(|n| key.namespace == n)
         };
         let range = self.objects.range(from..).take_while(|(key, _)| within(key));
-        Listing {
-            objects: range.map(|(_, object)| object.clone()).collect(),
-            revision: self.revision,
-        }
+        range.map(|(_, object)| object.clone()).collect()
     }
 
-    pub(crate) fn everything(&self) -> Vec<(Key, Object)> {
+    pub(crate) fn everything(&self) -> Vec<(Key, Packed)> {
         self.objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
@@ -107,8 +108,13 @@ impl Memory {
         Ok((self.history.range(first..).cloned().collect(), self.revision.max(revision)))
     }
 
-    pub(crate) fn apply(&mut self, event: Event) {
+    /// Takes an event, and its object as it was packed.
+    pub(crate) fn apply(&mut self, event: Event, object: Object) {
         self.revision = event.revision;
+        if self.open.len() == OPEN {
+            self.open.pop_front();
+        }
+        self.open.push_back(object);
         if event.kind == EventKind::Deleted {
             self.objects.remove(&event.key);
         } else {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ctl_source::Object;
+use ctl_source::{Object, Packed};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -74,9 +74,11 @@ pub(crate) fn run(
 }
 
 fn publish(memory: &RwLock<Memory>, events: Vec<Event>, tell: &watch::Sender<u64>) {
+    // Those who asked for the write still hold them.
+    let opened: Vec<Object> = events.iter().map(|event| event.object.open()).collect();
     let mut memory = memory.write().unwrap_or_else(PoisonError::into_inner);
-    for event in events {
-        memory.apply(event);
+    for (event, object) in events.into_iter().zip(opened) {
+        memory.apply(event, object);
     }
     let revision = memory.revision();
     drop(memory);
@@ -86,7 +88,7 @@ fn publish(memory: &RwLock<Memory>, events: Vec<Event>, tell: &watch::Sender<u64
 struct Batch<'a> {
     memory: &'a RwLock<Memory>,
     revision: u64,
-    changed: HashMap<Key, Option<Object>>,
+    changed: HashMap<Key, Option<Packed>>,
     events: Vec<Event>,
 }
 
@@ -101,32 +103,34 @@ impl<'a> Batch<'a> {
         match (&write.expect, &now) {
             (Expect::Absent, Some(_)) => return Err(StoreError::Exists),
             (Expect::Version(_), None) => return Err(StoreError::Missing),
-            (Expect::Version(version), Some(object)) if version_of(object) != version => {
+            (Expect::Version(version), Some(object)) if version_of(&object.open()) != version => {
                 return Err(StoreError::Changed);
             }
             (Expect::Absent, None) | (Expect::Version(_), Some(_)) => {}
         }
-        self.revision += 1;
         let kind = match (&write.object, &now) {
             (None, _) => EventKind::Deleted,
             (Some(_), None) => EventKind::Added,
             (Some(_), Some(_)) => EventKind::Modified,
         };
-        let state = write.object.or_else(|| now.as_deref().cloned()).unwrap_or_default();
-        let object = stamped(state, self.revision);
-        let kept = (kind != EventKind::Deleted).then(|| object.clone());
+        let before = || now.as_ref().map(|now| now.open().as_ref().clone());
+        let state = write.object.or_else(before).unwrap_or_default();
+        let object = stamped(state, self.revision + 1);
+        let packed = Packed::of(&object)?;
+        self.revision += 1;
+        let kept = (kind != EventKind::Deleted).then(|| packed.clone());
         self.changed.insert(write.key.clone(), kept);
         self.events.push(Event {
             revision: self.revision,
             key: write.key,
             kind,
-            object: object.clone(),
+            object: packed,
             previous: now,
         });
         Ok(object)
     }
 
-    fn now(&self, key: &Key) -> Option<Object> {
+    fn now(&self, key: &Key) -> Option<Packed> {
         let from_memory = || self.memory.read().unwrap_or_else(PoisonError::into_inner).get(key);
         self.changed.get(key).cloned().unwrap_or_else(from_memory)
     }

@@ -102,6 +102,16 @@ async fn expectations_are_judged_in_order() {
     assert_eq!(kinds, [EventKind::Added, EventKind::Modified, EventKind::Deleted]);
 }
 
+/// The writer closes the file a moment after the last handle is gone.
+async fn reopened(path: &std::path::Path) -> Store {
+    loop {
+        if let Ok(store) = Store::open(path) {
+            return store;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn history_is_bounded_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,16 +120,27 @@ async fn history_is_bounded_and_says_so() {
     let object = store.write(create("a")).await.unwrap();
     let at = store.revision();
     drop(store);
-    // The writer closes the file a moment after the last handle is gone.
-    let reopened = loop {
-        if let Ok(store) = Store::open(&path) {
-            break store;
-        }
-        tokio::task::yield_now().await;
-    };
+    let reopened = reopened(&path).await;
     assert_eq!(reopened.revision(), at);
     assert!(reopened.since(at).unwrap().0.is_empty());
     let compacted = reopened.since(at - 1).unwrap_err();
     assert_eq!((compacted.asked, compacted.oldest), (at - 1, at));
     assert_eq!(reopened.get(&key("a")), Some(object));
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_again_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = Store::open(&path).unwrap();
+    store.write(create("a")).await.unwrap();
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let object = json!({ "metadata": { "name": "b", "namespace": "default" }, "spec": deep });
+    let write = Write { key: key("b"), expect: Expect::Absent, object: Some(object) };
+    assert!(matches!(store.write(write).await, Err(StoreError::TooDeep(_))));
+    assert!(store.get(&key("b")).is_none());
+    assert_eq!(store.revision(), 1);
+    drop(store);
+    let again = reopened(&path).await;
+    assert_eq!(again.list(&pods(), None).objects.len(), 1);
 }

@@ -45,8 +45,6 @@ mod virtual_service_gateways;
 mod virtual_service_subsets;
 mod webhook;
 
-use serde_json::Value;
-
 use crate::code::Code;
 use crate::mesh::Mesh;
 use crate::report::Report;
@@ -83,17 +81,12 @@ impl Analyzer {
         Self { name, about, codes, is_default: true, look: Look::Each(look) }
     }
 
-    pub(crate) fn run(
-        &self,
-        clusters: &[(&str, &[Value])],
-        meshes: &[Mesh<'_>],
-        report: &mut Report,
-    ) {
+    pub(crate) fn run(&self, clusters: &[&str], meshes: &[Mesh<'_>], report: &mut Report) {
         match self.look {
             Look::Each(look) => meshes.iter().for_each(|mesh| look(mesh, report)),
             Look::Together(look) => {
-                let named = clusters.iter().zip(meshes).map(|((name, _), mesh)| (*name, mesh));
-                look(&named.collect::<Vec<_>>(), report);
+                let named: Vec<_> = clusters.iter().copied().zip(meshes).collect();
+                look(&named, report);
             }
         }
     }

@@ -21,6 +21,7 @@ mod suppress;
 mod view;
 mod workloads;
 
+use std::borrow::Borrow;
 use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
@@ -37,18 +38,23 @@ use report::Report;
 
 /// Everything that is wrong with the objects of one cluster.
 #[must_use]
-pub fn analyze(objects: &[Value], options: &Options) -> Vec<Problem> {
+pub fn analyze<O: Borrow<Value>>(objects: &[O], options: &Options) -> Vec<Problem> {
     analyze_clusters(&[("", objects)], options)
 }
 
 /// Everything that is wrong with the objects of several clusters, each by itself and all of them together.
 #[must_use]
-pub fn analyze_clusters(clusters: &[(&str, &[Value])], options: &Options) -> Vec<Problem> {
+pub fn analyze_clusters<O: Borrow<Value>>(
+    clusters: &[(&str, &[O])],
+    options: &Options,
+) -> Vec<Problem> {
     let assumed = if options.assume_ingress { source::ingress() } else { Vec::new() };
     let seconds = options.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let names: Vec<&str> = clusters.iter().map(|(name, _)| *name).collect();
+    let all = clusters.iter().map(|(_, objects)| objects.iter().map(Borrow::borrow));
     let sources: Vec<Vec<&Value>> =
-        clusters.iter().map(|(_, objects)| source::flat(objects.iter().chain(&assumed))).collect();
+        all.map(|objects| source::flat(objects.chain(&assumed))).collect();
     let settings: Vec<(Value, Value)> =
         sources.iter().map(|objects| source::settings(objects, options)).collect();
     let meshes: Vec<Mesh<'_>> = sources
@@ -58,7 +64,7 @@ pub fn analyze_clusters(clusters: &[(&str, &[Value])], options: &Options) -> Vec
         .collect();
     let mut report = Report::default();
     for analyzer in options.chosen() {
-        analyzer.run(clusters, &meshes, &mut report);
+        analyzer.run(&names, &meshes, &mut report);
     }
     options.told(report.finish(), &meshes)
 }

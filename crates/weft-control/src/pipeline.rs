@@ -4,14 +4,13 @@
 //! Holds: nothing is published before every kind that the mesh is made of has been seen once; a world is made of one moment. Each object is validated
 //! once, when it arrives, and what proxies do not read (a status, a readiness) makes no new world.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ctl_push::{Access, Debounce, PushServer};
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
 use ctl_source::{Batch, Change, Object, ResourceType, Selection, Source, Watch};
-use ctl_status::{Expected, ObjectFacts, Observed, StatusWriter, Wanted};
-use serde_json::Value;
+use ctl_status::{ObjectFacts, Observed, StatusWriter, Wanted};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -23,8 +22,9 @@ use weft_rt::Clock;
 use crate::registration::Registration;
 use crate::world::MeshWorld;
 use facts::Known;
-use kinds::{KindName, Role};
+use kinds::Role;
 use news::News;
+use raw::Raw;
 
 mod advice;
 mod audience;
@@ -35,6 +35,7 @@ mod facts;
 mod kinds;
 mod narrow;
 mod news;
+mod raw;
 mod rivals;
 mod settings;
 
@@ -139,14 +140,6 @@ async fn until(stop: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// Objects as they are stored, by kind and name.
-#[derive(Default)]
-struct Raw {
-    kinds: BTreeMap<KindName, BTreeMap<(String, String), Object>>,
-    /// Highest `resourceVersion` that was seen.
-    newest: u64,
-}
-
 struct Walk {
     feedback: Feedback,
     /// What is to be analyzed, and what the analysis said last.
@@ -225,9 +218,9 @@ impl Walk {
     /// Other settings make another mesh of the same objects; wrong ones change nothing.
     fn take_settings(&mut self, batch: Batch) -> Touched {
         self.raw.take(batch);
-        let mut maps = self.raw.of("", settings::KIND).map(|(_, object)| object);
+        let mut maps = self.raw.of(&(String::new(), settings::KIND.to_owned()));
         let stored = maps.find(|object| is_mesh_config_map(object));
-        match settings::read(stored) {
+        match settings::read(stored.as_ref()) {
             Ok(settings) if *self.settings != settings => {
                 self.settings = Arc::new(settings);
                 Touched::Config
@@ -264,7 +257,7 @@ impl Walk {
                 revision
             }
         };
-        self.building.send_replace(Built { revision, resource_version: self.raw.newest });
+        self.building.send_replace(Built { revision, resource_version: self.raw.newest() });
         self.problems = problems;
         if self.feedback == Feedback::None {
             return;
@@ -274,32 +267,31 @@ impl Walk {
             self.tell();
         }
         if content {
-            let all = self.raw.kinds.values().flat_map(BTreeMap::values).cloned().collect();
-            self.looked_at.send_replace(Arc::new(all));
+            self.looked_at.send_replace(Arc::new(self.raw.all()));
         }
     }
 
     /// Tells the status writer what is known of the objects that were published last.
     fn tell(&self) {
         let Some((_, revision)) = self.published else { return };
-        let (objects, proxies) = (self.facts(), self.proxies());
+        let (objects, proxies) = (self.facts(), self.raw.proxies());
         self.told.send_replace(Arc::new(Observed { revision, objects, proxies }));
     }
 
     fn facts(&self) -> Vec<ObjectFacts> {
         let advice = self.advice.borrow().clone();
-        let services = self.raw.of("networking.istio.io", "VirtualService");
-        let services = services.map(|(_, object)| object.as_ref());
+        let kind = ("networking.istio.io".to_owned(), "VirtualService".to_owned());
+        let services: Vec<Object> = self.raw.of(&kind).collect();
         let known = Known {
             problems: facts::by_object(&self.problems),
             advice: advice.as_ref().map(|found| (facts::by_object(&found.problems), &found.seen)),
             gateways: self.gateway_api(),
-            losses: rivals::losses(services, &self.settings.domain),
+            losses: rivals::losses(services.iter().map(AsRef::as_ref), &self.settings.domain),
             root: &self.settings.root_namespace,
         };
         let of_kind = |(role, resource): (Role, ResourceType)| {
-            let all = self.raw.of(&resource.group, &resource.kind);
-            all.filter_map(|(_, object)| known.of(role, &resource, object)).collect::<Vec<_>>()
+            let all = self.raw.of(&kinds::name(&resource));
+            all.filter_map(|object| known.of(role, &resource, &object)).collect::<Vec<_>>()
         };
         // Nothing is said of what is only read, such as pods, of which there are most.
         kinds::all().filter(|(role, _)| *role != Role::Read).flat_map(of_kind).collect()
@@ -307,63 +299,17 @@ impl Walk {
 
     /// What the Gateway API's objects are told.
     fn gateway_api(&self) -> HashMap<ObjectRef, Wanted> {
-        let of = |name: KindName| self.raw.kinds.get(&name).into_iter().flat_map(BTreeMap::values);
         let own = kinds::all().filter(|(role, _)| *role == Role::GatewayApi);
-        let own: Vec<&Object> = own.flat_map(|(_, resource)| of(kinds::name(&resource))).collect();
+        let own: Vec<Object> =
+            own.flat_map(|(_, resource)| self.raw.of(&kinds::name(&resource))).collect();
         if own.is_empty() {
             return HashMap::new();
         }
-        let all = kinds::beside_gateways().flat_map(of).chain(own).map(AsRef::as_ref);
-        ctl_status::gateway_api(all, &facts::refused(&self.problems))
+        let beside =
+            kinds::beside_gateways().flat_map(|kind| self.raw.of(&kind).collect::<Vec<_>>());
+        let all: Vec<Object> = beside.chain(own).collect();
+        ctl_status::gateway_api(all.iter().map(AsRef::as_ref), &facts::refused(&self.problems))
     }
-
-    fn proxies(&self) -> Vec<Expected> {
-        self.raw.of("", "Pod").filter_map(|(name, pod)| facts::proxy(name, pod)).collect()
-    }
-}
-
-impl Raw {
-    /// Whether every kind was seen that the first world is made of.
-    fn is_whole(&self) -> bool {
-        kinds::needed().all(|resource| self.kinds.contains_key(&kinds::name(&resource)))
-    }
-
-    /// The objects of a kind, by namespace and name.
-    fn of(&self, group: &str, kind: &str) -> impl Iterator<Item = (&(String, String), &Object)> {
-        self.kinds.get(&(group.to_owned(), kind.to_owned())).into_iter().flatten()
-    }
-
-    fn take(&mut self, batch: Batch) {
-        match batch {
-            Batch::Snapshot(resource, objects) => {
-                self.newest = objects.iter().map(version).fold(self.newest, u64::max);
-                let fresh = objects.into_iter().map(|object| (name(&object), object)).collect();
-                self.kinds.insert(kinds::name(&resource), fresh);
-            }
-            Batch::Changes(resource, changes) => {
-                let known = self.kinds.entry(kinds::name(&resource)).or_default();
-                for change in changes {
-                    match change {
-                        Change::Applied(object) => {
-                            self.newest = self.newest.max(version(&object));
-                            known.insert(name(&object), object)
-                        }
-                        Change::Deleted(object) => known.remove(&name(&object)),
-                    };
-                }
-            }
-        }
-    }
-}
-
-/// 0 for a server whose versions are no numbers.
-fn version(object: &Object) -> u64 {
-    object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse().ok()).unwrap_or(0)
-}
-
-fn name(object: &Value) -> (String, String) {
-    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-    (text("namespace"), text("name"))
 }
 
 #[cfg(test)]

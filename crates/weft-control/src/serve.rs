@@ -57,6 +57,14 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
         ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
     let incoming = tls_incoming(secure, identity.server_config(&["h2"])?, clock.clone());
     let asking = tls_incoming(asked, identity.server_config(&["h2", "http/1.1"])?, clock.clone());
+    let mut news = walk.push.ledger().changed();
+    let settled = async move || {
+        if news.changed().await.is_err() {
+            // Nothing will ever be new again.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::spawn(until(stop.clone(), weft_resident::keep_small(settled, clock.clone())));
     tokio::spawn(until(stop.clone(), identity.keep(clock)));
     let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));

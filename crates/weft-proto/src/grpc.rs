@@ -1,5 +1,7 @@
 //! The little that a generated gRPC client or server does, once for all our services.
 
+mod messages;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -7,7 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use messages::Messages;
 use prost::Message;
+use tokio::sync::oneshot;
 use tokio_stream::Stream;
 use tonic::body::Body;
 use tonic::server::{NamedService, StreamingService, UnaryService};
@@ -150,15 +154,52 @@ where
     S: StreamingService<Req> + Send + 'static,
     Req: Message + Default + 'static,
     S::Response: Message + 'static,
-    S::ResponseStream: Send + 'static,
-    S::Future: Send,
+    S::ResponseStream: Send + Unpin + 'static,
+    S::Future: Send + 'static,
 {
     Box::pin(async move {
         let codec = ProstCodec::<S::Response, Req>::default();
         let mut grpc = tonic::server::Grpc::new(codec)
             .apply_max_message_size_config(Some(MAX_MESSAGE), Some(MAX_MESSAGE));
-        Ok(grpc.streaming(service, request).await)
+        let (aside, mut answer) = oneshot::channel();
+        let head = grpc.streaming(Headed { service, aside: Some(aside) }, request).await;
+        // A call that was refused has its status in the head, and no answer.
+        Ok(match answer.try_recv() {
+            Ok(messages) => head.map(|_empty| Body::new(Messages::new(messages))),
+            Err(_refused) => head,
+        })
     })
+}
+
+/// A service whose answer is told aside, so that of tonic's answer only the head is used.
+struct Headed<S, R> {
+    service: S,
+    aside: Option<oneshot::Sender<R>>,
+}
+
+impl<S, Req> StreamingService<Req> for Headed<S, S::ResponseStream>
+where
+    S: StreamingService<Req>,
+    S::Response: Send + 'static,
+    S::ResponseStream: Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type ResponseStream = tokio_stream::Empty<Result<S::Response, Status>>;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<Response<Self::ResponseStream>, Status>> + Send>>;
+
+    fn call(&mut self, request: Request<Streaming<Req>>) -> Self::Future {
+        let (answer, aside) = (self.service.call(request), self.aside.take());
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(answer.map(|messages| {
+                // Who asked may have gone; then nobody reads it.
+                aside.map(|aside| aside.send(messages).ok());
+                tokio_stream::empty()
+            }))
+        })
+    }
 }
 
 pub(crate) fn unimplemented() -> Reply {

@@ -11,7 +11,6 @@ mod files;
 mod metadata;
 mod names;
 mod ports;
-mod rest;
 mod running;
 mod settings;
 mod withdrawal;
@@ -122,7 +121,9 @@ async fn serve(settings: Settings) -> Result<()> {
     tasks.spawn("certificates", rotate(identity, signer, rotation, clock.clone()));
     tasks.spawn("discovery", discovery(Arc::clone(&running)));
     tasks.spawn("files", files::follow(Arc::clone(&running)));
-    tasks.spawn("rest", rest::keep_small(Arc::clone(&running), clock.clone()));
+    let published = Arc::clone(&running);
+    let settled = async move || published.published.notified().await;
+    tasks.spawn("rest", weft_resident::keep_small(settled, clock.clone()));
     tracing::info!(node = running.settings.node_id(), "started");
     tokio::select! {
         _ = terminate.recv() => {}

@@ -9,10 +9,13 @@
 #![allow(unsafe_code, reason = "madvise and malloc_trim have no safe form")]
 
 mod mapping;
+mod rest;
 
 use std::io;
 
 use rustix::mm::{Advice, madvise};
+
+pub use crate::rest::keep_small;
 
 use crate::mapping::Mapping;
 

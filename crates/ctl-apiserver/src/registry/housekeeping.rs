@@ -4,8 +4,6 @@
 //! Holds: level-triggered: each pass looks at the whole store, so that a missed event or a restart loses nothing.
 //! Never: a pass when nothing could have changed for it.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::kind::Kind;
 use ctl_source::Object;
 use ctl_store::{Event, EventKind, Key};
@@ -13,7 +11,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::delete::FOREGROUND;
-use super::{DeleteOptions, Part, Registry, WriteOptions, expiry, text};
+use super::household::{Household, has_finalizer, is_marked, owners};
+use super::{DeleteOptions, Part, Registry, WriteOptions, expiry};
 use crate::fault::Fault;
 
 const FIRST_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "istio-system"];
@@ -73,6 +72,7 @@ impl Registry {
         let mut revisions = self.inner.store.revisions();
         let mut seen = 0;
         let mut look = self.inner.clock.now();
+        let mut household = Household::default();
         loop {
             let dirty = match self.inner.store.since(seen) {
                 Ok((events, to)) => {
@@ -85,7 +85,8 @@ impl Registry {
                 }
             };
             if dirty {
-                self.pass().await;
+                household = household.next(self.inner.store.everything());
+                self.pass(&household).await;
             }
             if self.inner.clock.now() >= look {
                 look = self.inner.clock.now() + expiry::EVERY;
@@ -99,11 +100,10 @@ impl Registry {
         }
     }
 
-    async fn pass(&self) {
-        let world = World::new(self.inner.store.everything());
-        for (key, object) in &world.objects {
+    async fn pass(&self, household: &Household) {
+        for (key, object) in household.due() {
             let Some(kind) = self.kind_of(key) else { continue };
-            if let Err(fault) = self.tend(&world, &kind, key, object).await
+            if let Err(fault) = self.tend(household, &kind, key, &object).await
                 && !matches!(fault.code, 404 | 409)
             {
                 tracing::warn!(%fault, object = %key, "housekeeping could not finish; it tries again at the next change");
@@ -113,14 +113,14 @@ impl Registry {
 
     async fn tend(
         &self,
-        world: &World,
+        household: &Household,
         kind: &Kind,
         key: &Key,
         object: &Object,
     ) -> Result<(), Fault> {
-        let marked = text(object, "/metadata/deletionTimestamp").is_some();
+        let marked = is_marked(object);
         if marked && kind.kind == "Namespace" {
-            return if world.is_empty(&key.name) {
+            return if household.is_empty(&key.name) {
                 self.remove(kind, "", object).await.map(drop)
             } else {
                 Ok(())
@@ -129,11 +129,11 @@ impl Registry {
         if marked && kind.is_definition() {
             return self.end_definition(key, object).await;
         }
-        if marked && has_finalizer(object) && !world.dependents_block(object) {
+        if marked && has_finalizer(object) && !household.dependents_block(object) {
             return self.release(kind, key, FOREGROUND).await;
         }
         let background = DeleteOptions::default();
-        if !marked && (world.is_orphaned(object) || world.namespace_ends(key)) {
+        if !marked {
             self.delete_object(kind, &key.namespace, &key.name, &background).await?;
         }
         Ok(())
@@ -161,11 +161,8 @@ impl Registry {
     pub(super) async fn orphan(&self, owner: &Object) -> Result<(), Fault> {
         let uid = owner["metadata"]["uid"].clone();
         for (key, object) in self.inner.store.everything() {
-            let Some(kind) =
-                self.kind_of(&key).filter(|_| owners(&object).any(|o| o["uid"] == uid))
-            else {
-                continue;
-            };
+            let owned = |_: &_| owners(&object.open()).any(|o| o["uid"] == uid);
+            let Some(kind) = self.kind_of(&key).filter(owned) else { continue };
             let strip = |mut object: Value| {
                 if let Some(list) = object["metadata"]["ownerReferences"].as_array_mut() {
                     list.retain(|o| o["uid"] != uid);
@@ -180,61 +177,8 @@ impl Registry {
 }
 
 fn matters(event: &Event) -> bool {
+    let object = event.object.open();
     event.kind == EventKind::Deleted
-        || text(&event.object, "/metadata/deletionTimestamp").is_some()
-        || (event.kind == EventKind::Added && owners(&event.object).next().is_some())
-}
-
-fn owners(object: &Value) -> impl Iterator<Item = &Value> {
-    object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
-}
-
-fn has_finalizer(object: &Value) -> bool {
-    object["metadata"]["finalizers"].as_array().is_some_and(|f| f.iter().any(|f| f == FOREGROUND))
-}
-
-/// One look at everything.
-struct World {
-    objects: Vec<(Key, Object)>,
-    /// Living objects by uid; true when the object waits for its dependents.
-    uids: HashMap<String, bool>,
-    filled: HashSet<String>,
-    ending: HashSet<String>,
-    blocked: HashSet<String>,
-}
-
-impl World {
-    fn new(objects: Vec<(Key, Object)>) -> Self {
-        let uid = |object: &Value| text(object, "/metadata/uid").unwrap_or_default().to_owned();
-        let marked = |object: &Value| text(object, "/metadata/deletionTimestamp").is_some();
-        let uids = objects.iter().map(|(_, o)| (uid(o), marked(o) && has_finalizer(o))).collect();
-        let filled = objects.iter().map(|(key, _)| key.namespace.clone()).collect();
-        let namespaces = objects.iter().filter(|(key, _)| key.collection.plural == "namespaces");
-        let ending =
-            namespaces.filter(|(_, o)| marked(o)).map(|(key, _)| key.name.clone()).collect();
-        let references = objects.iter().flat_map(|(_, object)| owners(object));
-        let blocked = references.filter_map(|o| o["uid"].as_str()).map(str::to_owned).collect();
-        Self { objects, uids, filled, ending, blocked }
-    }
-
-    fn is_empty(&self, namespace: &str) -> bool {
-        !self.filled.contains(namespace)
-    }
-
-    fn namespace_ends(&self, key: &Key) -> bool {
-        self.ending.contains(&key.namespace)
-    }
-
-    fn dependents_block(&self, owner: &Value) -> bool {
-        text(owner, "/metadata/uid").is_some_and(|uid| self.blocked.contains(uid))
-    }
-
-    /// It has owners, and all of them are gone or wait for it to go.
-    fn is_orphaned(&self, object: &Value) -> bool {
-        let mut owners = owners(object).peekable();
-        let gone = |owner: &Value| {
-            owner["uid"].as_str().is_some_and(|uid| self.uids.get(uid).copied().unwrap_or(true))
-        };
-        owners.peek().is_some() && owners.all(gone)
-    }
+        || is_marked(&object)
+        || (event.kind == EventKind::Added && owners(&object).next().is_some())
 }

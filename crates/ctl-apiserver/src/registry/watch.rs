@@ -49,8 +49,8 @@ fn grouped(types: &[ResourceType], collections: &[Collection], events: Vec<Event
             continue;
         };
         let change = match event.kind {
-            EventKind::Deleted => Change::Deleted(event.object),
-            EventKind::Added | EventKind::Modified => Change::Applied(event.object),
+            EventKind::Deleted => Change::Deleted(event.object.open()),
+            EventKind::Added | EventKind::Modified => Change::Applied(event.object.open()),
         };
         match grouped.last_mut() {
             Some(Batch::Changes(kind, changes)) if *kind == types[at] => changes.push(change),

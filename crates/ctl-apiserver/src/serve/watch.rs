@@ -135,12 +135,13 @@ impl Watcher {
         if !here {
             return Some(());
         }
-        let before = event.previous.as_ref().is_some_and(|o| self.wants(o));
-        let after = event.kind != EventKind::Deleted && self.wants(&event.object);
+        let before = event.previous.as_ref().is_some_and(|o| self.wants(&o.open()));
+        let object = event.object.open();
+        let after = event.kind != EventKind::Deleted && self.wants(&object);
         match (before, after) {
-            (false, true) => self.show("ADDED", &event.object).await,
-            (true, true) => self.show("MODIFIED", &event.object).await,
-            (true, false) => self.show("DELETED", &event.object).await,
+            (false, true) => self.show("ADDED", &object).await,
+            (true, true) => self.show("MODIFIED", &object).await,
+            (true, false) => self.show("DELETED", &object).await,
             (false, false) => Some(()),
         }
     }

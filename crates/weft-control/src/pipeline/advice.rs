@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctl_source::Object;
-use serde_json::Value;
 use tokio::sync::watch;
 use weft_analyze::{Options, analyze};
 use weft_model::{ObjectRef, Problem};
 use weft_rt::Clock;
 
+use super::raw::Kept;
 use super::{facts, kinds};
 
 /// Shortest time between two analyses.
@@ -23,7 +23,7 @@ const GATHER: Duration = Duration::from_millis(500);
 const SHARE: u32 = 10;
 
 /// Every object of the mesh, as it is now.
-pub(super) type Objects = Arc<Vec<Object>>;
+pub(super) type Objects = Arc<Vec<Kept>>;
 /// What the last analysis found; nothing before the first.
 pub(super) type Advice = Option<Arc<Findings>>;
 
@@ -36,11 +36,11 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    fn of(objects: &[Object], options: &Options) -> Self {
+    fn of(objects: &[Kept], options: &Options) -> Self {
+        let objects: Vec<Object> = objects.iter().map(Kept::open).collect();
         let told = objects.iter().filter(|object| kinds::is_told(object));
         let seen = told.map(|object| (ObjectRef::of(object), facts::content(object))).collect();
-        let all: Vec<Value> = objects.iter().map(|object| object.as_ref().clone()).collect();
-        Self { problems: analyze(&all, options), seen }
+        Self { problems: analyze(&objects, options), seen }
     }
 }
 

@@ -1,9 +1,10 @@
-//! What of ConfigMaps and Secrets the walk keeps, which are mostly not about the mesh.
+//! What of ConfigMaps, Secrets and pods the walk keeps, which are mostly not about the mesh.
 //!
 //! In: batches as they come. Out: the same with less in them.
 //! Holds: of ConfigMaps stay the settings of the mesh and those that hold authorities; of Secrets stay the values that a
 //! credential is made of. Every other Secret is known by its name and its keys alone, so that a reference to it is judged
-//! rightly and nobody's password lies in the memory of the control plane.
+//! rightly and nobody's password lies in the memory of the control plane. Of pods goes what no part of the walk and no
+//! analysis reads: disks, places, probes, and how their own proxies are started.
 //! Why not by label or type at the server: a credential is any Secret that a Gateway names, also one made by hand without
 //! a type, and Kubernetes selects neither by key nor by one of several names. What can be told there is [`fields`].
 
@@ -20,6 +21,24 @@ const FOREIGN: &str = "type!=helm.sh/release.v1,type!=kubernetes.io/service-acco
 const CREDENTIAL: &[&str] =
     &["tls.crt", "tls.key", "cert", "key", "ca.crt", "cacert", "ca.crl", "crl", "tls.ocsp-staple"];
 const AUTHORITY: &str = "ca.crt";
+/// Of a pod's spec.
+const UNREAD: &[&str] = &["volumes", "tolerations", "affinity", "topologySpreadConstraints"];
+/// Of every container.
+const UNREAD_OF_CONTAINER: &[&str] = &[
+    "volumeMounts",
+    "resources",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+];
+/// Of containers that injection adds, beside the others.
+const UNREAD_OF_PROXY: &[&str] = &["env", "envFrom", "args", "command"];
+const PROXIES: &[&str] = &["istio-proxy", "istio-init", "istio-validation"];
+const UNREAD_OF_STATUS: &[&str] =
+    &["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
 /// Where kubectl keeps the whole object once more.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -61,6 +80,7 @@ fn kept(resource: &ResourceType, object: Object) -> Option<Object> {
             useful.then_some(object)
         }
         ("", "Secret") => Some(secret(object)),
+        ("", "Pod") => Some(pod(object)),
         _ => Some(object),
     }
 }
@@ -79,6 +99,29 @@ fn secret(object: Object) -> Object {
         fields.remove("stringData");
     }
     Arc::new(object)
+}
+
+fn pod(object: Object) -> Object {
+    let mut object = Arc::unwrap_or_clone(object);
+    drop_from(map_at(&mut object, "/metadata"), &["managedFields"]);
+    drop_from(map_at(&mut object, "/metadata/annotations"), &[LAST_APPLIED]);
+    drop_from(map_at(&mut object, "/spec"), UNREAD);
+    drop_from(map_at(&mut object, "/status"), UNREAD_OF_STATUS);
+    for containers in ["/spec/containers", "/spec/initContainers"] {
+        let containers = object.pointer_mut(containers).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let own = PROXIES.iter().any(|name| container["name"] == *name);
+            drop_from(container.as_object_mut(), UNREAD_OF_CONTAINER);
+            drop_from(container.as_object_mut().filter(|_| own), UNREAD_OF_PROXY);
+        }
+    }
+    Arc::new(object)
+}
+
+fn drop_from(map: Option<&mut Map<String, Value>>, fields: &[&str]) {
+    if let Some(map) = map {
+        fields.iter().for_each(|field| drop(map.remove(*field)));
+    }
 }
 
 fn map_at<'a>(object: &'a mut Value, pointer: &str) -> Option<&'a mut Map<String, Value>> {
@@ -121,6 +164,21 @@ mod tests {
         assert!(after("ConfigMap", &map("istio", json!({ "mesh": "" }))).is_some());
         assert!(after("ConfigMap", &map("root", json!({ "ca.crt": "x" }))).is_some());
         assert!(after("ConfigMap", &map("other", json!({ "a": "b" }))).is_none());
+    }
+
+    #[test]
+    fn of_pods_stays_what_is_read() {
+        let pod = json!({ "metadata": { "name": "a", "managedFields": [], "labels": { "a": "b" } },
+            "spec": { "volumes": [], "nodeName": "n", "containers": [
+                { "name": "app", "image": "x", "env": [{ "name": "TO", "value": "b:80" }], "volumeMounts": [] },
+                { "name": "istio-proxy", "image": "y", "env": [], "args": [], "ports": [] }] },
+            "status": { "podIP": "10.0.0.1", "containerStatuses": [] } });
+        let kept = json!({ "metadata": { "name": "a", "labels": { "a": "b" } },
+            "spec": { "nodeName": "n", "containers": [
+                { "name": "app", "image": "x", "env": [{ "name": "TO", "value": "b:80" }] },
+                { "name": "istio-proxy", "image": "y", "ports": [] }] },
+            "status": { "podIP": "10.0.0.1" } });
+        assert_eq!(after("Pod", &pod), Some(kept));
     }
 
     #[test]

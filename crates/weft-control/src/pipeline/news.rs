@@ -7,7 +7,8 @@
 use ctl_source::{Batch, Change, Object};
 use serde_json::Value;
 
-use super::{Raw, facts, kinds, name};
+use super::raw::{Raw, name};
+use super::{facts, kinds};
 
 /// Who has to look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,12 +26,11 @@ impl News {
     pub(super) fn of(raw: &Raw, batch: &Batch) -> Self {
         let Batch::Changes(resource, changes) = batch else { return ALL };
         match kinds::name(resource) {
-            (group, kind) if (group.as_str(), kind.as_str()) == ("", "Pod") => {
-                let pods = raw.kinds.get(&(group, kind));
-                let before = |pod: &Object| pods.and_then(|pods| pods.get(&name(pod)));
+            kind if (kind.0.as_str(), kind.1.as_str()) == ("", "Pod") => {
+                let before = |pod: &Object| raw.get(&kind, &name(pod));
                 changes.iter().fold(NONE, |news, change| {
                     news.and(match change {
-                        Change::Applied(pod) => before(pod).map_or(ALL, |old| Self::pod(old, pod)),
+                        Change::Applied(pod) => before(pod).map_or(ALL, |old| Self::pod(&old, pod)),
                         Change::Deleted(_) => ALL,
                     })
                 })

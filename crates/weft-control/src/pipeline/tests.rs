@@ -1,5 +1,5 @@
 use ctl_status::Manner;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
