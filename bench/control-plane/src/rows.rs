@@ -108,11 +108,17 @@ impl Bench<'_> {
         applied.buffer_unordered(AT_ONCE).try_for_each(async |()| Ok(())).await?;
         // A service of its own shows that everything before it has arrived.
         let took = self.clock.now().duration_since(began).as_secs_f64();
-        let step = Step::Ready(Place { service: self.cluster.plain(spread), number: last }, false);
+        let shown = Place { service: self.cluster.plain(spread), number: last };
+        let step = Step::Ready(shown, false);
         let (expected, applied) = (self.fleet.expect(self.shown_by(&step)), self.clock.now());
         self.apply(&step).await?;
         let behind = expected.all(self.clock).await?.saturating_duration_since(applied);
         let after = self.process.usage()?;
+        // As it was, so that it can show the end of another row too.
+        let back = Step::Ready(shown, true);
+        let expected = self.fleet.expect(self.shown_by(&back));
+        self.apply(&back).await?;
+        expected.all(self.clock).await?;
         let row = self.name(&format!("{} endpoints in {} s", rate.changes, rate.seconds));
         self.records.one(&row, "time to apply all", "s", took);
         self.records.one(

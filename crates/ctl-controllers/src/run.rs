@@ -1,13 +1,14 @@
 //! The loop: takes in what changed, looks at what that concerns, writes what is wanted.
 //!
-//! In: a Source. Out: writes to it. Holds: one look at a time; what fails is looked at again with growing delay.
-//! Bound: a key is queued at most once.
+//! In: a Source. Out: writes to it. Holds: of one key one look at a time; what fails is looked at again with growing delay.
+//! Bound: a key is queued at most once, and [`AT_ONCE`] are written for at a time.
+//! Why several at a time: a store that waits for its disk takes many writes as easily as one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ctl_source::{Object, Source, SourceError};
+use ctl_source::{Object, ResourceType, Source, SourceError};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -80,6 +81,8 @@ struct Looks {
     failures: BTreeMap<Key, u32>,
 }
 
+/// Keys whose writes are under way together.
+const AT_ONCE: usize = 64;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
@@ -128,14 +131,49 @@ impl Looks {
     }
 
     async fn all(&mut self) {
-        while let Some(key) = self.due.pop_first() {
-            self.later.remove(&key);
-            match self.look(&key).await {
-                Ok(()) => {
-                    self.failures.remove(&key);
-                }
-                Err(error) => self.again_after(key, &error),
+        loop {
+            let keys = self.next();
+            if keys.is_empty() {
+                return;
             }
+            let written = keys.into_iter().map(|key| {
+                self.later.remove(&key);
+                let (actions, source) = (self.look(&key), Arc::clone(&self.source));
+                async move {
+                    let mut done = Done::default();
+                    let end = done.carry_out(&*source, actions).await;
+                    (key, done, end)
+                }
+            });
+            let written: Vec<_> = written.collect();
+            for (key, done, end) in futures::future::join_all(written).await {
+                self.note(key, done, end);
+            }
+        }
+    }
+
+    /// What is looked at next: objects of one kind, since those do not write the same.
+    fn next(&mut self) -> Vec<Key> {
+        let first = self.due.first().map(|(kind, _)| *kind);
+        let mut keys = Vec::new();
+        while keys.len() < AT_ONCE && self.due.first().is_some_and(|(kind, _)| Some(*kind) == first)
+        {
+            keys.extend(self.due.pop_first());
+        }
+        keys
+    }
+
+    /// Takes note of what a look has done.
+    fn note(&mut self, key: Key, done: Done, end: Result<(), SourceError>) {
+        for (kind, object) in done.written {
+            self.see(&kind.kind, object);
+        }
+        if let Some(delay) = done.again {
+            self.later.insert(key.clone(), self.clock.now() + delay);
+        }
+        match end {
+            Ok(()) => drop(self.failures.remove(&key)),
+            Err(error) => self.again_after(key, &error),
         }
     }
 
@@ -147,52 +185,17 @@ impl Looks {
         self.later.insert(key, self.clock.now() + delay);
     }
 
-    async fn look(&mut self, key: &Key) -> Result<(), SourceError> {
-        let (kind, name) = key;
-        let Some(object) = self.world.get(kind, name).cloned() else { return Ok(()) };
+    fn look(&self, (kind, name): &Key) -> Vec<Action> {
+        let Some(object) = self.world.get(kind, name).cloned() else { return Vec::new() };
         let now = OffsetDateTime::from(self.clock.wall());
-        let actions = match *kind {
+        match *kind {
             "Deployment" => deployment::reconcile(&object, &self.world, now),
             "ReplicaSet" => replicaset::reconcile(&object, &self.world, now),
             "Job" => job::reconcile(&object, &self.world, now),
             "Service" => endpoints::reconcile(&object, &self.world),
             "Namespace" => namespace::reconcile(&object, &self.world, &self.config),
             _ => Vec::new(),
-        };
-        for action in actions {
-            self.carry_out(key, action).await?;
         }
-        Ok(())
-    }
-
-    async fn carry_out(&mut self, key: &Key, action: Action) -> Result<(), SourceError> {
-        let done = match action {
-            Action::Create(kind, object) => match self.source.create(&kind, object).await {
-                Ok(created) => Some((kind, created)),
-                // Somebody was faster; the watch brings it.
-                Err(SourceError::AlreadyExists(_)) => None,
-                Err(error) => return Err(error),
-            },
-            Action::Update(kind, object) => {
-                Some((kind.clone(), self.source.update(&kind, object).await?))
-            }
-            Action::Status(kind, object) => {
-                let written = self.source.update_status(&kind, object).await;
-                Some((kind, unless_gone(written)?)).and_then(|(kind, object)| Some((kind, object?)))
-            }
-            Action::Delete(target) => {
-                unless_gone(self.source.delete(&target, None).await)?;
-                None
-            }
-            Action::Again(delay) => {
-                self.later.insert(key.clone(), self.clock.now() + delay);
-                None
-            }
-        };
-        if let Some((kind, object)) = done {
-            self.see(&kind.kind, object);
-        }
-        Ok(())
     }
 
     /// What we wrote is known at once.
@@ -201,6 +204,46 @@ impl Looks {
         if let Some((kind, object)) = watched.and_then(|(_, kind)| self.world.put(kind, object)) {
             self.concern(kind, &object);
         }
+    }
+}
+
+/// What became of the actions of one look.
+#[derive(Default)]
+struct Done {
+    written: Vec<(ResourceType, Object)>,
+    again: Option<Duration>,
+}
+
+impl Done {
+    /// One action after the other, until one fails.
+    async fn carry_out(
+        &mut self,
+        source: &dyn Source,
+        actions: Vec<Action>,
+    ) -> Result<(), SourceError> {
+        for action in actions {
+            match action {
+                Action::Create(kind, object) => match source.create(&kind, object).await {
+                    Ok(created) => self.written.push((kind, created)),
+                    // Somebody was faster; the watch brings it.
+                    Err(SourceError::AlreadyExists(_)) => {}
+                    Err(error) => return Err(error),
+                },
+                Action::Update(kind, object) => {
+                    let updated = source.update(&kind, object).await?;
+                    self.written.push((kind, updated));
+                }
+                Action::Status(kind, object) => {
+                    let written = unless_gone(source.update_status(&kind, object).await)?;
+                    self.written.extend(written.map(|object| (kind, object)));
+                }
+                Action::Delete(target) => {
+                    unless_gone(source.delete(&target, None).await)?;
+                }
+                Action::Again(delay) => self.again = Some(delay),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use weft_xds::Mode;
 use crate::registrar::Registrar;
 use crate::stream::{Opened, Requests};
 use crate::withdrawals::Withdrawals;
-use crate::world::Published;
+use crate::world::{Published, Views};
 use crate::{Access, Ledger, World};
 
 /// How long a burst of changes may settle before it is pushed.
@@ -48,6 +48,7 @@ pub struct PushServer<W: World> {
     revision: Arc<AtomicU64>,
     ledger: Ledger,
     registrar: Option<Arc<dyn Registrar>>,
+    views: Arc<Views<W::View>>,
     pub(crate) clock: Clock,
 }
 
@@ -65,6 +66,7 @@ impl<W: World> Clone for PushServer<W> {
             revision: Arc::clone(&self.revision),
             ledger: self.ledger.clone(),
             registrar: self.registrar.clone(),
+            views: Arc::clone(&self.views),
             clock: self.clock.clone(),
         }
     }
@@ -76,7 +78,8 @@ impl<W: World> PushServer<W> {
         let (newest, settled) = (watch::Sender::new(None), watch::Sender::new(None));
         let ledger = Ledger::new(clock.clone());
         let revision = Arc::new(AtomicU64::new(0));
-        let server = Self { newest, settled, revision, ledger, registrar: None, clock };
+        let (registrar, views) = (None, Arc::default());
+        let server = Self { newest, settled, revision, ledger, registrar, views, clock };
         let settling = settle(
             server.newest.subscribe(),
             server.settled.clone(),
@@ -95,7 +98,8 @@ impl<W: World> PushServer<W> {
     /// Makes `world` the newest; the answer is its revision, which [`Ledger::report`] speaks of.
     pub fn publish(&self, world: Arc<W>) -> u64 {
         let revision = self.revision.fetch_add(1, Ordering::SeqCst) + 1;
-        self.newest.send_replace(Some(Arc::new(Published::new(revision, world))));
+        let published = Published::new(revision, world, Arc::clone(&self.views));
+        self.newest.send_replace(Some(Arc::new(published)));
         self.ledger.published(revision);
         revision
     }

@@ -195,7 +195,7 @@ impl<W: World> ProxyStream<W> {
     }
 
     fn idle(&self) -> bool {
-        !type_url::PUSH_ORDER.iter().any(|type_url| self.session.waiting(type_url))
+        !self.session.waiting_for_any()
     }
 
     async fn push(&mut self, type_url: &str, keep_removed: bool) -> Result<(), Gone> {

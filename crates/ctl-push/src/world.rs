@@ -1,15 +1,16 @@
 //! What can be pushed: one immutable version of everything, seen from any proxy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use foldhash::fast::RandomState;
 use weft_xds::ResourceSet;
 
 use crate::ProxyNode;
 
 /// Every resource of one view, by type URL.
-pub type Resources = HashMap<&'static str, ResourceSet>;
+pub type Resources = HashMap<&'static str, ResourceSet, RandomState>;
 
 /// One version of the mesh. Pure: the same view gives the same bytes.
 pub trait World: Send + Sync + 'static {
@@ -28,20 +29,54 @@ pub trait World: Send + Sync + 'static {
     }
     /// What that view sees.
     fn resources(&self, view: &Self::View) -> Resources;
+    /// The same, where an older version gave `before` for that view: what stayed may be taken over.
+    fn resources_after(&self, view: &Self::View, _older: &Self, _before: &Resources) -> Resources {
+        self.resources(view)
+    }
 }
 
 type Slot = Arc<OnceLock<Arc<Resources>>>;
+type Made<V> = HashMap<usize, (Arc<V>, Slot)>;
+
+/// Views that proxies have, each once, so that who has the same view is known by where it lies.
+pub(crate) struct Views<V>(Mutex<HashSet<Arc<V>>>);
+
+/// Views that may lie about before it is looked whether anybody still has them.
+const UNUSED: usize = 1024;
+
+impl<V> Default for Views<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<V: Eq + Hash> Views<V> {
+    fn one(&self, view: V) -> Arc<V> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(&view) {
+            return Arc::clone(known);
+        }
+        if all.len() == all.capacity() && all.len() >= UNUSED {
+            all.retain(|view| Arc::strong_count(view) > 1);
+        }
+        let view = Arc::new(view);
+        all.insert(Arc::clone(&view));
+        view
+    }
+}
 
 /// A world with its number and the translations made of it so far.
 pub(crate) struct Published<W: World> {
     pub(crate) revision: u64,
     world: Arc<W>,
-    views: Mutex<HashMap<W::View, Slot>>,
+    views: Arc<Views<W::View>>,
+    /// By where the view lies; it stays there, since it is kept beside.
+    made: Mutex<Made<W::View>>,
 }
 
 impl<W: World> Published<W> {
-    pub(crate) fn new(revision: u64, world: Arc<W>) -> Self {
-        Self { revision, world, views: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(revision: u64, world: Arc<W>, views: Arc<Views<W::View>>) -> Self {
+        Self { revision, world, views, made: Mutex::default() }
     }
 
     /// What a proxy sees here, which saw `before` until now.
@@ -49,10 +84,11 @@ impl<W: World> Published<W> {
         &self,
         proxy: &ProxyNode,
         before: Option<&Seen<W>>,
-    ) -> (W::View, Arc<Resources>) {
+    ) -> (Arc<W::View>, Arc<Resources>) {
         let same = before.filter(|seen| self.world.same_view(&seen.published.world, proxy));
-        let view = same.map_or_else(|| self.world.view(proxy), |seen| seen.view.clone());
-        let resources = self.resources(&view);
+        let known = same.map(|seen| Arc::clone(&seen.view));
+        let view = known.unwrap_or_else(|| self.views.one(self.world.view(proxy)));
+        let resources = self.resources(&view, same);
         (view, resources)
     }
 
@@ -61,21 +97,27 @@ impl<W: World> Published<W> {
     }
 
     /// Translates once per view; whoever comes second waits for the first.
-    fn resources(&self, view: &W::View) -> Arc<Resources> {
+    fn resources(&self, view: &Arc<W::View>, before: Option<&Seen<W>>) -> Arc<Resources> {
         let slot = {
-            let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-            match views.get(view) {
-                Some(slot) => Arc::clone(slot),
-                None => Arc::clone(views.entry(view.clone()).or_default()),
-            }
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || (Arc::clone(view), Slot::default());
+            Arc::clone(&made.entry(Arc::as_ptr(view).addr()).or_insert_with(new).1)
         };
-        Arc::clone(slot.get_or_init(|| Arc::new(self.world.resources(view))))
+        let made = slot.get_or_init(|| {
+            Arc::new(match before {
+                Some(Seen { published, resources, .. }) => {
+                    self.world.resources_after(view, &published.world, resources)
+                }
+                None => self.world.resources(view),
+            })
+        });
+        Arc::clone(made)
     }
 }
 
 /// What a stream serves from.
 pub(crate) struct Seen<W: World> {
     pub(crate) published: Arc<Published<W>>,
-    pub(crate) view: W::View,
+    pub(crate) view: Arc<W::View>,
     pub(crate) resources: Arc<Resources>,
 }

@@ -60,12 +60,14 @@ impl World for Tiny {
             clusters.lay(layer([("bad", bad)]));
         }
         let endpoints = endpoints(self.upstream);
-        Resources::from([
+        [
             (type_url::CLUSTER, clusters),
             (type_url::ENDPOINTS, set([("good", endpoints)])),
             (type_url::LISTENER, set([("http", http_listener(self.listen))])),
             (type_url::ROUTE, set([("routes", routes())])),
-        ])
+        ]
+        .into_iter()
+        .collect()
     }
 }
 

@@ -47,11 +47,9 @@ impl World for Words {
             items.iter().map(|(name, body)| ((*name).to_owned(), resource(body))).collect()
         };
         let secrets = set(&[("kubernetes://c", "key")]);
-        Resources::from([
-            (CLUSTER, set(&self.clusters)),
-            (ROUTE, set(&self.routes)),
-            (SECRET, secrets),
-        ])
+        [(CLUSTER, set(&self.clusters)), (ROUTE, set(&self.routes)), (SECRET, secrets)]
+            .into_iter()
+            .collect()
     }
 }
 

@@ -7,6 +7,7 @@
 mod allocate;
 mod aspects;
 mod authn;
+mod by_service;
 mod config;
 mod delegates;
 mod discovery;

@@ -8,10 +8,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use weft_model::api::core::{EndpointSlice, Pod, SliceEndpoint};
 use weft_model::api::workload::WorkloadEntry;
 use weft_model::{Host, MeshModel, Object, Objects};
 
+use crate::by_service::ByService;
 use crate::localities::{self, Localities, Locality};
 use crate::machines::Machines;
 use crate::{Aspect, Config, MeshSettings, MeshSnapshot, Mtls, Service, Subset, all_same};
@@ -94,8 +96,8 @@ struct Listed<'a> {
     unready: bool,
 }
 
-/// By host and namespace of the service.
-type ByService<T> = BTreeMap<(Host, String), T>;
+/// Pods by address.
+type ByAddress = HashMap<IpAddr, Arc<Object<Pod>>, RandomState>;
 
 /// What endpoints of a service were made from: the same objects make the same endpoints.
 #[derive(Debug, Default)]
@@ -121,8 +123,9 @@ impl Source {
 /// What runs.
 #[derive(Debug, Default)]
 pub struct Workloads {
-    localities: Localities,
-    pods: HashMap<IpAddr, Arc<Object<Pod>>>,
+    /// The same allocation for as long as no node changes.
+    localities: Arc<Localities>,
+    pods: ByAddress,
     machines: Objects<WorkloadEntry>,
     sources: ByService<Source>,
     backing: ByService<Arc<Backing>>,
@@ -137,8 +140,13 @@ impl Workloads {
         before: Option<&MeshSnapshot>,
     ) -> Self {
         let localities = Localities::of(&model.nodes);
-        let mut pods = HashMap::new();
-        let mut by_name: HashMap<(&str, &str), &Arc<Object<Pod>>> = HashMap::new();
+        let known = before.map(|before| &before.workloads().localities);
+        let known = known.filter(|known| ***known == localities).cloned();
+        let localities = known.unwrap_or_else(|| Arc::new(localities));
+        let mut pods =
+            ByAddress::with_capacity_and_hasher(model.pods.len(), RandomState::default());
+        let mut by_name =
+            ByName::with_capacity_and_hasher(model.pods.len(), RandomState::default());
         for pod in &model.pods {
             by_name.insert((&pod.meta.namespace, &pod.meta.name), pod);
             // Pods on the host's network share its address, and are no workloads of their own.
@@ -151,26 +159,28 @@ impl Workloads {
         let older = before.map(MeshSnapshot::config);
         let peers = older.is_some_and(|older| config.same(older, Aspect::Peers));
         let before = before.map(|before| &**before.workloads()).filter(|before| {
-            before.localities == localities && all_same(&before.machines, &model.workload_entries)
+            Arc::ptr_eq(&before.localities, &localities)
+                && all_same(&before.machines, &model.workload_entries)
         });
         let none = Source::default();
-        let mut backing = BTreeMap::new();
+        let mut backing = ByService::default();
         for service in config.services() {
-            let key = (service.host.clone(), service.namespace.clone());
-            let source = sources.get(&key).unwrap_or(&none);
-            let same = older.and_then(|older| older.service_in(&key.0, &key.1));
+            let (host, namespace) = (&service.host, service.namespace.as_str());
+            let source = sources.get(host, namespace).unwrap_or(&none);
+            let same = older.and_then(|older| older.service_in(host, namespace));
             let same = peers && same.is_some_and(|same| Arc::ptr_eq(same, service));
             // What a ServiceEntry selects is found by labels, and may be other pods than before.
             let known = before.filter(|_| same && service.entry.is_none());
-            let known = known.filter(|old| old.sources.get(&key).unwrap_or(&none).is(source));
+            let known =
+                known.filter(|old| old.sources.get(host, namespace).unwrap_or(&none).is(source));
             let found = match known {
-                Some(known) => known.backing.get(&key).cloned(),
+                Some(known) => known.backing.get(host, namespace).cloned(),
                 None => {
                     let mut found = Backing::default();
                     found.list(settings, config, service, source, &localities);
                     machines.fill(service, &mut found);
                     found.sort();
-                    let old = before.and_then(|before| before.backing.get(&key));
+                    let old = before.and_then(|before| before.backing.get(host, namespace));
                     let same = old.filter(|old| ***old == found).cloned();
                     if let Some(old) = old.filter(|old| old.identities == found.identities) {
                         found.identities = Arc::clone(&old.identities);
@@ -179,7 +189,9 @@ impl Workloads {
                     any.then(|| same.unwrap_or_else(|| Arc::new(found)))
                 }
             };
-            backing.extend(found.map(|found| (key, found)));
+            if let Some(found) = found {
+                backing.insert(host.clone(), namespace, found);
+            }
         }
         let machines = model.workload_entries.clone();
         Self { localities, backing, sources, machines, pods }
@@ -199,6 +211,12 @@ impl Workloads {
         self.pods.get(&ip)
     }
 
+    /// Whether pods are where they were, as far as nodes say.
+    #[must_use]
+    pub fn same_places(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.localities, &other.localities)
+    }
+
     /// Where a pod is.
     #[must_use]
     pub fn locality(&self, pod: &Object<Pod>) -> Locality {
@@ -208,7 +226,7 @@ impl Workloads {
     /// What is behind a service; the same allocation for as long as it does not change.
     #[must_use]
     pub fn behind(&self, service: &Service) -> Option<&Arc<Backing>> {
-        self.backing.get(&(service.host.clone(), service.namespace.clone()))
+        self.backing.get(&service.host, &service.namespace)
     }
 
     /// Endpoints of a port of a service, or of a subset of it.
@@ -311,10 +329,13 @@ impl Backing {
     }
 }
 
+/// Pods by namespace and name.
+type ByName<'a> = HashMap<(&'a str, &'a str), &'a Arc<Object<Pod>>, RandomState>;
+
 /// Pods, by namespace and name and by address.
 struct Pods<'a> {
-    by_name: HashMap<(&'a str, &'a str), &'a Arc<Object<Pod>>>,
-    by_address: &'a HashMap<IpAddr, Arc<Object<Pod>>>,
+    by_name: ByName<'a>,
+    by_address: &'a ByAddress,
 }
 
 /// What the slices of each service of Kubernetes list.
@@ -324,14 +345,14 @@ fn sources(
     model: &MeshModel,
     pods: &Pods<'_>,
 ) -> ByService<Source> {
-    let mut found = ByService::<Source>::new();
+    let mut found = ByService::<Source>::default();
     for slice in &model.slices {
         let namespace = slice.meta.namespace.as_str();
         let host = Host::of_service(&slice.spec.service, namespace, &settings.domain);
         if config.service(&host).is_none_or(|service| service.entry.is_some()) {
             continue;
         }
-        let source = found.entry((host, namespace.to_owned())).or_default();
+        let source = found.of(host, namespace);
         source.slices.push(Arc::clone(slice));
         source.pods.extend(slice.spec.endpoints.iter().map(|one| {
             let named = one.pod.as_deref().and_then(|pod| pods.by_name.get(&(namespace, pod)));

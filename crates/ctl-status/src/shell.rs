@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ctl_source::{ObjectKey, Source, SourceError};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use weft_admin_api::sync::SyncReport;
 
 use crate::budget::{Budgets, Pace};
@@ -17,6 +18,8 @@ use crate::{Observed, Tracker, events};
 
 /// How long changes are gathered.
 const GATHER: Duration = Duration::from_millis(40);
+/// The share of one processor that looking at the ledger may take is one in this; a fleet of thousands answers all the time.
+const SHARE: u32 = 10;
 /// When a write failed, it is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 /// Writes of the status of one content of an object.
@@ -55,6 +58,7 @@ async fn conditions(mut writer: StatusWriter, told: mpsc::Sender<Note>) {
     let mut budgets = Budgets::new(PACE);
     writer.observed.mark_changed();
     let mut failed = false;
+    let mut gather = GATHER;
     loop {
         tokio::select! {
             // Left unread here: it is taken below, together with what comes in the meantime.
@@ -62,14 +66,17 @@ async fn conditions(mut writer: StatusWriter, told: mpsc::Sender<Note>) {
             changed = writer.ledger_changed.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(RETRY), if failed => {}
         }
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(gather).await;
         writer.ledger_changed.mark_unchanged();
+        let began = Instant::now();
         // The book is read after the facts, so an acknowledgement can only be newer than what it is held against.
         if writer.observed.has_changed().unwrap_or(false) {
             let observed = Arc::clone(&writer.observed.borrow_and_update());
             tracker.observe(&observed);
         }
-        failed = !write(&writer, &mut tracker, &mut budgets, &told).await;
+        let due = tracker.due(&(writer.report)(), &rfc3339((writer.wall)()));
+        gather = GATHER.max(began.elapsed() * SHARE);
+        failed = !write(&writer, due, &mut tracker, &mut budgets, &told).await;
     }
 }
 
@@ -85,12 +92,13 @@ async fn news(observed: &mut watch::Receiver<Arc<Observed>>) -> bool {
 /// False when something has to be tried again.
 async fn write(
     writer: &StatusWriter,
+    due: Due,
     tracker: &mut Tracker,
     budgets: &mut Budgets<(ObjectKey, i64)>,
     told: &mpsc::Sender<Note>,
 ) -> bool {
     let wall = (writer.wall)();
-    let Due { patches, mut notes } = tracker.due(&(writer.report)(), &rfc3339(wall));
+    let Due { patches, mut notes } = due;
     let mut all = true;
     for patch in patches {
         if !budgets.take(&(patch.key.clone(), patch.generation), wall) {

@@ -81,7 +81,8 @@ pub fn same_view(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> b
     let pod = match (old.pod(address), new.pod(address)) {
         (Some(old), Some(new)) => {
             Arc::ptr_eq(old, new)
-                && one.workloads().locality(old) == other.workloads().locality(new)
+                && (one.workloads().same_places(other.workloads())
+                    || one.workloads().locality(old) == other.workloads().locality(new))
         }
         (None, None) => true,
         _ => false,

@@ -16,7 +16,7 @@ use ctl_snapshot::MeshSnapshot;
 use ctl_translate::{InboundView, Kept, OutboundView, ProxyView, RouterView, view_of};
 use weft_model::Host;
 use weft_proto::type_url;
-use weft_xds::{Layer, Resource};
+use weft_xds::{Layer, Resource, ResourceSet};
 
 /// One layer of each type.
 type Layers = BTreeMap<&'static str, Arc<Layer>>;
@@ -60,6 +60,11 @@ impl<K: Clone + Eq + Hash> Parts<K> {
             known.map_or_else(|| layers(translate(), before), |(_, known)| known.clone())
         });
         part
+    }
+
+    /// Whether they are the very same translations.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.own, &other.own)
     }
 
     /// The same translations when `same`, else none.
@@ -254,7 +259,7 @@ impl World for MeshWorld {
     }
 
     fn resources(&self, view: &ProxyView) -> Resources {
-        let mut all = Resources::new();
+        let mut all = Resources::default();
         all.entry(type_url::ENDPOINTS).or_default().lay(Arc::clone(&self.endpoints().layer));
         let outbound = Some(self.outbound(&view.outbound));
         let inbound = view.inbound.as_ref().map(|own| self.inbound(own));
@@ -267,6 +272,27 @@ impl World for MeshWorld {
             }
         }
         all
+    }
+
+    fn resources_after(&self, view: &ProxyView, older: &Self, before: &Resources) -> Resources {
+        let stays = self.outbound.is(&older.outbound)
+            && self.inbound.is(&older.inbound)
+            && self.routers.is(&older.routers)
+            && ctl_translate::same_near_services(&older.snapshot, &self.snapshot);
+        let own = before.get(type_url::ENDPOINTS);
+        let shared = older.endpoints.get();
+        let only = |own: &ResourceSet| shared.is_some_and(|all| own.is_only(&all.layer));
+        // Whoever has nothing beside what all share has the same of everything but that.
+        match own.filter(|own| stays && only(own)) {
+            None => self.resources(view),
+            Some(_) => {
+                let mut endpoints = ResourceSet::new();
+                endpoints.lay(Arc::clone(&self.endpoints().layer));
+                let mut all = before.clone();
+                all.insert(type_url::ENDPOINTS, endpoints);
+                all
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use weft_proto::ads::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
@@ -107,11 +108,14 @@ pub struct Received {
     pub wants: bool,
 }
 
+/// By type URL.
+type Types = HashMap<String, Subscription, RandomState>;
+
 /// State of one stream.
 #[derive(Debug)]
 pub struct Session {
     mode: Mode,
-    types: HashMap<String, Subscription>,
+    types: Types,
     nonce: u64,
 }
 
@@ -119,7 +123,7 @@ impl Session {
     /// A new stream.
     #[must_use]
     pub fn new(mode: Mode) -> Self {
-        Self { mode, types: HashMap::new(), nonce: 0 }
+        Self { mode, types: Types::default(), nonce: 0 }
     }
 
     /// The form.
@@ -138,6 +142,12 @@ impl Session {
     #[must_use]
     pub fn waiting(&self, type_url: &str) -> bool {
         self.types.get(type_url).is_some_and(Subscription::waiting)
+    }
+
+    /// True while an answer of any type waits for the client's word.
+    #[must_use]
+    pub fn waiting_for_any(&self) -> bool {
+        self.types.values().any(Subscription::waiting)
     }
 
     /// How many resources the client has.
@@ -164,6 +174,9 @@ impl Session {
         keep_removed: bool,
     ) -> Option<Response> {
         let subscription = self.types.get_mut(type_url)?;
+        if self.mode == Mode::Delta && subscription.has_all_of(set) {
+            return None;
+        }
         let nonce = format!("{:x}", self.nonce + 1);
         let (response, updated) = match self.mode {
             Mode::Delta => {

@@ -7,12 +7,9 @@ use weft_proto::ads::{self, Any, DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::held::Held;
 use super::subscription::{InFlight, Subscription};
-use super::{Received, Resource, ResourceSet};
+use super::{Received, Resource, ResourceSet, Types};
 
-pub(super) fn receive(
-    types: &mut HashMap<String, Subscription>,
-    request: DeltaDiscoveryRequest,
-) -> Received {
+pub(super) fn receive(types: &mut Types, request: DeltaDiscoveryRequest) -> Received {
     let DeltaDiscoveryRequest {
         node: _,
         type_url,
@@ -165,7 +162,7 @@ fn news(
 /// Names that may be other than the client has them.
 fn to_look_at(subscription: &Subscription, set: &ResourceSet) -> BTreeSet<Arc<str>> {
     let Subscription { held, names, wildcard, .. } = subscription;
-    held.news(set).unwrap_or_else(|| {
+    held.news(set, (!wildcard).then_some(names)).unwrap_or_else(|| {
         let all = set.iter().map(|(name, _)| name).filter(|_| *wildcard);
         all.chain(held.names()).chain(names).cloned().collect()
     })

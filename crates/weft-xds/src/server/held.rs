@@ -58,9 +58,18 @@ impl Held {
         }
     }
 
-    /// Names of which a set may say something new; `None` for all.
-    pub(super) fn news(&self, set: &ResourceSet) -> Option<BTreeSet<Arc<str>>> {
-        let mut news = set.changed_since(self.base.as_ref()?)?;
+    /// Whether it is what a set says, with no exception.
+    pub(super) fn is_exactly(&self, set: &ResourceSet) -> bool {
+        self.own.is_empty() && self.base.as_ref().is_some_and(|base| base.is(set))
+    }
+
+    /// Names of which a set may say something new to who wants these, or everything; `None` when that is not known.
+    pub(super) fn news(
+        &self,
+        set: &ResourceSet,
+        wanted: Option<&BTreeSet<Arc<str>>>,
+    ) -> Option<BTreeSet<Arc<str>>> {
+        let mut news = set.changed_since(self.base.as_ref()?, wanted)?;
         news.extend(self.own.keys().cloned());
         Some(news)
     }

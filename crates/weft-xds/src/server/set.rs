@@ -5,8 +5,10 @@
 //! Why layers and their history: of ten thousand resources one changes, for thousands of clients, and none of them should
 //! look at the others.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use super::Resource;
 
@@ -29,14 +31,25 @@ pub struct Layer {
     mark: Mark,
     all: BTreeMap<Arc<str>, Resource>,
     steps: Vec<Step>,
+    /// Since older layers, for those that asked: most clients ask from the same one.
+    since: Mutex<Vec<(Mark, Arc<Changes>)>>,
 }
+
+/// Names.
+type Changes = HashSet<Arc<str>, RandomState>;
+
+/// Older layers since which it is remembered what changed.
+const REMEMBERED: usize = 4;
 
 impl Layer {
     /// A layer, and what it has other than the one before; that one itself, when they are the same.
     #[must_use]
     pub fn new(all: BTreeMap<Arc<str>, Resource>, before: Option<&Arc<Self>>) -> Arc<Self> {
         let mark = Mark::default();
-        let Some(before) = before else { return Arc::new(Self { mark, all, steps: Vec::new() }) };
+        let since = Mutex::default();
+        let Some(before) = before else {
+            return Arc::new(Self { mark, all, steps: Vec::new(), since });
+        };
         let changed: Arc<[Arc<str>]> = differences(&before.all, &all).into();
         if changed.is_empty() {
             return Arc::clone(before);
@@ -44,7 +57,7 @@ impl Layer {
         let known = before.steps.len().saturating_sub(STEPS - 1);
         let mut steps = before.steps.get(known..).unwrap_or_default().to_vec();
         steps.push(Step { from: Arc::clone(&before.mark), changed });
-        Arc::new(Self { mark, all, steps })
+        Arc::new(Self { mark, all, steps, since })
     }
 
     /// Its resources, by name.
@@ -53,10 +66,23 @@ impl Layer {
         &self.all
     }
 
-    fn changed_since(&self, older: &Self) -> Option<impl Iterator<Item = &Arc<str>>> {
-        let at = self.steps.iter().position(|step| Arc::ptr_eq(&step.from, &older.mark));
-        let at = if Arc::ptr_eq(&older.mark, &self.mark) { Some(self.steps.len()) } else { at };
-        Some(self.steps.get(at?..)?.iter().flat_map(|step| step.changed.iter()))
+    fn changed_since(&self, older: &Self) -> Option<Arc<Changes>> {
+        if Arc::ptr_eq(&older.mark, &self.mark) {
+            return Some(Arc::default());
+        }
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = since.iter().find(|(from, _)| Arc::ptr_eq(from, &older.mark)) {
+            return Some(Arc::clone(known));
+        }
+        let at = self.steps.iter().position(|step| Arc::ptr_eq(&step.from, &older.mark))?;
+        let steps = self.steps.get(at..)?.iter();
+        let changed: Arc<Changes> =
+            Arc::new(steps.flat_map(|step| step.changed.iter().cloned()).collect());
+        if since.len() == REMEMBERED {
+            since.remove(0);
+        }
+        since.push((Arc::clone(&older.mark), Arc::clone(&changed)));
+        Some(changed)
     }
 }
 
@@ -129,6 +155,12 @@ impl ResourceSet {
         self.layers.iter().all(|layer| layer.all.is_empty())
     }
 
+    /// Whether nothing but this layer is in it.
+    #[must_use]
+    pub fn is_only(&self, layer: &Arc<Layer>) -> bool {
+        matches!(self.layers.as_slice(), [only] if Arc::ptr_eq(only, layer))
+    }
+
     /// Whether this is the very same set.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let pairs = || self.layers.iter().zip(&other.layers);
@@ -136,16 +168,29 @@ impl ResourceSet {
             && pairs().all(|(a, b)| Arc::ptr_eq(&a.mark, &b.mark))
     }
 
-    /// Names whose resources may be other than in an older set; `None` when that is not known.
-    pub(crate) fn changed_since(&self, older: &Self) -> Option<BTreeSet<Arc<str>>> {
+    /// Names whose resources may be other than in an older set, of some names or of all; `None` when that is not known.
+    pub(crate) fn changed_since(
+        &self,
+        older: &Self,
+        among: Option<&BTreeSet<Arc<str>>>,
+    ) -> Option<BTreeSet<Arc<str>>> {
         if self.layers.len() != older.layers.len() {
             return None;
         }
-        let mut changed = BTreeSet::new();
+        let mut found = BTreeSet::new();
         for (layer, older) in self.layers.iter().zip(&older.layers) {
-            changed.extend(layer.changed_since(older)?.cloned());
+            let changed = layer.changed_since(older)?;
+            match among {
+                None => found.extend(changed.iter().cloned()),
+                Some(names) if names.len() < changed.len() => {
+                    found.extend(names.iter().filter(|name| changed.contains(*name)).cloned());
+                }
+                Some(names) => {
+                    found.extend(changed.iter().filter(|name| names.contains(*name)).cloned());
+                }
+            }
         }
-        Some(changed)
+        Some(found)
     }
 }
 
@@ -169,7 +214,10 @@ mod tests {
     }
 
     fn changed(new: &ResourceSet, old: &ResourceSet) -> Option<Vec<String>> {
-        let names = new.changed_since(old)?;
+        let names = new.changed_since(old, None)?;
+        let some: BTreeSet<Arc<str>> = ["b", "x", "z"].map(Arc::from).into();
+        let both = names.intersection(&some).cloned().collect();
+        assert_eq!(new.changed_since(old, Some(&some)), Some(both));
         Some(names.iter().map(ToString::to_string).collect())
     }
 
@@ -187,8 +235,8 @@ mod tests {
         let (new, old) = (of(&[&third, &other]), of(&[&first, &other]));
         assert_eq!(changed(&new, &old).unwrap(), ["b", "c", "d"]);
         assert_eq!(changed(&new, &new).unwrap(), [""; 0]);
-        assert_eq!(changed(&old, &new), None, "no way back");
-        assert_eq!(changed(&new, &of(&[&first])), None, "another view");
+        assert_eq!(old.changed_since(&new, None), None, "no way back");
+        assert_eq!(new.changed_since(&of(&[&first]), None), None, "another view");
     }
 
     #[test]
@@ -199,8 +247,9 @@ mod tests {
             layer(if at.is_multiple_of(2) { &other } else { &one }, Some(newest))
         };
         let newest = (0..STEPS).fold(Arc::clone(&first), |newest, at| next(at, &newest));
-        assert!(changed(&of(&[&newest]), &of(&[&first])).is_some());
-        assert_eq!(changed(&of(&[&next(STEPS, &newest)]), &of(&[&first])), None);
+        let since = |newest: &Arc<Layer>| of(&[newest]).changed_since(&of(&[&first]), None);
+        assert!(since(&newest).is_some());
+        assert_eq!(since(&next(STEPS, &newest)), None);
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! The state-of-the-world form.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use weft_proto::ads::{Any, DiscoveryRequest, DiscoveryResponse};
 
 use super::subscription::{InFlight, Subscription};
-use super::{Received, ResourceSet};
+use super::{Received, ResourceSet, Types};
 
-pub(super) fn receive(
-    types: &mut HashMap<String, Subscription>,
-    request: DiscoveryRequest,
-) -> Received {
+pub(super) fn receive(types: &mut Types, request: DiscoveryRequest) -> Received {
     let DiscoveryRequest {
         version_info: _,
         node: _,

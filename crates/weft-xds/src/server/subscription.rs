@@ -6,6 +6,7 @@ use std::sync::Arc;
 use weft_proto::google::rpc::Status;
 use weft_proto::type_url;
 
+use super::ResourceSet;
 use super::held::Held;
 use crate::refusal::{Blame, read_error_detail};
 use crate::{Answer, Refusal};
@@ -53,6 +54,11 @@ impl Subscription {
 
     pub(super) fn waiting(&self) -> bool {
         !self.in_flight.is_empty() || !self.suspects.is_empty()
+    }
+
+    /// Delta: it was brought up to this very set, and nothing is due.
+    pub(super) fn has_all_of(&self, set: &ResourceSet) -> bool {
+        !self.due && self.suspects.is_empty() && !self.suspecting && self.held.is_exactly(set)
     }
 
     /// Asked for by name, and neither sent nor known not to exist.

@@ -54,7 +54,7 @@ struct Walked {
     inventory: Inventory,
     settings: Arc<MeshSettings>,
     world: Arc<MeshWorld>,
-    seen: [Option<(Arc<MeshWorld>, ProxyView)>; PROXIES.len()],
+    seen: [Option<(Arc<MeshWorld>, ProxyView, Resources)>; PROXIES.len()],
 }
 
 impl Walked {
@@ -93,10 +93,19 @@ impl Walked {
     /// As the push server asks.
     fn look(&mut self, at: usize) -> (ProxyView, Resources) {
         let proxy = proxy(PROXIES[at]);
-        let before = self.seen[at].take().filter(|(old, _)| self.world.same_view(old, &proxy));
-        let view = before.map_or_else(|| self.world.view(&proxy), |(_, view)| view);
-        self.seen[at] = Some((Arc::clone(&self.world), view.clone()));
-        let resources = self.world.resources(&view);
+        let before = self.seen[at].take().filter(|(old, ..)| self.world.same_view(old, &proxy));
+        let (view, resources) = match before {
+            Some((old, view, had)) => {
+                let resources = self.world.resources_after(&view, &old, &had);
+                (view, resources)
+            }
+            None => {
+                let view = self.world.view(&proxy);
+                let resources = self.world.resources(&view);
+                (view, resources)
+            }
+        };
+        self.seen[at] = Some((Arc::clone(&self.world), view.clone(), resources.clone()));
         (view, resources)
     }
 
