@@ -4,7 +4,7 @@
 //! Holds: a write is on disk before it is answered or seen by anybody; revisions only grow; events come in revision order.
 //! Never: the meaning of an object. Defaults, admission and garbage collection are `ctl_apiserver::Registry`'s.
 //! Why everything is in memory too: a mesh of one machine has thousands of objects, not millions, and reads must not wait
-//! for the disk. Why one writer thread: concurrent writes share one commit, so that a burst costs one `fsync`.
+//! for the disk. Packed, since most are never read again. Why one writer thread: concurrent writes share one commit, so that a burst costs one `fsync`.
 
 mod disk;
 mod key;
