@@ -37,8 +37,10 @@ def free_port():
     raise AssertionError("every port between 20000 and 30000 was taken")
 
 
-def until(what, condition, seconds=30.0):
-    """Polls until the condition answers something true, and returns it. `what` may be a function, for what is known only in the end."""
+def until(what, condition, seconds=90.0):
+    """Polls until the condition answers something true, and returns it. `what` may be a function, for what is known only in the end.
+
+    `seconds` bounds a test that fails, and judges no speed: a machine may stand still for as long as others use it."""
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -95,7 +97,7 @@ class Mesh:
             return []
         return ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"]
 
-    def run(self, *command, check=True, timeout=120, stdin=None):
+    def run(self, *command, check=True, timeout=300, stdin=None):
         prefix = self.as_user()
         done = subprocess.run(
             [*prefix, *map(str, command)],
@@ -130,7 +132,7 @@ class Mesh:
             "up", *(paths or [SHOP]), "--detach",
             "--dataplane", self.dataplane, "--api-port", self.api,
             "--ingress-http-port", self.http, "--ingress-https-port", self.https,
-            check=check, timeout=180,
+            *(["--wait", "180s"] if check else []), check=check, timeout=300,
         )
         self.up_seconds = time.monotonic() - began
         return done
@@ -160,7 +162,7 @@ class Mesh:
         (found,) = SEEDS.glob(f"{prefix}-*.yaml")
         return self.apply_text(found.read_text(), namespace)
 
-    def exec(self, namespace, target, *command, check=True, timeout=120):
+    def exec(self, namespace, target, *command, check=True, timeout=300):
         return self.run(
             self.peers / "kubectl", "exec", "-n", namespace, target, "--", *command,
             check=check, timeout=timeout,
@@ -168,7 +170,7 @@ class Mesh:
 
     def curl(self, namespace, target, *args, check=True):
         """curl from inside a pod; answers the finished process."""
-        return self.exec(namespace, target, "curl", "-sS", "--max-time", "10", *args, check=check)
+        return self.exec(namespace, target, "curl", "-sS", "--max-time", "20", *args, check=check)
 
     def code(self, namespace, target, *args):
         """The HTTP status that curl got inside a pod."""
@@ -196,7 +198,7 @@ class Mesh:
         )
 
     def programmed(self, what, namespace):
-        self.kubectl("wait", "-n", namespace, "--for=condition=Programmed", what, "--timeout=30s")
+        self.kubectl("wait", "-n", namespace, "--for=condition=Programmed", what, "--timeout=120s")
 
     # -- facts
 

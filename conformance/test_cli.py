@@ -86,7 +86,7 @@ def test_what_is_not_ready_in_time_is_named_with_why(tmp_path):
 
 
 def test_a_terminal_is_given_only_where_there_is_one(mesh):
-    done = mesh.weft("exec", "-n", "checkout", "-i", "-t", "deploy/sleep", after=["cat"], stdin="hello\n", timeout=20)
+    done = mesh.weft("exec", "-n", "checkout", "-i", "-t", "deploy/sleep", after=["cat"], stdin="hello\n")
     assert done.stdout == "hello\n"
     assert "no terminal" in done.stderr
 

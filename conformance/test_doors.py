@@ -161,4 +161,4 @@ def test_a_websocket_of_http_2_passes_a_gateway(doors):
     told = doors.exec("street", "deploy/walker", PEERS / "python", HERE / "ws_app.py", "talk", "ws://balancer:8003/chat")
     assert json.loads(told.stdout.splitlines()[-1]) == {"said": "hello", "same": True, "ponged": True, "closed": 1000}
     log = ("logs", "-n", "istio-system", "deploy/istio-ingressgateway")
-    until("the gateway tells of the WebSocket", lambda: "/chat HTTP/2" in doors.kubectl(*log), 10)
+    until("the gateway tells of the WebSocket", lambda: "/chat HTTP/2" in doors.kubectl(*log))

@@ -91,7 +91,7 @@ def test_a_new_pod_is_given_more_and_more(seen):
     # The first pod is warm by then.
     time.sleep(WARM)
     seen.kubectl("scale", "-n", "effects", "deployment/warm-v2", "--replicas=1")
-    seen.kubectl("rollout", "status", "-n", "effects", "deployment/warm-v2", "--timeout=60s")
+    seen.kubectl("rollout", "status", "-n", "effects", "deployment/warm-v2", "--timeout=180s")
     until("the new pod is asked", lambda: "v2" in seen.curl("effects", "deploy/caller", "http://warm:8080/version").stdout)
     early = share(seen)
     time.sleep(WARM)

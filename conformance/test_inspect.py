@@ -162,7 +162,7 @@ def test_a_program_gets_a_terminal_of_our_size(mesh):
         stdin=its, stdout=subprocess.PIPE, env=mesh.environment(),
     )
     before = termios.tcgetattr(ours)
-    out, _ = running.communicate(timeout=30)
+    out, _ = running.communicate(timeout=180)
     assert out.decode().strip() == "33 91" and running.returncode == 4
     assert termios.tcgetattr(ours) == before, "the terminal is as it was"
     os.close(ours)
@@ -173,7 +173,7 @@ def test_who_stops_reading_ends_the_program_without_an_error(mesh):
     running = mesh.popen(mesh.bin / "weft", "exec", "deploy/sleep.checkout", "--state-dir", mesh.state, "--", "yes")
     assert running.stdout.readline() == "y\n"
     running.stdout.close()
-    assert running.wait(timeout=20) == 141 and running.stderr.read() == ""
+    assert running.wait(timeout=180) == 141 and running.stderr.read() == ""
 
 
 def test_logs_of_a_container_are_printed(mesh):
@@ -190,7 +190,7 @@ def test_a_followed_log_goes_on_until_we_leave(mesh):
     assert running.stdout.readline()
     assert running.poll() is None
     running.terminate()
-    running.wait(timeout=20)
+    running.wait(timeout=180)
 
 
 RESTARTING = """

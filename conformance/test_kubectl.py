@@ -61,12 +61,12 @@ def test_kubectl_acts_as_somebody_else_only_with_the_rights_of_that_user(shop):
 
 def test_rollouts_are_paused_undone_and_told_of(shop):
     assert kubectl(shop, "set", "image", "deploy/web", "web=weft/sleep")[0] == 0
-    assert "successfully rolled out" in kubectl(shop, "rollout", "status", "deploy/web", "--timeout=30s")[1]
+    assert "successfully rolled out" in kubectl(shop, "rollout", "status", "deploy/web", "--timeout=180s")[1]
     history = kubectl(shop, "rollout", "history", "deploy/web")[1].splitlines()
     assert [line.split()[0] for line in history[2:] if line] == ["1", "2"], history
     assert kubectl(shop, "rollout", "undo", "deploy/web", "--to-revision=1")[0] == 0
     assert kubectl(shop, "rollout", "restart", "deploy/web")[0] == 0
-    assert "successfully rolled out" in kubectl(shop, "rollout", "status", "deploy/web", "--timeout=30s")[1]
+    assert "successfully rolled out" in kubectl(shop, "rollout", "status", "deploy/web", "--timeout=180s")[1]
     assert "weft/echo" in kubectl(shop, "get", "deploy", "web", "-o", "wide")[1]
 
 
@@ -77,7 +77,7 @@ def test_server_side_apply_names_the_owner_of_what_it_would_take(shop):
     assert code != 0 and '"one"' in told and ".spec.replicas" in told, told
     assert kubectl(
         shop, "apply", "--server-side", "--field-manager=two", "-f", "-", "--force-conflicts", stdin=more)[0] == 0
-    assert kubectl(shop, "wait", "--for=jsonpath={.status.readyReplicas}=2", "deploy/web", "--timeout=20s")[0] == 0
+    assert kubectl(shop, "wait", "--for=jsonpath={.status.readyReplicas}=2", "deploy/web", "--timeout=180s")[0] == 0
 
 
 def test_an_apply_set_prunes_what_is_not_applied_any_more(shop):

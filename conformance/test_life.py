@@ -55,7 +55,7 @@ def test_the_end_leaves_nothing_behind(user):
         assert mesh.processes()
         taken = mesh.down(keep=True)
         report(f"{mesh.name}: down took {taken:.2f} s")
-        until("no process is left", lambda: not mesh.processes(), 5)
+        until("no process is left", lambda: not mesh.processes())
     finally:
         mesh.down()
 
@@ -73,6 +73,6 @@ def test_the_next_command_cleans_up_after_a_kill(user, next_command):
             mesh.up()
             assert "<html" in mesh.run("curl", "-sS", f"http://localhost:{mesh.http}/").stdout
         mesh.down(keep=True)
-        until("no process is left", lambda: not mesh.processes(), 5)
+        until("no process is left", lambda: not mesh.processes())
     finally:
         mesh.down()

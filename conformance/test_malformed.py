@@ -93,7 +93,7 @@ class Tried:
             return found[-1].group(1) if found else "-"
 
         if last() != flag:
-            until(lambda: f"{flag} in {[line[:200] for line in self.lines(told['local'])]}", lambda: self.read_log() or last() == flag, 10)
+            until(lambda: f"{flag} in {[line[:200] for line in self.lines(told['local'])]}", lambda: self.read_log() or last() == flag)
 
 
 @pytest.fixture(scope="module")
@@ -208,4 +208,4 @@ def test_clients_that_stall_are_answered_or_closed_in_the_time_that_was_set(both
         got = {name: outcome(told[name], " ") for name, _, _, _ in STALLS}
         assert got == ends, tried.plane
         log = lambda: tried.mesh.kubectl("logs", "-n", "wire", "deploy/hasty", "-c", "istio-proxy")
-        until("the stalls are in the log", lambda: len(re.findall(r'" 408 SI ', log())) == 3, 10)
+        until("the stalls are in the log", lambda: len(re.findall(r'" 408 SI ', log())) == 3)

@@ -44,7 +44,7 @@ def test_an_istio_operator_sets_the_mesh_and_changes_of_it_count_at_once(settled
     assert '"OWN_SETTING","value":"hello"' in pod
     assert '"TRUST_DOMAIN","value":"shop.example"' in pod
     log = ("logs", "-n", "shop", "deploy/client", "-c", "istio-proxy")
-    until("the access log has the request", lambda: "unknown.example" in mesh.kubectl(*log), 5)
+    until("the access log has the request", lambda: "unknown.example" in mesh.kubectl(*log))
     (tmp_path / "mesh.yaml").write_text(OPERATOR.replace("MODE", "ALLOW_ANY"))
     until("unknown destinations are let through", lambda: status(mesh, "unknown.example") == "200")
     (tmp_path / "mesh.yaml").write_text(OPERATOR.replace("MODE", "ALLOW_ANY_DYNAMIC_DNS"))

@@ -59,7 +59,7 @@ OVER_TCP = """
 import socket, struct, sys
 name = b"".join(bytes([len(part)]) + part.encode() for part in sys.argv[1].split(".")) + b"\\0"
 asked = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + name + struct.pack(">2H", 1, 1)
-with socket.create_connection(("127.0.0.1", 53), timeout=10) as s:
+with socket.create_connection(("127.0.0.1", 53), timeout=60) as s:
     s.sendall(struct.pack(">H", len(asked)) + asked)
     told = s.makefile("rb").read(struct.unpack(">H", s.recv(2, socket.MSG_WAITALL))[0])
 print(socket.inet_ntoa(told[-4:]) if told[7] else "none")

@@ -49,7 +49,7 @@ def api(tmp_path_factory):
         yield config.new_client_from_config(str(pathlib.Path(state) / "kubeconfig"))
     finally:
         server.stdin.close()
-        assert server.wait(timeout=20) == 0
+        assert server.wait(timeout=180) == 0
 
 
 @pytest.fixture(scope="module")

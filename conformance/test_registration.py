@@ -87,5 +87,5 @@ def test_a_machine_is_called_while_its_proxy_is_connected(plane, mesh_of):
     gone = until("the end of the connection is noted", lambda: [
         e for e in entries(mesh) if "istio.io/disconnectedAt" in e["metadata"]["annotations"]])[0]
     assert "istio.io/connectedAt" not in gone["metadata"]["annotations"]
-    until("the entry is gone", lambda: entries(mesh) == [], 40)
+    until("the entry is gone", lambda: entries(mesh) == [])
     until("nobody is called", lambda: status(mesh) == "503")

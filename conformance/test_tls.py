@@ -220,9 +220,9 @@ def ask(mesh, host, *args, path="/", name=None, ca="root"):
     """curl from outside to the ingress' port of TLS: its exit code, and the status with the version of HTTP."""
     url = f"https://{name or host}:{mesh.https}{path}"
     done = subprocess.run(
-        ["curl", "-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code} %{http_version}",
+        ["curl", "-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code} %{http_version}",
          "--cacert", mesh.files / f"{ca}.crt", "--resolve", f"{name or host}:{mesh.https}:127.0.0.1", *args, url],
-        capture_output=True, text=True, timeout=30, check=False)
+        capture_output=True, text=True, timeout=180, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -267,7 +267,7 @@ def test_plain_requests_are_sent_to_https(tls_mesh):
     mesh = tls_mesh
     done = subprocess.run(
         ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H", "Host: one.example",
-         f"http://127.0.0.1:{mesh.http}/a?b=c"], capture_output=True, text=True, timeout=30, check=False)
+         f"http://127.0.0.1:{mesh.http}/a?b=c"], capture_output=True, text=True, timeout=180, check=False)
     assert done.stdout == "301 https://one.example/a?b=c"
 
 
@@ -284,7 +284,7 @@ def test_a_secret_that_is_missing_closes_its_server_alone_and_one_that_changes_c
     mesh.apply_text(secret("late", "istio-system", *mesh.root.sign("late", "late.example")))
     until("the Secret is there", lambda: ask(mesh, "late.example")[1] == "200 2")
     before = subject_serial(mesh)
-    with socket.create_connection(("127.0.0.1", mesh.https), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", mesh.https), timeout=60) as plain:
         context = ssl.create_default_context(cafile=mesh.files / "root.crt")
         with context.wrap_socket(plain, server_hostname="late.example") as kept:
             assert request(kept) == "200"
@@ -296,7 +296,7 @@ def test_a_secret_that_is_missing_closes_its_server_alone_and_one_that_changes_c
 def subject_serial(mesh):
     """Number of the certificate that is shown for late.example."""
     context = ssl.create_default_context(cafile=mesh.files / "root.crt")
-    with socket.create_connection(("127.0.0.1", mesh.https), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", mesh.https), timeout=60) as plain:
         with context.wrap_socket(plain, server_hostname="late.example") as secure:
             return secure.getpeercert()["serialNumber"]
 

@@ -191,7 +191,7 @@ def test_events_are_served_in_both_groups_and_go_with_their_namespace(shop):
     newer = shop.get("-n", "brief", "events.events.k8s.io", "--field-selector", "regarding.name=p")["items"][0]
     assert (newer["apiVersion"], newer["note"]) == ("events.k8s.io/v1", "hello")
     assert newer["reportingController"] == "example.com/me"
-    shop.kubectl("delete", "namespace", "brief", "--timeout=30s")
+    shop.kubectl("delete", "namespace", "brief", "--timeout=180s")
     assert shop.get("-n", "brief", "events")["items"] == []
 
 

@@ -51,6 +51,6 @@ def test_in_the_foreground_changes_are_printed_and_ctrl_c_ends_everything(unused
     (folder / "route.yaml").write_text(ROUTE)
     assert any("applied VirtualService shop/echo" in line for line in lines)
     shown.send_signal(signal.SIGINT)
-    out, err = shown.communicate(timeout=20)
+    out, err = shown.communicate(timeout=180)
     assert shown.returncode == 0, out + err
-    until("no process is left", lambda: not unused.processes(), 5)
+    until("no process is left", lambda: not unused.processes())

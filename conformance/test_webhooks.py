@@ -182,7 +182,7 @@ def policy(small, tmp_path_factory):
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ruled", "labels": {"policy": "on"}}},
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "free"}},
     ]}))
-    small.kubectl("wait", "-n", "hooks", "--for=condition=Ready", "pod/policy", "--timeout=30s")
+    small.kubectl("wait", "-n", "hooks", "--for=condition=Ready", "pod/policy", "--timeout=180s")
     return made["ca.crt"]
 
 

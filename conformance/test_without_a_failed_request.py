@@ -132,7 +132,7 @@ class Changes:
         resource = self.of(version, kind)
         written = resource.patch(name=name, namespace=NAMESPACE, body={"spec": spec},
                                  content_type="application/merge-patch+json")
-        wanted, end = written.metadata.generation, time.monotonic() + 30
+        wanted, end = written.metadata.generation, time.monotonic() + 120
         while True:
             status = resource.get(name=name, namespace=NAMESPACE).to_dict().get("status") or {}
             told = [c for c in status.get("conditions", []) if c["type"] == "Programmed"]
@@ -195,7 +195,7 @@ def roll(mesh):
         else:
             mesh.kubectl("set", "env", "-n", NAMESPACE, *names, f"LEFT={left}")
         for name in names:
-            mesh.kubectl("rollout", "status", "-n", NAMESPACE, name, "--timeout=60s")
+            mesh.kubectl("rollout", "status", "-n", NAMESPACE, name, "--timeout=180s")
         left -= len(names)
 
 

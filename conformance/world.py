@@ -73,8 +73,8 @@ class World(Mesh):
         if objects:
             self.complain(self.kube("apply", "--server-side", "-f", "-", stdin=text))
         for kind, namespace in {(o["kind"], o["metadata"]["namespace"]) for o in objects if o["kind"] in ISTIO}:
-            self.complain(self.kube("wait", "-n", namespace, "--for=condition=Programmed", ISTIO[kind], "--all", "--timeout=45s"))
-        until("every proxy has everything", lambda: "STALE" not in self.status(), 60)
+            self.complain(self.kube("wait", "-n", namespace, "--for=condition=Programmed", ISTIO[kind], "--all", "--timeout=120s"))
+        until("every proxy has everything", lambda: "STALE" not in self.status(), 120)
         results = self.ask(scenarios)
         if self.weft("proxy-status", check=False).returncode:
             self.complaints.append(self.status())
