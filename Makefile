@@ -54,6 +54,7 @@ bench-control-plane: build ## the control plane under thousands of proxies (root
 	cargo build --release -p bench-control-plane
 	mkdir -p bench/results
 	$(BIN)/bench-control-plane --weft $(BIN)/weft --out bench/results/control-plane.json $(BENCH)
+	python3 bench/control-plane/plot.py
 
 e2e: build peers ## the whole mesh with real kubectl, curl and Envoy, on both data planes
 	rm -f conformance/figures.txt
