@@ -2,7 +2,7 @@
 //!
 //! In: an object. Out: the same one, read again whenever it is asked for.
 //! Holds: what comes out is equal to what went in; who asks while another one still reads gets the same allocation.
-//! Why: a map of one field takes 600 bytes as a tree of [`Value`]s, and a pod has a hundred of them.
+//! Why: as a tree of [`Value`]s a map of one field takes a node with room for eleven, and a pod has many such maps.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

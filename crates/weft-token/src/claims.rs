@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Claims that are lists separated by spaces everywhere (RFC 8693).
+/// Claims that are lists separated by spaces, whoever issues them: `scope` by RFC 8693, `permission` as in Istio.
 const SPACED: [&str; 2] = ["scope", "permission"];
 
 /// The claims of a token.

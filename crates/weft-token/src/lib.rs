@@ -4,8 +4,7 @@
 //! Holds: a token is believed only after its signature was verified by a key that is meant for its algorithm; `none` and
 //! every algorithm with a shared secret are refused before any key is looked at. Text and keys are bounded.
 //! Never: a clock, a fetch, where a token stands in a request.
-//! Why not `jsonwebtoken`: it has no ES512, which Envoy accepts, and judges times and audiences otherwise than Envoy; what is left of it
-//! over aws-lc-rs is base64 and JSON.
+//! Why not `jsonwebtoken`: it has no ES512, which Envoy accepts; what it would save over aws-lc-rs is base64 and JSON.
 //! Sources: RFC 7515, 7517, 7518, 7519, 8037; the limits of time are Envoy's.
 
 mod algorithm;

@@ -3,7 +3,7 @@
 //! In: messages. Out: frames of HTTP, and the status at the end.
 //! Holds: a message takes memory until it was sent, and nothing of it stays.
 //! Why not tonic's: its buffer stays as large as the largest message for as long as the stream, and a discovery stream lasts
-//! as long as its proxy. Two thousand of them keep a quarter of a gigabyte.
+//! as long as its proxy.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
