@@ -46,7 +46,7 @@ fn rules(action: Action) -> Rbac {
         principals: vec![Principal::Authenticated(Some(StringMatcher::Exact(checkout.into())))],
     };
     let policies = vec![(Arc::from("ns[payments]-policy[p]-rule[0]"), policy)];
-    Rbac { rules: Some(Rules { action, policies }), shadow: None, shadow_prefix: "".into() }
+    Rbac { rules: Some(Rules::new(action, policies)), shadow: None, shadow_prefix: "".into() }
 }
 
 #[track_caller]
