@@ -36,6 +36,7 @@ mod state;
 mod status;
 mod table;
 mod target;
+mod test;
 mod translate;
 mod up;
 mod validate;
@@ -79,6 +80,8 @@ enum Command {
     Analyze(analyze::Options),
     /// Say what becomes of a call, and why: which listener, route and cluster take it.
     Explain(explain::Options),
+    /// Hold configuration against suites of calls and what is expected of them, without a mesh; exit code 1 when a case fails.
+    Test(test::Options),
     /// Print what a proxy of the mesh would get, without starting anything.
     Translate(translate::Options),
     /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
@@ -147,6 +150,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Webhooks(options) => webhooks::run(&options),
+        Command::Test(options) => Ok(test::run(&options)),
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());

@@ -30,19 +30,27 @@ impl About {
             [] => (live::of_mesh(&self.place).await?, BTreeMap::new()),
             files => of_files(files)?,
         };
-        let wrong = |problems: Vec<weft_model::Problem>| {
-            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Failure::new(told.join("\n"))
-        };
-        let settings = weft_control::settings_of(&objects).map_err(wrong)?;
-        let proxies = weft_control::proxy_defaults_of(&objects).map_err(wrong)?;
-        let (mesh, problems) = Mesh::new(objects, places, settings);
-        let mesh = mesh.with_proxy_defaults(proxies);
-        for problem in problems.iter().filter(|problem| problem.is_error()) {
-            complain!("left out: {problem}");
-        }
-        Ok(mesh)
+        mesh_of(objects, places)
     }
+}
+
+/// The mesh of some objects, under the settings that are among them.
+pub(crate) fn mesh_of(
+    objects: Vec<Value>,
+    places: BTreeMap<ObjectRef, weft_model::Place>,
+) -> Result<Mesh, Failure> {
+    let wrong = |problems: Vec<weft_model::Problem>| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(told.join("\n"))
+    };
+    let settings = weft_control::settings_of(&objects).map_err(wrong)?;
+    let proxies = weft_control::proxy_defaults_of(&objects).map_err(wrong)?;
+    let (mesh, problems) = Mesh::new(objects, places, settings);
+    let mesh = mesh.with_proxy_defaults(proxies);
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        complain!("left out: {problem}");
+    }
+    Ok(mesh)
 }
 
 type Objects = (Vec<Value>, BTreeMap<ObjectRef, weft_model::Place>);
