@@ -53,9 +53,11 @@ pub(crate) fn mesh_of(
     Ok(mesh)
 }
 
+/// Objects with their places.
 type Objects = (Vec<Value>, BTreeMap<ObjectRef, weft_model::Place>);
 
-fn of_files(paths: &[PathBuf]) -> Result<Objects, Failure> {
+/// The objects of files; what cannot be read is told of on standard error.
+pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Objects, Failure> {
     let (written, faults) = files::read_around(paths)?;
     faults.iter().for_each(|fault| complain!("left out: {fault}"));
     let mut places = BTreeMap::new();
