@@ -84,3 +84,13 @@ def test_translate_prints_what_the_proxy_of_a_running_mesh_has(mesh):
     assert {one["name"] for one in printed["routes"]} <= routes
     only = mesh.weft("translate", "-f", SHOP, "--proxy", "gateway/shop.production", "--type", "rds", "-o", "yaml").stdout
     assert only.startswith("routes:") and "\nclusters:" not in only
+
+
+def test_plan_tells_what_a_change_would_do_to_a_running_mesh(mesh):
+    plan = json.loads(mesh.weft("plan", "-f", "-", "-o", "json", stdin=ROUTES).stdout)
+    assert plan["objects"] == ["adding VirtualService production/product"]
+    assert plan["calls_asked"] and plan["proxies"] and not any(one["closed"] for one in plan["proxies"])
+    teapot = next(one for one in plan["calls"] if one["call"].endswith("/teapot"))
+    assert teapot["because"] == ["VirtualService production/product"]
+    assert {"field": "outcome", "before": "routed", "after": "direct_response"} in teapot["fields"]
+    assert mesh.code("checkout", "deploy/sleep", f"http://{HOST}:8080/teapot/1") == "200"

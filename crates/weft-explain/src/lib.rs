@@ -21,7 +21,7 @@ mod workload;
 
 pub use answer::{Answer, Outcome};
 pub use call::{Call, Origin, Security, Spoken};
-pub use ctl_translate::Resource;
+pub use ctl_translate::{Resource, Resources};
 pub use mesh::Mesh;
 pub use proxy::Proxy;
 pub use trace::Step;

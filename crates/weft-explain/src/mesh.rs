@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
 use serde_json::{Map, Value};
-use weft_model::{ObjectRef, Place, Problem};
+use weft_model::{Inventory, ObjectRef, Place, Problem};
 
 use crate::complete::complete;
 
@@ -16,6 +16,8 @@ use crate::complete::complete;
 #[derive(Debug)]
 pub struct Mesh {
     objects: Vec<Value>,
+    inventory: Inventory,
+    settings: Arc<MeshSettings>,
     snapshot: MeshSnapshot,
     places: BTreeMap<ObjectRef, Place>,
     proxies: Map<String, Value>,
@@ -30,9 +32,41 @@ impl Mesh {
         settings: MeshSettings,
     ) -> (Self, Vec<Problem>) {
         let objects = complete(objects);
-        let (model, problems) = weft_model::validate(&objects);
-        let snapshot = MeshSnapshot::build(1, Arc::new(settings), &model);
-        (Self { objects, snapshot, places, proxies: Map::new() }, problems)
+        let mut inventory = Inventory::default();
+        for object in &objects {
+            inventory.apply(object);
+        }
+        let (model, problems) = inventory.model();
+        let settings = Arc::new(settings);
+        let snapshot = MeshSnapshot::build(1, Arc::clone(&settings), &model);
+        let proxies = Map::new();
+        (Self { objects, inventory, settings, snapshot, places, proxies }, problems)
+    }
+
+    /// The same mesh with some objects of its configuration written otherwise, or (`None`) left out; what did not change
+    /// is neither validated nor indexed again. Answers what is wrong with all of it, too.
+    ///
+    /// For kinds that say how traffic goes: what a cluster gives to services and workloads is not filled in anew.
+    #[must_use]
+    pub fn with(&self, changes: &BTreeMap<ObjectRef, Option<Value>>) -> (Self, Vec<Problem>) {
+        let mut inventory = self.inventory.clone();
+        let mut objects = Vec::with_capacity(self.objects.len());
+        for object in &self.objects {
+            if !changes.contains_key(&ObjectRef::of(object)) {
+                objects.push(object.clone());
+            } else {
+                inventory.remove(object);
+            }
+        }
+        for written in changes.values().flatten() {
+            inventory.apply(written);
+            objects.push(written.clone());
+        }
+        let (model, problems) = inventory.model();
+        let (version, settings) = (self.snapshot.version() + 1, Arc::clone(&self.settings));
+        let snapshot = self.snapshot.next(version, Arc::clone(&settings), &model);
+        let (places, proxies) = (self.places.clone(), self.proxies.clone());
+        (Self { objects, inventory, settings, snapshot, places, proxies }, problems)
     }
 
     /// What proxies are started with where their pods say nothing: `defaultConfig` of the mesh.
@@ -60,7 +94,8 @@ impl Mesh {
     }
 
     /// Every object of the mesh, also those that were filled in.
-    pub(crate) fn objects(&self) -> &[Value] {
+    #[must_use]
+    pub fn objects(&self) -> &[Value] {
         &self.objects
     }
 

@@ -4,6 +4,7 @@
 //! Holds: a resource that weft-proxy refuses is named; it never counts as if it were not there.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ctl_translate::{ProxyView, Resource, Resources, translate, view_of};
@@ -73,6 +74,13 @@ impl Proxy {
     #[must_use]
     pub fn refused(&self) -> &[String] {
         &self.refused
+    }
+
+    /// Listeners that have a socket of their own, with its address.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<(String, SocketAddr)> {
+        let own = self.config.listeners.values().filter(|listener| listener.bind_to_port);
+        own.map(|listener| (listener.name.to_string(), listener.address)).collect()
     }
 
     /// Whether it answers the name questions of its pod.

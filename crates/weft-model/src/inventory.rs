@@ -24,14 +24,14 @@ pub enum Touched {
     Config,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Entry {
     checked: Option<Checked>,
     problems: Vec<Problem>,
 }
 
-/// The objects of the mesh.
-#[derive(Debug, Default)]
+/// The objects of the mesh. What a clone shares is not validated again.
+#[derive(Debug, Clone, Default)]
 pub struct Inventory {
     entries: BTreeMap<ObjectRef, Entry>,
 }

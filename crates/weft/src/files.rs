@@ -118,12 +118,18 @@ pub(crate) fn read_around(paths: &[PathBuf]) -> Result<(Vec<Written>, Vec<Fault>
     Ok((found, faults))
 }
 
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    let failed = |what: String| Failure::new(format!("{}: {what}", path.display()));
+    let bytes = open(path, true).and_then(bounded).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}
+
 /// The first document of a file that holds something else than objects.
 pub(crate) fn document(path: &Path) -> Result<Value, Failure> {
     let name = path.display().to_string();
     let failed = |what: String| Failure::new(format!("{name}: {what}"));
-    let bytes = open(path, true).and_then(bounded).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+    let text = text(path)?;
     let documents = weft_model::api::yaml::read(&text, &name)
         .map_err(|error| failed(format!("not valid YAML: {}", error.what)))?;
     Ok(documents.into_iter().next().map(|document| document.value).unwrap_or_default())
@@ -234,7 +240,7 @@ fn parse(
     faults.extend(broken);
     let (others, documents): (Vec<_>, Vec<_>) =
         documents.into_iter().partition(|document| meant.is_other(&document.value));
-    if !others.is_empty() {
+    if others.iter().any(|document| !weft_suite::is_suite(&document.value)) {
         complain!("note: {file} holds something else than Kubernetes objects, which is passed by");
     }
     for document in documents {

@@ -25,6 +25,7 @@ mod kubeconfig;
 mod live;
 mod node;
 mod offline;
+mod plan;
 mod ports;
 mod process;
 mod proxy_config;
@@ -36,6 +37,7 @@ mod state;
 mod status;
 mod table;
 mod target;
+mod test;
 mod translate;
 mod up;
 mod validate;
@@ -79,6 +81,10 @@ enum Command {
     Analyze(analyze::Options),
     /// Say what becomes of a call, and why: which listener, route and cluster take it.
     Explain(explain::Options),
+    /// Hold configuration against suites of calls and what is expected of them, without a mesh; exit code 1 when a case fails.
+    Test(test::Options),
+    /// Say what a change of configuration does before it is made: which proxies get what, which calls end otherwise.
+    Plan(plan::Options),
     /// Print what a proxy of the mesh would get, without starting anything.
     Translate(translate::Options),
     /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
@@ -147,6 +153,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Webhooks(options) => webhooks::run(&options),
+        Command::Test(options) => Ok(test::run(&options)),
         Command::Completion { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "weft", &mut std::io::stdout());
@@ -174,6 +181,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Explain(options) => Box::pin(explain::run(options)).await,
+        Command::Plan(options) => Box::pin(plan::run(options)).await,
         Command::Translate(options) => Box::pin(translate::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),

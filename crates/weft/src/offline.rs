@@ -30,24 +30,34 @@ impl About {
             [] => (live::of_mesh(&self.place).await?, BTreeMap::new()),
             files => of_files(files)?,
         };
-        let wrong = |problems: Vec<weft_model::Problem>| {
-            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Failure::new(told.join("\n"))
-        };
-        let settings = weft_control::settings_of(&objects).map_err(wrong)?;
-        let proxies = weft_control::proxy_defaults_of(&objects).map_err(wrong)?;
-        let (mesh, problems) = Mesh::new(objects, places, settings);
-        let mesh = mesh.with_proxy_defaults(proxies);
-        for problem in problems.iter().filter(|problem| problem.is_error()) {
-            complain!("left out: {problem}");
-        }
-        Ok(mesh)
+        mesh_of(objects, places)
     }
 }
 
+/// The mesh of some objects, under the settings that are among them.
+pub(crate) fn mesh_of(
+    objects: Vec<Value>,
+    places: BTreeMap<ObjectRef, weft_model::Place>,
+) -> Result<Mesh, Failure> {
+    let wrong = |problems: Vec<weft_model::Problem>| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(told.join("\n"))
+    };
+    let settings = weft_control::settings_of(&objects).map_err(wrong)?;
+    let proxies = weft_control::proxy_defaults_of(&objects).map_err(wrong)?;
+    let (mesh, problems) = Mesh::new(objects, places, settings);
+    let mesh = mesh.with_proxy_defaults(proxies);
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        complain!("left out: {problem}");
+    }
+    Ok(mesh)
+}
+
+/// Objects with their places.
 type Objects = (Vec<Value>, BTreeMap<ObjectRef, weft_model::Place>);
 
-fn of_files(paths: &[PathBuf]) -> Result<Objects, Failure> {
+/// The objects of files; what cannot be read is told of on standard error.
+pub(crate) fn of_files(paths: &[PathBuf]) -> Result<Objects, Failure> {
     let (written, faults) = files::read_around(paths)?;
     faults.iter().for_each(|fault| complain!("left out: {fault}"));
     let mut places = BTreeMap::new();
