@@ -208,6 +208,37 @@ fn claims_are_found_by_path_and_taken_apart() {
 }
 
 #[test]
+fn a_claim_that_would_end_a_header_field_is_not_written() {
+    let claims = json!({ "name": "a", "admin": true, "age": 7, "ratio": 0.5, "no": null, "empty": "", "bad": "a\r\nx-admin: yes",
+        "roles": ["x"], "realm": { "name": "r", "deep": { "n": -1 } } });
+    let Value::Object(all) = claims else { unreachable!() };
+    let claims = Claims::new(all);
+    let written = |path: &[&str]| claims.written(path);
+    assert_eq!(written(&["name"]).as_deref(), Some("a"));
+    assert_eq!(written(&["admin"]).as_deref(), Some("true"));
+    assert_eq!(written(&["age"]).as_deref(), Some("7"));
+    assert_eq!(written(&["ratio"]).as_deref(), Some("0.5"));
+    assert_eq!(written(&["realm", "name"]).as_deref(), Some("r"));
+    assert_eq!(written(&["realm", "deep", "n"]).as_deref(), Some("-1"));
+    assert_eq!(written(&["roles"]).as_deref(), Some("WyJ4Il0="));
+    for path in [&["no"][..], &["empty"], &["bad"], &["other"], &["name", "x"], &[]] {
+        assert_eq!(written(path), None, "{path:?}");
+    }
+}
+
+#[test]
+fn an_issuer_that_is_not_named_may_be_any() {
+    let signer = edwards();
+    let keys = signer.set(&json!({}));
+    let token = signer.token(&json!({ "alg": "EdDSA" }), &claims());
+    let verify = |issuer| {
+        Token::read(&token).unwrap().verify(&keys, Accepted { issuer, audiences: &[] }, NOW).err()
+    };
+    assert_eq!(verify(""), None);
+    assert_eq!(verify("https://other.example"), Some(Refusal::Issuer));
+}
+
+#[test]
 fn a_changed_byte_is_noticed() {
     let signer = edwards();
     let keys = signer.set(&json!({}));
