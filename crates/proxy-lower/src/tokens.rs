@@ -19,6 +19,9 @@ use crate::known::{Rejected, only};
 /// Where a token stands when nothing is said (RFC 6750).
 const BEARER: (&str, &str) = ("authorization", "Bearer ");
 const PARAM: &str = "access_token";
+/// Whose metadata has the claims, and under which name.
+pub(crate) const FILTER: &str = "envoy.filters.http.jwt_authn";
+pub(crate) const PAYLOAD: &str = "payload";
 
 pub(crate) fn lower(config: &wire::JwtAuthentication) -> Lowered<Tokens> {
     only!(config, providers, rules, bypass_cors_preflight)?;
@@ -87,6 +90,9 @@ fn provider(wire: &wire::JwtProvider) -> Lowered<Provider> {
         claim_to_headers,
         jwks_source_specifier,
     )?;
+    if wire.payload_in_metadata != PAYLOAD {
+        return Err(Rejected::new("payload_in_metadata", format!("must be {PAYLOAD}")));
+    }
     let Some(JwksSourceSpecifier::LocalJwks(source)) = wire.jwks_source_specifier.as_ref() else {
         return Err(Rejected::new("jwks_source_specifier", "must be local_jwks"));
     };
