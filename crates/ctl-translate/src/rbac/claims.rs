@@ -8,6 +8,7 @@ use weft_proto::envoy::r#type::matcher::v3::{
 };
 
 use super::values::text;
+use crate::origination::exactly;
 use crate::tokens::{FILTER, PAYLOAD};
 
 /// The text of a claim is this.
@@ -41,17 +42,18 @@ pub(super) fn listed(path: &[&str], value: &str) -> Option<Identifier> {
     Some(Identifier::OrIds(Set { ids }))
 }
 
-/// `issuer/subject`, where a wildcard at an end stands for any part of it.
+/// `issuer/subject`, where a wildcard at one end stands for any part of it. One at the other end of its half is no wildcard.
 pub(super) fn principal(value: &str) -> Option<Identifier> {
     let (issuer, subject) = match value.rsplit_once('/') {
-        Some((issuer, subject)) => (issuer, subject),
-        None if value == "*" => ("*", "*"),
+        Some((issuer, subject)) if value.starts_with('*') => (text(issuer), exactly(subject)),
+        Some((issuer, subject)) if value.ends_with('*') => (exactly(issuer), text(subject)),
+        Some((issuer, subject)) => (exactly(issuer), exactly(subject)),
         // Whose subject ends so, or whose issuer begins so.
-        None if value.starts_with('*') => ("*", value),
-        None if value.ends_with('*') => (value, "*"),
+        None if value.starts_with('*') => (text("*"), text(value)),
+        None if value.ends_with('*') => (text(value), text("*")),
         None => return None,
     };
-    let both = [single(&["iss"], text(issuer)), single(&["sub"], text(subject))];
+    let both = [single(&["iss"], issuer), single(&["sub"], subject)];
     let ids = both.map(|one| Principal { identifier: Some(one) }).into();
     Some(Identifier::AndIds(Set { ids }))
 }
@@ -61,4 +63,24 @@ pub(super) fn path(written: &str) -> Option<Vec<&str>> {
     let inner = written.strip_prefix('[')?.strip_suffix(']')?;
     let parts: Vec<&str> = inner.split("][").collect();
     parts.iter().all(|part| !part.is_empty()).then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_at_one_end_of_a_principal_only() {
+        let both = |issuer, subject| {
+            let both = [single(&["iss"], issuer), single(&["sub"], subject)];
+            let ids = both.map(|one| Principal { identifier: Some(one) }).into();
+            Some(Identifier::AndIds(Set { ids }))
+        };
+        assert_eq!(principal("*.example/a*"), both(text("*.example"), exactly("a*")));
+        assert_eq!(principal("https*/a"), both(exactly("https*"), exactly("a")));
+        assert_eq!(principal("https*/a*"), both(exactly("https*"), text("a*")));
+        assert_eq!(principal("*a"), both(text("*"), text("*a")));
+        assert_eq!(principal("a*"), both(text("a*"), text("*")));
+        assert_eq!(principal("a"), None, "no principal is without a slash");
+    }
 }
