@@ -97,6 +97,10 @@ pub struct Call {
     pub source_ip: Option<IpAddr>,
     /// Identity of the client: `namespace/account`, or a SPIFFE identity.
     pub principal: Option<String>,
+    /// Claims that a token of the user is supposed to have, without one.
+    pub claims: Map<String, Value>,
+    /// When, in seconds since 1970. Until somebody says, every token that ends has ended.
+    pub at: Option<u64>,
 }
 
 impl Call {
@@ -119,6 +123,8 @@ impl Call {
             ip: None,
             source_ip: None,
             principal: None,
+            claims: Map::new(),
+            at: None,
         })
     }
 
@@ -157,7 +163,55 @@ impl Call {
         call.ip = address(fields, "ip")?;
         call.source_ip = address(fields, "source_ip")?;
         call.principal = text(fields, "principal")?;
+        if let Some(token) = text(fields, "jwt")? {
+            call.add_token(&token);
+        }
+        match fields.get("claims") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(claims)) => call.claims = claims.clone(),
+            Some(_) => return Err(other_form("claims", "{\"name\": \"value\"}")),
+        }
+        call.at = match fields.get("at") {
+            None | Some(Value::Null) => None,
+            Some(at) => Some(at.as_u64().ok_or_else(|| other_form("at", "seconds since 1970"))?),
+        };
         Ok(call)
+    }
+
+    /// Shows a user's token, as RFC 6750 has it.
+    pub fn add_token(&mut self, token: &str) {
+        self.fields.push(("authorization".to_owned(), format!("Bearer {}", token.trim())));
+    }
+
+    /// Adds a claim, as `name=value` or `name[name]=value`; the same name again makes a list.
+    ///
+    /// # Errors
+    /// When there is no `=`, or the name cannot be read.
+    pub fn add_claim(&mut self, written: &str) -> Result<(), Unclear> {
+        let wrong = || {
+            Unclear::new(format!("{written:?} is no claim"), "write it as name=value or a[b]=value")
+        };
+        let (path, value) = written.split_once('=').ok_or_else(wrong)?;
+        let path = path.strip_suffix(']').map_or_else(
+            || vec![path],
+            |nested| nested.splitn(2, '[').flat_map(|part| part.split("][")).collect(),
+        );
+        let (last, parents) =
+            path.split_last().filter(|_| !path.contains(&"")).ok_or_else(wrong)?;
+        let mut inside = &mut self.claims;
+        for name in parents {
+            let below = inside.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+            inside = below.as_object_mut().ok_or_else(wrong)?;
+        }
+        let value = Value::from(value);
+        match inside.get_mut(*last) {
+            None => {
+                inside.insert((*last).to_owned(), value);
+            }
+            Some(Value::Array(all)) => all.push(value),
+            Some(one) => *one = Value::Array(vec![one.take(), value]),
+        }
+        Ok(())
     }
 
     /// Adds a field, as `name: value`.
@@ -182,7 +236,7 @@ impl Call {
     }
 }
 
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 22] = [
     "from",
     "gateway",
     "inbound",
@@ -202,6 +256,9 @@ const WORDS: [&str; 19] = [
     "source_ip",
     "source-ip",
     "principal",
+    "jwt",
+    "claims",
+    "at",
 ];
 
 fn known(fields: &Map<String, Value>) -> Result<(), Unclear> {
@@ -312,6 +369,26 @@ mod tests {
         assert_eq!(call.fields, [("x-user".to_owned(), "a".to_owned())]);
         assert_eq!((call.spoken, call.security), (Spoken::Http2, Security::Mtls));
         assert_eq!(call.source_ip, Some("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn claims_are_written_like_conditions() {
+        let mut call = Call::new(Origin::From("a".into(), "b".into()), "c:1").unwrap();
+        for claim in ["iss=https://i", "aud=a", "aud=b", "aud=c=d", "realm[access][role]=x"] {
+            call.add_claim(claim).unwrap();
+        }
+        let expected = json!({"iss": "https://i", "aud": ["a", "b", "c=d"],
+            "realm": {"access": {"role": "x"}}});
+        assert_eq!(Value::from(call.claims.clone()), expected);
+        for wrong in ["iss", "=x", "[a]=x", "a[]=x", "iss[a]=x"] {
+            assert!(call.add_claim(wrong).unwrap_err().to_string().contains(wrong), "{wrong}");
+        }
+        let read = Call::read(
+            &json!({"from": "a", "to": "c:1", "jwt": " t ", "claims": {"a": 1}, "at": 5}),
+        );
+        let read = read.unwrap();
+        assert_eq!(read.fields, [("authorization".to_owned(), "Bearer t".to_owned())]);
+        assert_eq!((Value::from(read.claims), read.at), (json!({"a": 1}), Some(5)));
     }
 
     #[test]
