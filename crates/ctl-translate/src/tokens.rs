@@ -1,8 +1,8 @@
 //! Tokens of users: which are valid at a workload.
 //!
 //! In: the RequestAuthentications that select it. Out: the filter that verifies tokens, before all that ask for claims.
-//! Holds: without keys an issuer's tokens are all refused; an invalid token is refused wherever it stands; one that is missing passes, unless a
-//! rule requires it. Source of the semantics: Istio's RequestAuthentication.
+//! Holds: without usable keys an issuer's tokens are all refused; an invalid token is refused at every place of its issuer, unless another
+//! issuer's is valid; one that is missing passes, unless a rule requires it. Source of the semantics: Istio's RequestAuthentication.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use weft_proto::envoy::config::core::v3::{DataSource, data_source};
 use weft_proto::envoy::config::route::v3::{RouteMatch, route_match};
 use weft_proto::envoy::extensions::filters::http::jwt_authn::v3 as wire;
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
+use weft_token::KeySet;
 use wire::jwt_requirement::RequiresType;
 
 use crate::http::http_filter;
@@ -23,8 +24,10 @@ pub(crate) const FILTER: &str = "envoy.filters.http.jwt_authn";
 pub(crate) const PAYLOAD: &str = "payload";
 /// Claims that are lists separated by spaces, whoever issues them.
 const SPACED: [&str; 2] = ["scope", "permission"];
-/// A set without any key that somebody could sign with: no set at all.
-const NO_KEYS: &str = "{\"keys\":[]}";
+/// A set without any key that somebody could sign with. An empty one would do, if Envoy took it: it refuses the listener, and serves the
+/// last good one, without the rule. So it has one point of the curve P-256 that nobody chose: its first coordinate is the SHA-256 of
+/// `weft: nobody has the key of this point 2`, the first such text (counted from 0) that gives a point, and the second is even.
+const NO_KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"nobody","x":"txyhGcPwQGoyYpJcNhrEgq6dpsn5Yl1Q40WrgiCy1fg","y":"YeIzLJq51nf9g0oycdIvWCUF3csFMyY1q22EMPPkDOI"}]}"#;
 
 /// Envoy's message; its own type has no order, and bytes must be the same each time.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -127,7 +130,8 @@ fn all_or_one(
 }
 
 fn of_rule(rule: &JwtRule) -> wire::JwtProvider {
-    let keys = rule.jwks.clone().unwrap_or_else(|| NO_KEYS.to_owned());
+    let usable = rule.jwks.clone().filter(|text| KeySet::read(text).is_ok());
+    let keys = usable.unwrap_or_else(|| NO_KEYS.to_owned());
     let keys = DataSource {
         specifier: Some(data_source::Specifier::InlineString(keys)),
         ..DataSource::default()

@@ -218,7 +218,7 @@ fn term(found: &Value) -> String {
     }
 }
 
-/// A condition on a claim, by its path; `[]` where it is one of a list.
+/// A condition on a claim, by its path; `any` where it is one of a list.
 fn claim(found: &Value) -> String {
     assert_eq!(found["filter"], "envoy.filters.http.jwt_authn");
     let path: Vec<String> = list(found, "path").map(|part| string(&part["key"])).collect();
@@ -226,7 +226,7 @@ fn claim(found: &Value) -> String {
     let path = path[1..].join(".");
     match &found["value"]["list_match"] {
         Value::Null => format!("{path}{}", matcher(&found["value"]["string_match"])),
-        list => format!("{path}[]{}", matcher(&list["one_of"]["string_match"])),
+        list => format!("any {path}{}", matcher(&list["one_of"]["string_match"])),
     }
 }
 
