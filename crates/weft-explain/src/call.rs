@@ -9,6 +9,8 @@ use weft_types::similar;
 
 use crate::Unclear;
 
+mod claims;
+
 /// Where a call begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Origin {
@@ -183,49 +185,6 @@ impl Call {
         self.fields.push(("authorization".to_owned(), format!("Bearer {}", token.trim())));
     }
 
-    /// Adds a claim, as `name=value` or `name[name]=value`; the same name again makes a list.
-    ///
-    /// # Errors
-    /// When there is no `=`, or the name cannot be read.
-    pub fn add_claim(&mut self, written: &str) -> Result<(), Unclear> {
-        let wrong = || {
-            Unclear::new(format!("{written:?} is no claim"), "write it as name=value or a[b]=value")
-        };
-        let (path, value) = written.split_once('=').ok_or_else(wrong)?;
-        let path = path.strip_suffix(']').map_or_else(
-            || vec![path],
-            |nested| nested.splitn(2, '[').flat_map(|part| part.split("][")).collect(),
-        );
-        let (last, parents) =
-            path.split_last().filter(|_| !path.contains(&"")).ok_or_else(wrong)?;
-        let mut inside = &mut self.claims;
-        for name in parents {
-            let below = inside.entry(*name).or_insert_with(|| Value::Object(Map::new()));
-            inside = below.as_object_mut().ok_or_else(wrong)?;
-        }
-        let value = Value::from(value);
-        match inside.get_mut(*last) {
-            None => {
-                inside.insert((*last).to_owned(), value);
-            }
-            Some(Value::Array(all)) => all.push(value),
-            Some(one) => *one = Value::Array(vec![one.take(), value]),
-        }
-        Ok(())
-    }
-
-    /// Adds a field, as `name: value`.
-    ///
-    /// # Errors
-    /// When there is no colon.
-    pub fn add_field(&mut self, line: &str) -> Result<(), Unclear> {
-        let (name, value) = line.split_once(':').ok_or_else(|| {
-            Unclear::new(format!("{line:?} is no field"), "write it as 'name: value'")
-        })?;
-        self.fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-        Ok(())
-    }
-
     /// Name in the client's TLS hello.
     pub(crate) fn server_name(&self) -> Option<&str> {
         let own = || Some(self.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
@@ -354,52 +313,4 @@ fn headers(written: &Value, call: &mut Call) -> Result<(), Unclear> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_line_of_a_file_says_the_same_as_flags() {
-        let call = Call::read(&json!({"from": "web.shop", "to": "[fd00::1]:80", "method": "POST",
-            "headers": {"X-User": "a"}, "http2": true, "mtls": true, "source-ip": "10.0.0.1"}))
-        .unwrap();
-        assert_eq!(call.origin, Origin::From("web".into(), "shop".into()));
-        assert_eq!((call.host.as_str(), call.port), ("fd00::1", 80));
-        assert_eq!(call.fields, [("x-user".to_owned(), "a".to_owned())]);
-        assert_eq!((call.spoken, call.security), (Spoken::Http2, Security::Mtls));
-        assert_eq!(call.source_ip, Some("10.0.0.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn claims_are_written_like_conditions() {
-        let mut call = Call::new(Origin::From("a".into(), "b".into()), "c:1").unwrap();
-        for claim in ["iss=https://i", "aud=a", "aud=b", "aud=c=d", "realm[access][role]=x"] {
-            call.add_claim(claim).unwrap();
-        }
-        let expected = json!({"iss": "https://i", "aud": ["a", "b", "c=d"],
-            "realm": {"access": {"role": "x"}}});
-        assert_eq!(Value::from(call.claims.clone()), expected);
-        for wrong in ["iss", "=x", "[a]=x", "a[]=x", "iss[a]=x"] {
-            assert!(call.add_claim(wrong).unwrap_err().to_string().contains(wrong), "{wrong}");
-        }
-        let read = Call::read(
-            &json!({"from": "a", "to": "c:1", "jwt": " t ", "claims": {"a": 1}, "at": 5}),
-        );
-        let read = read.unwrap();
-        assert_eq!(read.fields, [("authorization".to_owned(), "Bearer t".to_owned())]);
-        assert_eq!((Value::from(read.claims), read.at), (json!({"a": 1}), Some(5)));
-    }
-
-    #[test]
-    fn what_is_missing_or_misspelt_is_said() {
-        let told = |written: Value| Call::read(&written).unwrap_err().to_string();
-        assert_eq!(
-            told(json!({"form": "a.b", "to": "c:1"})),
-            "a call has no \"form\"; did you mean from?"
-        );
-        assert!(told(json!({"to": "c:1"})).contains("needs one beginning"));
-        assert!(told(json!({"from": "a", "to": "c"})).contains("HOST:PORT"));
-        assert!(told(json!({"from": "a", "to": "c:1", "tcp": "yes"})).contains("true or false"));
-    }
-}
+mod tests;
