@@ -226,3 +226,21 @@ fn a_policy_that_is_tried_out() {
     assert_eq!(problems.len(), 1);
     assert!(problems[0].what.contains("not enforced"), "{}", problems[0]);
 }
+
+#[test]
+fn a_rule_for_tokens_that_cannot_be_read_lets_nobody_in_and_says_so() {
+    use weft_model::{Checked, api::request_authentication::Presence};
+    let object = json!({ "apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
+        "metadata": { "name": "x", "namespace": "a" },
+        "spec": { "selector": { "matchLabels": { "app": "web" } },
+            "jwtRules": [{ "issuer": "i", "jwks": "garbage" }] } });
+    let (found, problems) = validate_object(&object);
+    assert!(problems.iter().any(|problem| problem.what.contains("denies all")), "{problems:?}");
+    let Some(Checked::RequestAuthentication(found)) = found else { unreachable!("it is kept") };
+    let rules = &found.spec.jwt_rules;
+    assert_eq!(
+        (rules.len(), rules[0].presence, rules[0].jwks.as_ref()),
+        (1, Presence::Required, None)
+    );
+    assert!(found.spec.selector.is_some(), "for whom it was meant");
+}
