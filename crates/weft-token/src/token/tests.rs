@@ -160,6 +160,8 @@ fn keys_are_chosen_by_name_and_purpose() {
     assert_eq!(judge(&token, &signer.set(&json!({ "kid": "other" })), &[]), Err(Refusal::NoKey));
     let unnamed = signer.token(&json!({ "alg": "ES256" }), &claims());
     assert!(judge(&unnamed, &signer.set(&json!({ "kid": "any" })), &[]).is_ok());
+    let alone = KeySet::read(&signer.key.to_string()).unwrap();
+    assert!(judge(&token, &alone, &[]).is_ok(), "a key without a set around it");
     let useless = |more: Value| {
         let mut key = signer.key.clone();
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
