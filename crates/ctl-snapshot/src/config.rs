@@ -7,6 +7,7 @@ use weft_model::api::authorization_policy::AuthorizationPolicy;
 use weft_model::api::gateway::Gateway;
 use weft_model::api::meta::Metadata;
 use weft_model::api::peer_authentication::PeerAuthentication;
+use weft_model::api::request_authentication::RequestAuthentication;
 use weft_model::api::secret::Credential;
 use weft_model::api::virtual_service::VirtualService;
 use weft_model::{Host, MeshModel, Object, Objects};
@@ -33,6 +34,7 @@ pub struct Config {
     peers: Peers,
     sidecars: Sidecars,
     policies: HashMap<String, Objects<AuthorizationPolicy>>,
+    tokens: HashMap<String, Objects<RequestAuthentication>>,
     /// By namespace and name.
     secrets: Named<Credential>,
     config_maps: Named<Credential>,
@@ -69,6 +71,10 @@ impl Config {
         for object in &model.authorization_policies {
             policies.entry(object.meta.namespace.clone()).or_default().push(Arc::clone(object));
         }
+        let mut tokens: HashMap<String, Objects<RequestAuthentication>> = HashMap::new();
+        for object in &model.request_authentications {
+            tokens.entry(object.meta.namespace.clone()).or_default().push(Arc::clone(object));
+        }
         Self {
             root: settings.root_namespace.clone(),
             listing: services
@@ -95,6 +101,7 @@ impl Config {
             sidecars: Sidecars::build(&model.sidecars, &settings.root_namespace),
             peers: Peers::build(&model.peer_authentications, &settings.root_namespace),
             policies,
+            tokens,
             secrets: named(&model.secrets),
             config_maps: named(&model.config_maps),
             selector_keys: selector_keys(model),
@@ -305,6 +312,23 @@ impl Config {
         local.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
     }
 
+    /// The rules for tokens that apply to a workload: the mesh's, then its namespace's, oldest first.
+    #[must_use]
+    pub fn request_authentications(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Vec<&Arc<Object<RequestAuthentication>>> {
+        let own = Some(namespace).filter(|own| *own != self.root);
+        let places = [Some(self.root.as_str()), own].into_iter().flatten();
+        let found = places.filter_map(|place| self.tokens.get(place)).flatten();
+        // One that names its targets is for gateways and waypoints of the Gateway API, of which there are none.
+        let local = found.filter(|object| {
+            object.spec.target_ref.is_none() && object.spec.target_refs.is_empty()
+        });
+        local.filter(|object| authn::selects(object.spec.selector.as_ref(), labels)).collect()
+    }
+
     /// What a Secret holds of certificates and authorities.
     #[must_use]
     pub fn secret(&self, namespace: &str, name: &str) -> Option<&Credential> {
@@ -424,7 +448,9 @@ fn nearest<'a>(
 fn selector_keys(model: &MeshModel) -> BTreeSet<String> {
     let peers = model.peer_authentications.iter().filter_map(|o| o.spec.selector.as_ref());
     let policies = model.authorization_policies.iter().filter_map(|o| o.spec.selector.as_ref());
-    let workloads = peers.chain(policies).flat_map(|selector| selector.match_labels.keys());
+    let tokens = model.request_authentications.iter().filter_map(|o| o.spec.selector.as_ref());
+    let workloads =
+        peers.chain(policies).chain(tokens).flat_map(|selector| selector.match_labels.keys());
     let gateways = model.gateways.iter().flat_map(|gateway| gateway.spec.selector.keys());
     let sidecars = model.sidecars.iter().filter_map(|object| sidecars::wanted(object));
     let sidecars = sidecars.flat_map(BTreeMap::keys);

@@ -31,6 +31,7 @@ mod route;
 mod same;
 mod started;
 mod tls;
+mod tokens;
 mod view;
 mod wire;
 

@@ -19,7 +19,9 @@ use crate::domains::Domains;
 use crate::http::http_filter;
 use crate::listener::network_filter;
 use crate::names;
+use crate::tokens::Tokens;
 
+mod claims;
 mod operation;
 mod source;
 mod values;
@@ -63,6 +65,7 @@ struct Reading<'a> {
 pub(crate) struct Access {
     http: Vec<Rules>,
     tcp: Vec<Rules>,
+    tokens: Tokens,
     /// The policies that it was made from.
     pub(crate) policies: Vec<String>,
 }
@@ -91,7 +94,9 @@ impl Access {
         };
         let kind = ("security.istio.io", "authorization-policy");
         let paths = policies.iter().map(|policy| names::object(kind.0, kind.1, &policy.meta));
-        Self { http: of(true), tcp: of(false), policies: paths.collect() }
+        let tokens = Tokens::of(snapshot, namespace, labels);
+        let paths = paths.chain(tokens.objects.iter().cloned()).collect();
+        Self { http: of(true), tcp: of(false), policies: paths, tokens }
     }
 
     pub(crate) fn http_filters(&self) -> Vec<HttpFilter> {
@@ -100,7 +105,7 @@ impl Access {
             let name = "envoy.filters.http.rbac";
             http_filter(name, any("envoy.extensions.filters.http.rbac.v3.RBAC", &config))
         };
-        self.http.iter().map(one).collect()
+        self.tokens.http_filter().into_iter().chain(self.http.iter().map(one)).collect()
     }
 
     pub(crate) fn network_filters(&self) -> Vec<Filter> {
@@ -112,7 +117,8 @@ impl Access {
     }
 }
 
-fn any(kind: &str, message: &impl prost::Message) -> Any {
+/// A message under the name of Envoy's.
+pub(crate) fn any(kind: &str, message: &impl prost::Message) -> Any {
     let type_url = format!("type.googleapis.com/{kind}");
     Any { type_url, value: message.encode_to_vec() }
 }

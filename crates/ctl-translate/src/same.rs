@@ -147,6 +147,9 @@ fn same_policies(
         || all_same(
             old.policies(namespace, labels).into_iter(),
             new.policies(namespace, labels).into_iter(),
+        ) && all_same(
+            old.request_authentications(namespace, labels).into_iter(),
+            new.request_authentications(namespace, labels).into_iter(),
         )
 }
 

@@ -34,6 +34,11 @@ pub trait RequestFacts {
         query.split('#').next().unwrap_or_default()
     }
 
+    /// Every value of a field for itself, where whoever holds the request knows them apart.
+    fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
+        self.field(name).into_iter().collect()
+    }
+
     /// A field or pseudo-header.
     fn any_field(&self, name: &str) -> Option<Cow<'_, str>> {
         match name {
@@ -44,6 +49,34 @@ pub trait RequestFacts {
             _ => self.field(name),
         }
     }
+}
+
+/// Names and values of a query's parameters in their order, with escapes read; one without `=` has an empty value.
+pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    })
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escape = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        if let Some(value) = escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            out.push(value);
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned().into()
 }
 
 /// A connection, as far as decisions need it.

@@ -8,6 +8,7 @@ use crate::access_log::AccessLog;
 use crate::matcher::Fraction;
 use crate::rbac::Rbac;
 use crate::route::RouteConfig;
+use crate::tokens::Tokens;
 
 /// The HTTP connection manager filter.
 #[derive(Debug, Clone)]
@@ -92,6 +93,8 @@ pub enum RouteSource {
 /// An HTTP filter with its configuration.
 #[derive(Debug, Clone)]
 pub enum HttpFilter {
+    /// Tokens of users.
+    Tokens(Arc<Tokens>),
     /// Role based access control.
     Rbac(Arc<Rbac>),
     /// Injected faults; the configuration may come per route.

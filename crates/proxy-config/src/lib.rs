@@ -18,6 +18,7 @@ pub mod rbac;
 pub mod route;
 pub mod statuses;
 pub mod tls;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

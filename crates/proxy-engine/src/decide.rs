@@ -49,6 +49,10 @@ impl RequestFacts for Head<'_> {
             Some(_) => self.0.fields.joined(name).map(Cow::Owned),
         }
     }
+
+    fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
+        self.0.fields.all(name).map(String::from_utf8_lossy).collect()
+    }
 }
 
 /// What a request matched. Its operations change every answer, our own ones too.

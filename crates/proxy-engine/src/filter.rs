@@ -1,16 +1,21 @@
 //! The filters of a chain, in their order, with what the route says about them.
 //!
 //! In: a request that has found its route. Out: go on, or an answer.
-//! Holds: a rule that cannot be decided does not match; an injected delay is the only thing that waits.
+//! Holds: a rule that cannot be decided does not match; an injected delay is the only thing that waits; claims are those of a
+//! token that was verified for this request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use proxy_config::ConnectionFacts;
 use proxy_config::http::{Abort, Fault, HttpFilter};
 use proxy_config::rbac::Rbac;
 use proxy_config::route::FilterOverrides;
+use proxy_config::tokens::Tokens;
 use proxy_filter::cors::{self, Cross};
 use proxy_filter::path::{self, Normal};
+use proxy_filter::tokens::{self, Change, Claimed, Judged};
 use proxy_filter::{Verdict, fault, rbac};
 use proxy_http::RequestHead;
 use proxy_route::Found;
@@ -53,16 +58,21 @@ pub(crate) async fn apply(
     worker: &Worker,
     http: &HttpAction,
     (facts, client): (&Facts, IpAddr),
-    head: &RequestHead,
+    head: &mut RequestHead,
     found: Option<Found<'_>>,
 ) -> Result<Extra, Box<Reply>> {
     network(&http.rbac, facts).map_err(Box::new)?;
     let mut extra = Extra::new();
+    let mut claimed = None;
     for filter in &http.manager.filters {
         match filter {
+            HttpFilter::Tokens(rules) => {
+                claimed = verify(rules, worker, facts, head)?;
+            }
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
-                enforce(rules, (facts, client), Some(head))?;
+                let asked = Asked { head, claimed: claimed.as_ref() };
+                enforce(rules, (facts, client), Some(asked))?;
             }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
@@ -95,16 +105,55 @@ fn preflight(fields: Extra) -> Reply {
     reply
 }
 
+/// Asks for the tokens that a request needs, and changes it as their rules say.
+fn verify<'a>(
+    rules: &'a Tokens,
+    worker: &Worker,
+    facts: &Facts,
+    head: &mut RequestHead,
+) -> Result<Option<Claimed<'a>>, Box<Reply>> {
+    let now = worker.shared.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
+    // A clock before 1970 knows no token that is still valid, and none that is valid already.
+    let now = now.map_or(0, |since| since.as_secs());
+    let Judged { changes, verdict } = tokens::decide(rules, &Head(head, facts), now);
+    for change in changes {
+        match change {
+            Change::Remove(name) => {
+                head.fields.remove(name);
+            }
+            Change::RemoveParameter(name) => {
+                head.path = tokens::without_parameter(&head.path, name);
+            }
+            Change::Add(name, value) => head.fields.append(name, value.as_bytes()),
+        }
+    }
+    verdict.map_err(|denied| {
+        let mut reply = Reply::new(denied.status(), denied.why.words(), Flag::None, "");
+        reply.details = denied.details().into();
+        reply.fields.push(("www-authenticate".into(), denied.challenge));
+        Box::new(reply)
+    })
+}
+
+/// A request that rules are asked about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    head: &'a RequestHead,
+    claimed: Option<&'a Claimed<'a>>,
+}
+
 fn enforce(
     rules: &Rbac,
     (facts, client): (&Facts, IpAddr),
-    head: Option<&RequestHead>,
+    asked: Option<Asked<'_>>,
 ) -> Result<(), Box<Reply>> {
-    let request = head.map(|head| Head(head, facts));
+    let request = asked.map(|asked| Head(asked.head, facts));
+    let claimed = asked.and_then(|asked| asked.claimed);
+    let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
     let asked = rbac::Facts {
         connection: connection(facts, client),
         request: request.as_ref().map(|head| head as _),
-        claims: None,
+        claims: claims.as_ref().map(|claims| claims as _),
     };
     match rbac::verdict(rbac::decide(rules, &asked)) {
         Verdict::Continue => Ok(()),
@@ -127,8 +176,8 @@ fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
     }
 }
 
-fn network(rules: &[std::sync::Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
-    let one = |rules: &std::sync::Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
+fn network(rules: &[Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
+    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
     rules.iter().try_for_each(one).map_err(|reply| *reply)
 }
 

@@ -8,6 +8,7 @@ pub mod cors;
 pub mod fault;
 pub mod path;
 pub mod rbac;
+pub mod tokens;
 
 /// What a filter wants.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod rbac;
 mod route;
 mod secret;
 mod tls;
+mod tokens;
 mod wrap;
 
 use proxy_config::names::NameTable;

@@ -14,7 +14,7 @@ use weft_proto::envoy::r#type::matcher::v3::value_matcher::MatchPattern;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{matcher, wrap};
+use crate::{matcher, tokens, wrap};
 
 pub(crate) fn http(config: &http::Rbac) -> Lowered<Rbac> {
     only!(config, rules, shadow_rules, shadow_rules_stat_prefix, rules_stat_prefix)?;
@@ -140,7 +140,12 @@ fn principal(wire: &wire::Principal) -> Lowered<Principal> {
 
 fn claim(wire: &MetadataMatcher) -> Lowered<Principal> {
     only!(wire, filter, path, value, invert)?;
-    let path = wire.path.iter().map(|segment| match segment.segment.as_ref() {
+    let (of_payload, path) = wire.path.split_first().ok_or_else(unknown)?;
+    let payload = Some(Segment::Key(tokens::PAYLOAD.to_owned()));
+    if wire.filter != tokens::FILTER || of_payload.segment != payload || path.is_empty() {
+        return Err(Rejected::new("metadata", "must be a claim of a token"));
+    }
+    let path = path.iter().map(|segment| match segment.segment.as_ref() {
         Some(Segment::Key(key)) => Ok(Arc::from(key.as_str())),
         None => Err(unknown()),
     });

@@ -2,9 +2,8 @@
 //! In: a route's conditions, a request, a random number. Out: nothing, or the first condition that fails.
 //! Holds: all conditions must hold. Why not yes or no: whoever explains a decision asks the same code as who takes it.
 
-use std::borrow::Cow;
-
 use proxy_config::RequestFacts;
+use proxy_config::facts::parameters;
 use proxy_config::route::{HeaderMatch, PathMatch, QueryMatch, RouteMatch};
 
 /// The first condition of a route that a request does not meet.
@@ -71,35 +70,12 @@ fn begins(path: &str, prefix: &str, sensitive: bool) -> bool {
 }
 
 fn query(wanted: &QueryMatch, query: &str) -> bool {
-    let found = query.split('&').find_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name) == *wanted.name).then_some(value)
-    });
+    let found = parameters(query).find(|(name, _)| *name == *wanted.name);
     match (found, &wanted.value) {
         (None, _) => false,
         (Some(_), None) => true,
-        (Some(value), Some(matcher)) => matcher.matches(&decoded(value)),
+        (Some((_, value)), Some(matcher)) => matcher.matches(&value),
     }
-}
-
-fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escape = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        if let Some(value) = escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            out.push(value);
-            at += 3;
-        } else {
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned().into()
 }
 
 fn grpc(request: &dyn RequestFacts) -> bool {

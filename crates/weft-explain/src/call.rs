@@ -9,6 +9,8 @@ use weft_types::similar;
 
 use crate::Unclear;
 
+mod claims;
+
 /// Where a call begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Origin {
@@ -97,6 +99,10 @@ pub struct Call {
     pub source_ip: Option<IpAddr>,
     /// Identity of the client: `namespace/account`, or a SPIFFE identity.
     pub principal: Option<String>,
+    /// Claims that a token of the user is supposed to have, without one.
+    pub claims: Map<String, Value>,
+    /// When, in seconds since 1970. Until somebody says, every token that ends has ended.
+    pub at: Option<u64>,
 }
 
 impl Call {
@@ -119,6 +125,8 @@ impl Call {
             ip: None,
             source_ip: None,
             principal: None,
+            claims: Map::new(),
+            at: None,
         })
     }
 
@@ -157,19 +165,24 @@ impl Call {
         call.ip = address(fields, "ip")?;
         call.source_ip = address(fields, "source_ip")?;
         call.principal = text(fields, "principal")?;
+        if let Some(token) = text(fields, "jwt")? {
+            call.add_token(&token);
+        }
+        match fields.get("claims") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(claims)) => call.claims = claims.clone(),
+            Some(_) => return Err(other_form("claims", "{\"name\": \"value\"}")),
+        }
+        call.at = match fields.get("at") {
+            None | Some(Value::Null) => None,
+            Some(at) => Some(at.as_u64().ok_or_else(|| other_form("at", "seconds since 1970"))?),
+        };
         Ok(call)
     }
 
-    /// Adds a field, as `name: value`.
-    ///
-    /// # Errors
-    /// When there is no colon.
-    pub fn add_field(&mut self, line: &str) -> Result<(), Unclear> {
-        let (name, value) = line.split_once(':').ok_or_else(|| {
-            Unclear::new(format!("{line:?} is no field"), "write it as 'name: value'")
-        })?;
-        self.fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-        Ok(())
+    /// Shows a user's token, as RFC 6750 has it.
+    pub fn add_token(&mut self, token: &str) {
+        self.fields.push(("authorization".to_owned(), format!("Bearer {}", token.trim())));
     }
 
     /// Name in the client's TLS hello.
@@ -182,7 +195,7 @@ impl Call {
     }
 }
 
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 22] = [
     "from",
     "gateway",
     "inbound",
@@ -202,6 +215,9 @@ const WORDS: [&str; 19] = [
     "source_ip",
     "source-ip",
     "principal",
+    "jwt",
+    "claims",
+    "at",
 ];
 
 fn known(fields: &Map<String, Value>) -> Result<(), Unclear> {
@@ -297,32 +313,4 @@ fn headers(written: &Value, call: &mut Call) -> Result<(), Unclear> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_line_of_a_file_says_the_same_as_flags() {
-        let call = Call::read(&json!({"from": "web.shop", "to": "[fd00::1]:80", "method": "POST",
-            "headers": {"X-User": "a"}, "http2": true, "mtls": true, "source-ip": "10.0.0.1"}))
-        .unwrap();
-        assert_eq!(call.origin, Origin::From("web".into(), "shop".into()));
-        assert_eq!((call.host.as_str(), call.port), ("fd00::1", 80));
-        assert_eq!(call.fields, [("x-user".to_owned(), "a".to_owned())]);
-        assert_eq!((call.spoken, call.security), (Spoken::Http2, Security::Mtls));
-        assert_eq!(call.source_ip, Some("10.0.0.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn what_is_missing_or_misspelt_is_said() {
-        let told = |written: Value| Call::read(&written).unwrap_err().to_string();
-        assert_eq!(
-            told(json!({"form": "a.b", "to": "c:1"})),
-            "a call has no \"form\"; did you mean from?"
-        );
-        assert!(told(json!({"to": "c:1"})).contains("needs one beginning"));
-        assert!(told(json!({"from": "a", "to": "c"})).contains("HOST:PORT"));
-        assert!(told(json!({"from": "a", "to": "c:1", "tcp": "yes"})).contains("true or false"));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use proxy_config::{ConnectionFacts, RequestFacts};
+use proxy_filter::tokens::Claimed;
 
 use crate::{Call, Security};
 
@@ -18,6 +19,10 @@ pub(crate) struct Request<'a> {
     pub(crate) path: String,
     /// The proxy has taken TLS off.
     pub(crate) secure: bool,
+    /// As filters have left them.
+    pub(crate) fields: Vec<(String, String)>,
+    /// What a verified token claims.
+    pub(crate) claimed: Option<Claimed<'a>>,
 }
 
 impl<'a> Request<'a> {
@@ -28,7 +33,8 @@ impl<'a> Request<'a> {
             if call.host.contains(':') { format!("[{}]", call.host) } else { call.host.clone() };
         let usual = if secure { 443 } else { 80 };
         let own = if call.port == usual { host } else { format!("{host}:{}", call.port) };
-        Self { call, authority: named.unwrap_or(own), path: call.path.clone(), secure }
+        let (authority, path) = (named.unwrap_or(own), call.path.clone());
+        Self { call, authority, path, secure, fields: call.fields.clone(), claimed: None }
     }
 }
 
@@ -46,7 +52,7 @@ impl RequestFacts for Request<'_> {
     }
 
     fn scheme(&self) -> &str {
-        let forwarded = self.call.fields.iter().find(|(name, _)| name == "x-forwarded-proto");
+        let forwarded = self.fields.iter().find(|(name, _)| name == "x-forwarded-proto");
         match forwarded {
             Some((_, scheme)) => scheme,
             None if self.secure => "https",
@@ -55,14 +61,17 @@ impl RequestFacts for Request<'_> {
     }
 
     fn field(&self, wanted: &str) -> Option<Cow<'_, str>> {
-        let mut values =
-            self.call.fields.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value);
-        let first = values.next()?;
-        let more: Vec<&str> = values.map(String::as_str).collect();
-        if more.is_empty() {
-            return Some(Cow::Borrowed(first));
+        let mut values = self.values(wanted);
+        match values.len() {
+            0 => None,
+            1 => values.pop(),
+            _ => Some(Cow::Owned(values.join(","))),
         }
-        Some(Cow::Owned(std::iter::once(first.as_str()).chain(more).collect::<Vec<_>>().join(",")))
+    }
+
+    fn values(&self, wanted: &str) -> Vec<Cow<'_, str>> {
+        let found = self.fields.iter().filter(|(name, _)| name == wanted);
+        found.map(|(_, value)| Cow::Borrowed(value.as_str())).collect()
     }
 }
 

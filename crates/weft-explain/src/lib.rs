@@ -15,6 +15,7 @@ mod facts;
 mod mesh;
 mod proxy;
 mod request;
+mod tokens;
 mod trace;
 mod walk;
 mod workload;

@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
         self.step("virtual_host", format!("{} stands for {}", host.name, request.authority));
         let number = self.first_route(host, &request);
         let route = number.and_then(|number| host.routes.get(number));
-        if !self.filters_of(manager, &request, host, route, to) {
+        if !self.filters_of(manager, &mut request, host, route, to) {
             return;
         }
         let (Some(route), Some(number)) = (route, number) else {
@@ -127,8 +127,8 @@ impl<'a> Walk<'a> {
     /// Asks the filters; tells what they would do.
     fn filters_of(
         &mut self,
-        manager: &HttpManager,
-        request: &Request<'_>,
+        manager: &'a HttpManager,
+        request: &mut Request<'a>,
         host: &VirtualHost,
         route: Option<&Route>,
         to: SocketAddr,
@@ -136,6 +136,11 @@ impl<'a> Walk<'a> {
         let overrides = [route.map(|route| &route.filters), route.map(|_| &host.filters)];
         for filter in &manager.filters {
             match filter {
+                HttpFilter::Tokens(rules) => {
+                    if !self.verified(rules, request) {
+                        return false;
+                    }
+                }
                 HttpFilter::Rbac(rules) => {
                     let rules = overridden(overrides, |f| f.rbac.as_deref()).unwrap_or(rules);
                     if !self.allowed(rules, to, Some(request)) {

@@ -7,7 +7,7 @@ use weft_model::{ObjectRef, Place};
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was decided: `resolve`, `listener`, `filter_chain`, `policy`, `virtual_host`, `route`, `action`, `cluster`.
+    /// What was decided: `resolve`, `listener`, `filter_chain`, `token`, `policy`, `virtual_host`, `route`, `action`, `cluster`.
     pub step: &'static str,
     /// Object that decided, as `Kind namespace/name`; empty when no object of a user did.
     #[serde(serialize_with = "null_if_empty")]

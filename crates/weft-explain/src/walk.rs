@@ -219,10 +219,12 @@ impl<'a> Walk<'a> {
         request: Option<&Request<'_>>,
     ) -> bool {
         let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
+        let claimed = request.and_then(|request| request.claimed.as_ref());
+        let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
         let facts = rbac::Facts {
             connection: connection(self.call, to, &names),
             request: request.map(|request| request as _),
-            claims: None,
+            claims: claims.as_ref().map(|claims| claims as _),
         };
         let decision = rbac::decide(rules, &facts);
         let policy = decision.policy.unwrap_or("no policy");

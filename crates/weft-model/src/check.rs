@@ -48,7 +48,10 @@ use serde_json::Value;
 use weft_api::meta::Metadata;
 use weft_api::secret::Credential;
 use weft_api::{Read, Reader, authorization_policy as ap, core, destination_rule as dr};
-use weft_api::{gateway as gw, peer_authentication as pa, service_entry as se, sidecar as sc};
+use weft_api::{
+    gateway as gw, peer_authentication as pa, request_authentication as ra, service_entry as se,
+    sidecar as sc,
+};
 use weft_api::{virtual_service as vs, workload as wl};
 
 use crate::Problem;
@@ -74,6 +77,7 @@ pub enum Checked {
     Gateway(Arc<Object<gw::Gateway>>),
     PeerAuthentication(Arc<Object<pa::PeerAuthentication>>),
     AuthorizationPolicy(Arc<Object<ap::AuthorizationPolicy>>),
+    RequestAuthentication(Arc<Object<ra::RequestAuthentication>>),
     ServiceEntry(Arc<Object<se::ServiceEntry>>),
     WorkloadEntry(Arc<Object<wl::WorkloadEntry>>),
     Sidecar(Arc<Object<sc::Sidecar>>),
@@ -127,9 +131,12 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
         ("networking.istio.io", "WorkloadGroup") => examined(object, workload::group),
         ("networking.istio.io", "EnvoyFilter") => idle(object, envoy_filter::check),
         ("networking.istio.io", "ProxyConfig") => idle(object, proxy_config::check),
-        ("security.istio.io", "RequestAuthentication") => {
-            idle(object, request_authentication::check)
-        }
+        ("security.istio.io", "RequestAuthentication") => closed(
+            object,
+            request_authentication::check,
+            request_authentication::denying,
+            Checked::RequestAuthentication,
+        ),
         ("telemetry.istio.io", "Telemetry") => idle(object, telemetry::check),
         ("extensions.istio.io", "WasmPlugin") => idle(object, extension::wasm_plugin),
         ("extensions.istio.io", "TrafficExtension") => idle(object, extension::traffic_extension),

@@ -103,7 +103,10 @@ fn touched(group: &str, kind: &str) -> Touched {
             "networking.istio.io",
             "VirtualService" | "DestinationRule" | "Gateway" | "ServiceEntry" | "Sidecar",
         )
-        | ("security.istio.io", "PeerAuthentication" | "AuthorizationPolicy") => Touched::Config,
+        | (
+            "security.istio.io",
+            "PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication",
+        ) => Touched::Config,
         _ => Touched::Nothing,
     }
 }
@@ -125,6 +128,9 @@ fn add(model: &mut MeshModel, checked: &Checked) {
         Checked::AuthorizationPolicy(object) => {
             model.authorization_policies.push(Arc::clone(object));
         }
+        Checked::RequestAuthentication(object) => {
+            model.request_authentications.push(Arc::clone(object));
+        }
         Checked::ServiceEntry(object) => model.service_entries.push(Arc::clone(object)),
         Checked::WorkloadEntry(object) => model.workload_entries.push(Arc::clone(object)),
         Checked::Sidecar(object) => model.sidecars.push(Arc::clone(object)),
@@ -143,6 +149,7 @@ fn in_precedence(model: &mut MeshModel) {
     sort(&mut model.gateways);
     sort(&mut model.peer_authentications);
     sort(&mut model.authorization_policies);
+    sort(&mut model.request_authentications);
     sort(&mut model.service_entries);
     sort(&mut model.workload_entries);
     sort(&mut model.sidecars);

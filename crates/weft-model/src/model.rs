@@ -11,6 +11,7 @@ use weft_api::destination_rule::DestinationRule;
 use weft_api::gateway::Gateway;
 use weft_api::meta::Metadata;
 use weft_api::peer_authentication::PeerAuthentication;
+use weft_api::request_authentication::RequestAuthentication;
 use weft_api::secret::Credential;
 use weft_api::service_entry::ServiceEntry;
 use weft_api::sidecar::Sidecar;
@@ -65,6 +66,8 @@ pub struct MeshModel {
     pub peer_authentications: Objects<PeerAuthentication>,
     /// AuthorizationPolicies.
     pub authorization_policies: Objects<AuthorizationPolicy>,
+    /// RequestAuthentications.
+    pub request_authentications: Objects<RequestAuthentication>,
     /// ServiceEntries.
     pub service_entries: Objects<ServiceEntry>,
     /// WorkloadEntries.

@@ -200,24 +200,21 @@ fn a_selector_of_peers_in_the_root_namespace() {
 }
 
 #[test]
-fn what_access_policies_cannot_judge() {
+fn what_access_policies_can_and_cannot_judge() {
     let rule = |rule: &str| format!("{{rules: [{{{rule}}}]}}");
     let policy = "AuthorizationPolicy";
     let source = "from: [{source: {requestPrincipals: [a], notRequestPrincipals: [b]}}]";
-    let fields = [
-        "spec.rules[0].from[0].source.requestPrincipals",
-        "spec.rules[0].from[0].source.notRequestPrincipals",
-    ];
-    warns(policy, &rule(source), &fields);
+    warns(policy, &rule(source), &[]);
     let key = ["spec.rules[0].when[0].key"];
-    warns(policy, &rule("when: [{key: 'request.auth.claims[a]', values: [b]}]"), &key);
+    warns(policy, &rule("when: [{key: 'request.auth.claims[a]', values: [b]}]"), &[]);
     warns(policy, &rule("when: [{key: 'experimental.envoy.filters.a[b]', values: [c]}]"), &key);
     warns(policy, &rule("when: [{key: source.trustDomain, values: [a]}]"), &[]);
     warns(policy, "{action: AUDIT, rules: [{}]}", &["spec.action"]);
     warns(policy, "{action: CUSTOM, provider: {name: p}, rules: [{}]}", &["spec.action"]);
     let target = "targetRefs: [{kind: Service, group: '', name: a}]";
     warns(policy, &format!("{{{target}, rules: [{{}}]}}"), &["spec.targetRefs"]);
-    let denied = &problems(policy, &format!("{{action: DENY, rules: [{{{source}}}]}}"))[0];
+    let metadata = "when: [{key: 'experimental.envoy.filters.a[b]', values: [c]}]";
+    let denied = &problems(policy, &format!("{{action: DENY, rules: [{{{metadata}}}]}}"))[0];
     assert!(denied.fix.contains("denies without regard"), "{denied}");
 }
 
@@ -228,4 +225,22 @@ fn a_policy_that_is_tried_out() {
     let problems = validate_object(&object).1;
     assert_eq!(problems.len(), 1);
     assert!(problems[0].what.contains("not enforced"), "{}", problems[0]);
+}
+
+#[test]
+fn a_rule_for_tokens_that_cannot_be_read_lets_nobody_in_and_says_so() {
+    use weft_model::{Checked, api::request_authentication::Presence};
+    let object = json!({ "apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
+        "metadata": { "name": "x", "namespace": "a" },
+        "spec": { "selector": { "matchLabels": { "app": "web" } },
+            "jwtRules": [{ "issuer": "i", "jwks": "garbage" }] } });
+    let (found, problems) = validate_object(&object);
+    assert!(problems.iter().any(|problem| problem.what.contains("denies all")), "{problems:?}");
+    let Some(Checked::RequestAuthentication(found)) = found else { unreachable!("it is kept") };
+    let rules = &found.spec.jwt_rules;
+    assert_eq!(
+        (rules.len(), rules[0].presence, rules[0].jwks.as_ref()),
+        (1, Presence::Required, None)
+    );
+    assert!(found.spec.selector.is_some(), "for whom it was meant");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 /// Claims that are lists separated by spaces, whoever issues them: `scope` by RFC 8693, `permission` as in Istio.
@@ -16,6 +18,12 @@ pub struct Claims {
 impl Claims {
     pub(crate) const fn new(all: Map<String, Value>) -> Self {
         Self { all }
+    }
+
+    /// Claims of no token, for questions about what would be: nothing of them was verified.
+    #[must_use]
+    pub const fn supposed(all: Map<String, Value>) -> Self {
+        Self::new(all)
     }
 
     /// A claim that is a text.
@@ -52,12 +60,8 @@ impl Claims {
     /// spaces, beside `scope` and `permission`.
     #[must_use]
     pub fn values(&self, path: &[&str], spaced: &BTreeSet<String>) -> Vec<String> {
-        let Some((first, rest)) = path.split_first() else { return Vec::new() };
-        let found = rest
-            .iter()
-            .try_fold(self.all.get(*first), |value, name| value.map(|value| value.get(*name)));
-        let is_spaced = rest.is_empty() && (SPACED.contains(first) || spaced.contains(*first));
-        match found.flatten() {
+        let is_spaced = matches!(path, [name] if SPACED.contains(name) || spaced.contains(*name));
+        match self.find(path) {
             Some(Value::String(text)) if is_spaced => {
                 text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
             }
@@ -67,6 +71,26 @@ impl Claims {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// A claim by its path as a header field can say it: texts, numbers and truths as they are, lists and objects as base64 of
+    /// their JSON. Nothing where the text could not stand in a field, since it would end it.
+    #[must_use]
+    pub fn written(&self, path: &[&str]) -> Option<String> {
+        let text = match self.find(path)? {
+            Value::Null => return None,
+            Value::String(text) => text.clone(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Number(number) => number.to_string(),
+            value @ (Value::Array(_) | Value::Object(_)) => STANDARD.encode(value.to_string()),
+        };
+        let fits = !text.is_empty() && !text.chars().any(char::is_control);
+        fits.then_some(text)
+    }
+
+    fn find(&self, path: &[&str]) -> Option<&Value> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(self.all.get(*first)?, |value, name| value.get(*name))
     }
 
     /// All of them.

@@ -62,7 +62,12 @@ impl KeySet {
             return Err(BadKeySet::TooLarge(text.len()));
         }
         let set: Value = serde_json::from_str(text).map_err(|_why| BadKeySet::Malformed)?;
-        let all = set["keys"].as_array().ok_or(BadKeySet::Malformed)?;
+        let all = match set["keys"].as_array() {
+            Some(all) => all.as_slice(),
+            // One key without a set around it, which Istio's users may write.
+            None if set["kty"].is_string() => std::slice::from_ref(&set),
+            None => return Err(BadKeySet::Malformed),
+        };
         let keys: Vec<Key> = all.iter().filter_map(Key::read).take(MOST).collect();
         if keys.is_empty() {
             return Err(BadKeySet::Useless(all.len()));

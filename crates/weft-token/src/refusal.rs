@@ -1,7 +1,7 @@
 //! Why a token is refused.
 
 /// A reason, in words for the client: nothing of it tells what another token would need.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Not three parts of base64url, or not JSON in them.
     #[error("the token is not a signed JSON web token")]

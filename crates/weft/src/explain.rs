@@ -79,6 +79,12 @@ pub(crate) struct Options {
     /// Identity of the client: NAMESPACE/ACCOUNT, or a SPIFFE identity.
     #[arg(long)]
     principal: Option<String>,
+    /// Show the user's token that this file has, as `authorization: Bearer TOKEN`; it is verified as the proxy does it.
+    #[arg(long, value_name = "FILE", conflicts_with = "claims")]
+    jwt: Option<PathBuf>,
+    /// Suppose a user's token with this claim, such as iss=https://issuer.example or realm[role]=admin. May be repeated, which makes a list.
+    #[arg(long, value_name = "NAME=VALUE")]
+    claims: Vec<String>,
     /// Answer every line of this file: the same words as JSON, such as {"from": "a.b", "to": "c:80"}; `-` for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "origin"])]
     calls: Option<PathBuf>,
@@ -94,7 +100,12 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     if let Some(file) = &options.calls {
         return many(file, &mut asked, options.output);
     }
-    let answer = asked.answer(&options.call().map_err(unclear)?).map_err(unclear)?;
+    let mut call = options.call().map_err(unclear)?;
+    if let Some(file) = &options.jwt {
+        let failed = |error| Failure::new(format!("{}: {error}", file.display()));
+        call.add_token(&std::fs::read_to_string(file).map_err(failed)?);
+    }
+    let answer = asked.answer(&call).map_err(unclear)?;
     match options.output {
         Output::Text => text(&answer),
         Output::Json => say!("{:#}", json!(answer)),
@@ -109,7 +120,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// A call is one of now, unless it says when.
     fn answer(&mut self, call: &Call) -> Result<Answer, Unclear> {
+        let now = weft_rt::Clock::real().wall().duration_since(std::time::UNIX_EPOCH);
+        let now = now.ok().map(|since| since.as_secs());
+        let call = &Call { at: call.at.or(now), ..call.clone() };
         let proxy = match self.proxies.entry(call.origin.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Proxy::find(self.mesh, &call.origin)?),
@@ -156,6 +171,7 @@ impl Options {
         call.method.clone_from(&self.method);
         call.path.clone_from(&self.path);
         self.headers.iter().try_for_each(|line| call.add_field(line))?;
+        self.claims.iter().try_for_each(|claim| call.add_claim(claim))?;
         call.spoken = match (self.tcp, self.http2) {
             (true, _) => Spoken::Tcp,
             (false, true) => Spoken::Http2,

@@ -5,7 +5,7 @@ use weft_proto::envoy::config::rbac::v3::Principal;
 use weft_proto::envoy::config::rbac::v3::principal::{Authenticated, Identifier, Set};
 use weft_proto::envoy::r#type::matcher::v3::StringMatcher;
 
-use super::{Reading, values};
+use super::{Reading, claims, values};
 use crate::domains::Domains;
 
 fn principal_of(identifier: Identifier) -> Principal {
@@ -88,8 +88,7 @@ pub(super) fn of(source: &Source, reading: Reading<'_>) -> Option<Vec<Principal>
     let mut found = Vec::new();
     let s = source;
     let domains = reading.domains;
-    // Tokens are not looked at yet.
-    let unknown = |_: &str| None;
+    let token = |value: &str| claims::principal(value).filter(|_| reading.http);
     let added = [
         values(&mut found, &s.principals, &s.not_principals, |v| principal(v, domains)),
         values(&mut found, &s.namespaces, &s.not_namespaces, namespace),
@@ -97,7 +96,7 @@ pub(super) fn of(source: &Source, reading: Reading<'_>) -> Option<Vec<Principal>
         values(&mut found, &s.trust_domains, &s.not_trust_domains, trust_domain),
         values(&mut found, &s.ip_blocks, &s.not_ip_blocks, direct_ip),
         values(&mut found, &s.remote_ip_blocks, &s.not_remote_ip_blocks, remote_ip),
-        values(&mut found, &s.request_principals, &s.not_request_principals, unknown),
+        values(&mut found, &s.request_principals, &s.not_request_principals, token),
     ];
     let readable = added.iter().all(Option::is_some);
     (readable || reading.deny).then_some(found)

@@ -8,7 +8,7 @@ use weft_proto::envoy::r#type::matcher::v3::{
     RegexMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 
-use super::{Reading, operation, source};
+use super::{Reading, claims, operation, source};
 use crate::wire;
 
 pub(super) fn text(value: &str) -> StringMatcher {
@@ -108,8 +108,24 @@ impl Conditions {
             let one = |v: &str| Some(principal::Identifier::Header(header(name, v, false)));
             return source::values(&mut self.principals, yes, no, one);
         }
+        if let Some(path) = key.strip_prefix("request.auth.claims") {
+            let path = claims::path(path).filter(|_| reading.http)?;
+            return source::values(&mut self.principals, yes, no, |v| claims::listed(&path, v));
+        }
+        let of_token = match key {
+            "request.auth.audiences" => Some("aud"),
+            "request.auth.presenter" => Some("azp"),
+            _ => None,
+        };
+        if let Some(claim) = of_token {
+            Some(()).filter(|()| reading.http)?;
+            return source::values(&mut self.principals, yes, no, |v| claims::listed(&[claim], v));
+        }
         let domains = reading.domains;
         match key {
+            "request.auth.principal" => source::values(&mut self.principals, yes, no, |v| {
+                claims::principal(v).filter(|_| reading.http)
+            }),
             "source.ip" => source::values(&mut self.principals, yes, no, source::direct_ip),
             "remote.ip" => source::values(&mut self.principals, yes, no, source::remote_ip),
             "source.namespace" => source::values(&mut self.principals, yes, no, source::namespace),

@@ -6,7 +6,7 @@ use crate::words;
 use crate::world::Served;
 
 /// A mesh in which `web` of `east` is called by HTTP on 8080 and by TCP on 9000.
-fn mesh() -> Mesh {
+pub(crate) fn mesh() -> Mesh {
     Mesh::small().and(
         "
 apiVersion: v1
@@ -197,16 +197,36 @@ fn on_plain_connections_http_conditions_allow_nobody_and_deny_everybody() {
 }
 
 #[test]
-fn what_asks_for_user_tokens_lets_nobody_in() {
-    let source = "from: [{source: {requestPrincipals: ['*']}}]";
-    check(&format!("{{rules: [{{{source}}}]}}"), &["ALLOW"], &["ALLOW"]);
-    let denied = ["DENY", "p[0]: any: any"];
-    check(&format!("{{action: DENY, rules: [{{{source}}}]}}"), &denied, &denied);
-    check(
-        "{rules: [{when: [{key: 'request.auth.claims[a]', values: [b]}]}]}",
-        &["ALLOW"],
-        &["ALLOW"],
-    );
+fn who_asks_by_a_token_is_asked_of_its_claims() {
+    let from =
+        |principal: &str| format!("from: [{{source: {{requestPrincipals: ['{principal}']}}}}]");
+    for (principal, both) in [
+        ("*", "(iss~.+ and sub~.+)"),
+        ("https://i.example/ann", "(iss=https://i.example and sub=ann)"),
+        ("https://i.example/*", "(iss=https://i.example and sub~.+)"),
+        ("https://i.example/a*", "(iss=https://i.example and sub=a*)"),
+        ("*/ann", "(iss~.+ and sub=ann)"),
+        ("*.example/ann", "(iss=*.example and sub=ann)"),
+    ] {
+        allows_http(&format!("{{{}}}", from(principal)), &format!("{both}: any"));
+    }
+    // A plain connection shows no token: what only a token decides allows nobody, and denies all.
+    let denied = ["DENY", "p[0]: (iss~.+ and sub~.+): any"];
+    let spec = format!("{{action: DENY, rules: [{{{}}}]}}", from("*"));
+    check(&spec, &denied, &["DENY", "p[0]: any: any"]);
+    let not = "{from: [{source: {notRequestPrincipals: ['*']}}]}";
+    allows_http(not, "not (iss~.+ and sub~.+): any");
+}
+
+#[test]
+fn conditions_on_claims_take_texts_and_members_of_lists() {
+    let when =
+        |key: &str, value: &str| format!("{{when: [{{key: '{key}', values: ['{value}']}}]}}");
+    allows_http(&when("request.auth.claims[a]", "b"), "(any a=b or a=b): any");
+    allows_http(&when("request.auth.claims[a][b.c]", "x*"), "(any a.b.c=x* or a.b.c=x*): any");
+    allows_http(&when("request.auth.audiences", "web"), "(any aud=web or aud=web): any");
+    allows_http(&when("request.auth.presenter", "p"), "(any azp=p or azp=p): any");
+    allows_http(&when("request.auth.principal", "i/s"), "(iss=i and sub=s): any");
 }
 
 #[test]

@@ -25,4 +25,5 @@ mod services;
 mod settings;
 mod started;
 mod tls;
+mod tokens;
 mod words;

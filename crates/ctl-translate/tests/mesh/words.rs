@@ -212,8 +212,21 @@ fn term(found: &Value) -> String {
         "direct_remote_ip" | "remote_ip" | "destination_ip" => {
             format!("{kind}={}/{}", string(&inner["address_prefix"]), inner["prefix_len"])
         }
+        "metadata" => claim(inner),
         "requested_server_name" => format!("sni{}", matcher(inner)),
         other => panic!("{other} has no words yet: {found}"),
+    }
+}
+
+/// A condition on a claim, by its path; `any` where it is one of a list.
+fn claim(found: &Value) -> String {
+    assert_eq!(found["filter"], "envoy.filters.http.jwt_authn");
+    let path: Vec<String> = list(found, "path").map(|part| string(&part["key"])).collect();
+    assert_eq!(path[0], "payload");
+    let path = path[1..].join(".");
+    match &found["value"]["list_match"] {
+        Value::Null => format!("{path}{}", matcher(&found["value"]["string_match"])),
+        list => format!("any {path}{}", matcher(&list["one_of"]["string_match"])),
     }
 }
 

@@ -194,10 +194,6 @@ fn source(source: &Source, action: Action, findings: &mut Findings) {
             findings.error_in(name, "does not go with action CUSTOM", "use other fields");
         }
     }
-    let tokens = "this version of Weft does not check user tokens yet";
-    unjudged("requestPrincipals", !source.request_principals.is_empty(), tokens, action, findings);
-    let not = !source.not_request_principals.is_empty();
-    unjudged("notRequestPrincipals", not, tokens, action, findings);
 }
 
 /// A field that nobody can judge yet; whatever it says, nobody is let in by it.
@@ -320,8 +316,6 @@ fn condition(condition: &Condition, action: Action, findings: &mut Findings) {
     if let Some(name) = key.strip_prefix("request.headers[").and_then(|k| k.strip_suffix(']')) {
         findings.within("key", |findings| header::matched_name(name, findings));
     }
-    let tokens = "this version of Weft does not check user tokens yet";
-    unjudged("key", key.starts_with("request.auth."), tokens, action, findings);
     let metadata = "this version of Weft does not read filters' metadata";
     unjudged("key", key.starts_with("experimental."), metadata, action, findings);
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use weft_api::meta::Metadata;
-use weft_api::request_authentication::{JwtRule, RequestAuthentication};
+use weft_api::request_authentication::{JwtRule, Presence, RequestAuthentication};
+use weft_api::{Read as _, Reader};
 
 use super::findings::code;
 use super::{Findings, header, target, values};
@@ -83,6 +84,19 @@ fn rule(rule: &JwtRule, findings: &mut Findings) {
         }
     });
     findings.given("timeout", timeout.as_ref(), |span, f| values::duration(*span, f));
+}
+
+/// Stands for a policy that cannot be read: no request passes that it could apply to, since nobody issues such tokens.
+pub(crate) fn denying(spec: &Value) -> RequestAuthentication {
+    let mut reader = Reader::default();
+    let selector = spec.get("selector").map(|value| <_>::read(value, &mut reader));
+    let readable = reader.into_issues().is_empty();
+    let nobody = JwtRule { presence: Presence::Required, ..JwtRule::default() };
+    RequestAuthentication {
+        selector: selector.filter(|_| readable),
+        jwt_rules: vec![nobody],
+        ..RequestAuthentication::default()
+    }
 }
 
 /// Whether a set of keys may be shown.

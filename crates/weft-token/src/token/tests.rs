@@ -160,6 +160,8 @@ fn keys_are_chosen_by_name_and_purpose() {
     assert_eq!(judge(&token, &signer.set(&json!({ "kid": "other" })), &[]), Err(Refusal::NoKey));
     let unnamed = signer.token(&json!({ "alg": "ES256" }), &claims());
     assert!(judge(&unnamed, &signer.set(&json!({ "kid": "any" })), &[]).is_ok());
+    let alone = KeySet::read(&signer.key.to_string()).unwrap();
+    assert!(judge(&token, &alone, &[]).is_ok(), "a key without a set around it");
     let useless = |more: Value| {
         let mut key = signer.key.clone();
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -205,6 +207,37 @@ fn claims_are_found_by_path_and_taken_apart() {
     assert_eq!(values(&["realm", "roles"]), ["admin"]);
     assert!(values(&["n"]).is_empty() && values(&["realm"]).is_empty() && values(&[]).is_empty());
     assert_eq!(claims.values(&["groups"], &std::collections::BTreeSet::new()), ["p q"]);
+}
+
+#[test]
+fn a_claim_that_would_end_a_header_field_is_not_written() {
+    let claims = json!({ "name": "a", "admin": true, "age": 7, "ratio": 0.5, "no": null, "empty": "", "bad": "a\r\nx-admin: yes",
+        "roles": ["x"], "realm": { "name": "r", "deep": { "n": -1 } } });
+    let Value::Object(all) = claims else { unreachable!() };
+    let claims = Claims::new(all);
+    let written = |path: &[&str]| claims.written(path);
+    assert_eq!(written(&["name"]).as_deref(), Some("a"));
+    assert_eq!(written(&["admin"]).as_deref(), Some("true"));
+    assert_eq!(written(&["age"]).as_deref(), Some("7"));
+    assert_eq!(written(&["ratio"]).as_deref(), Some("0.5"));
+    assert_eq!(written(&["realm", "name"]).as_deref(), Some("r"));
+    assert_eq!(written(&["realm", "deep", "n"]).as_deref(), Some("-1"));
+    assert_eq!(written(&["roles"]).as_deref(), Some("WyJ4Il0="));
+    for path in [&["no"][..], &["empty"], &["bad"], &["other"], &["name", "x"], &[]] {
+        assert_eq!(written(path), None, "{path:?}");
+    }
+}
+
+#[test]
+fn an_issuer_that_is_not_named_may_be_any() {
+    let signer = edwards();
+    let keys = signer.set(&json!({}));
+    let token = signer.token(&json!({ "alg": "EdDSA" }), &claims());
+    let verify = |issuer| {
+        Token::read(&token).unwrap().verify(&keys, Accepted { issuer, audiences: &[] }, NOW).err()
+    };
+    assert_eq!(verify(""), None);
+    assert_eq!(verify("https://other.example"), Some(Refusal::Issuer));
 }
 
 #[test]
