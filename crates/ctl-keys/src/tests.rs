@@ -261,3 +261,17 @@ async fn a_broken_file_counts_as_none() {
     play.ask(&[&at]);
     play.known(|found| has(found, &at, "1")).await;
 }
+
+#[tokio::test]
+async fn what_is_no_key_in_a_set_reaches_no_proxy() {
+    let at = uri("http://a/jwks");
+    let mixed = set("1").replace('[', r#"[7,{"kty":"oct","k":"c2VjcmV0"},"#);
+    let mut play = Play::new(&[("http://a/jwks", Said::Body(mixed))]);
+    play.ask(&[&at]);
+    let found = play.known(|found| found.fetched == 1).await;
+    let keys = found.keys(&at).unwrap();
+    assert!(
+        keys.contains(r#""kid":"1""#) && !keys.contains("oct") && !keys.contains('7'),
+        "{keys}"
+    );
+}

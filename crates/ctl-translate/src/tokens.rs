@@ -23,8 +23,10 @@ pub(crate) const FILTER: &str = "envoy.filters.http.jwt_authn";
 pub(crate) const PAYLOAD: &str = "payload";
 /// Claims that are lists separated by spaces, whoever issues them.
 const SPACED: [&str; 2] = ["scope", "permission"];
-/// A set without any key that somebody could sign with: no set at all.
-const NO_KEYS: &str = "{\"keys\":[]}";
+/// A set without any key that somebody could sign with. An empty one would do, if Envoy took it: it refuses the listener, and serves the
+/// last good one, without the rule. So it has one point of the curve P-256 that nobody chose: its first coordinate is the SHA-256 of
+/// `weft: nobody has the key of this point 2`, the first such text (counted from 0) that gives a point, and the second is even.
+const NO_KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"nobody","x":"txyhGcPwQGoyYpJcNhrEgq6dpsn5Yl1Q40WrgiCy1fg","y":"YeIzLJq51nf9g0oycdIvWCUF3csFMyY1q22EMPPkDOI"}]}"#;
 
 /// Envoy's message; its own type has no order, and bytes must be the same each time.
 #[derive(Clone, PartialEq, prost::Message)]

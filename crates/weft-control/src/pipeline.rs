@@ -56,7 +56,7 @@ pub enum Feedback {
 ///
 /// # Errors
 /// When the source cannot be watched.
-pub async fn start(
+pub(crate) async fn start(
     source: Arc<dyn Source>,
     clock: Clock,
     stop: CancellationToken,

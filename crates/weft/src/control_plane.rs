@@ -74,3 +74,17 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     weft_control::embedded::run(options).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_and_networks_are_read_or_refused() {
+        assert_eq!(period("20m"), Ok(Duration::from_secs(1200)));
+        assert!(period("0s").is_err() && period("soon").is_err());
+        let read = |text| networks(text).map(|networks| networks.0.len());
+        assert_eq!((read(""), read("10.0.0.0/8, fd00::/8")), (Ok(0), Ok(2)));
+        assert!(read("10.0.0.0/8,here").unwrap_err().starts_with("\"here\""));
+    }
+}
