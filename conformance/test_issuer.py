@@ -114,7 +114,8 @@ def test_keys_stay_while_their_issuer_is_gone_and_rotate_when_it_is_back(shop, s
         assert code(shop, old, "given") == "200"
     shop.kubectl("scale", "-n", "shop", "deployment/issuer", "--replicas=1")
     until("the new key", lambda: code(shop, new, "given") == "200")
-    assert code(shop, old, "given") == "401", "the old key counts no more"
+    # On Envoy connections that are open still end by the listener that they came in by.
+    until("the end of the old key", lambda: code(shop, old, "given") == "401")
     assert code(shop, old, DISCOVERED) == "200", "of another issuer"
     until("a condition", lambda: "jwtRules[0]" not in effective(shop)["message"])
 
