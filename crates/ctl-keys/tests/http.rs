@@ -1,4 +1,5 @@
 //! Keys from a real server on the loopback.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
