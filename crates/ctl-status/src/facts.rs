@@ -29,7 +29,8 @@ pub struct Finding {
 /// What keeps an object, or a part of it, from taking effect although it is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
-    /// In one word: `ShadowedBy` when something else wins, `NoEffectBecause` otherwise.
+    /// In one word: `ShadowedBy` when something else wins, `KeysMissing` and `KeysStale` of issuers of tokens,
+    /// `NoEffectBecause` otherwise.
     pub reason: &'static str,
     /// Field, reason, and what to do.
     pub message: String,

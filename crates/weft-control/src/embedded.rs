@@ -7,17 +7,21 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use ctl_admission::MeshSettings;
 use ctl_apiserver::tokens::TokenKey;
 use ctl_apiserver::{Registry, Server};
 use ctl_ca::Ca;
+use ctl_keys::Keys;
 use ctl_source::Source;
 use ctl_store::Store;
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
-use weft_rt::Clock;
+use weft_rt::{Clock, Rng};
 
+use crate::addresses::MeshAddresses;
 use crate::admission::MeshAdmission;
 use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Feedback;
@@ -36,8 +40,39 @@ pub struct Options {
     pub mesh_bind: IpAddr,
     /// Default data plane of injected pods.
     pub dataplane: Dataplane,
+    /// How keys of issuers are fetched.
+    pub keys: KeyOptions,
     /// Ends everything when it fires.
     pub shutdown: CancellationToken,
+}
+
+/// How keys of issuers of tokens are fetched.
+#[derive(Debug)]
+pub struct KeyOptions {
+    /// From one look at keys to the next.
+    pub period: Duration,
+    /// Networks that no URI of keys may lead to.
+    pub blocked: Vec<IpNet>,
+}
+
+impl KeyOptions {
+    fn start(
+        self,
+        state_dir: &Path,
+        addresses: MeshAddresses,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Keys {
+        let web = ctl_keys::Http { addresses: Arc::new(addresses), blocked: self.blocked };
+        let parts = ctl_keys::Parts {
+            web: Arc::new(web),
+            period: self.period,
+            file: Some(state_dir.join("issuers.json")),
+            clock,
+            rng: Rng::from_os(),
+        };
+        Keys::start(parts, stop)
+    }
 }
 
 const API_PORT: u16 = 6443;
@@ -59,7 +94,7 @@ fn first_settings(state_dir: &Path) -> anyhow::Result<Option<serde_json::Value>>
 /// # Errors
 /// When the store, a certificate or a socket cannot be opened: the message says which and why.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { state_dir, api_listener, mesh_bind, dataplane, shutdown } = options;
+    let Options { state_dir, api_listener, mesh_bind, dataplane, keys, shutdown } = options;
     let clock = Clock::real();
     let store = Store::open(state_dir.join("store.redb")).context("store.redb")?;
     let settings = MeshSettings {
@@ -98,9 +133,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         mesh_root_pem: ca.root_pem().to_owned(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
-    let walk =
-        pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone(), Feedback::Full)
-            .await?;
+    let addresses = MeshAddresses { source: Arc::clone(&source) };
+    let keys = keys.start(&state_dir, addresses, clock.clone(), shutdown.clone());
+    let (watched, stop) = (Arc::clone(&source), shutdown.clone());
+    let walk = pipeline::start(watched, clock.clone(), stop, Feedback::Full, keys).await?;
     let reporting = walk.clone();
     server.set_extra(Arc::new(move |path| match path {
         "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),

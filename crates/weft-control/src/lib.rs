@@ -4,6 +4,7 @@
 //! Holds: `pipeline.rs` reads from top to bottom as the configuration walk.
 //! Never: a rule of the mesh; those live in the rooms that are wired here.
 
+mod addresses;
 mod admission;
 mod catalogue;
 mod debug;
@@ -17,11 +18,30 @@ mod tokens;
 mod webhook;
 mod world;
 
+use std::sync::Arc;
+
+use ctl_source::Source;
+use tokio_util::sync::CancellationToken;
+use weft_rt::Clock;
+
 pub use catalogue::Catalogue;
 pub use mesh_settings::{proxy_defaults_of, settings_of};
-pub use pipeline::{Feedback, Running as Walk, start as start_walk};
+pub use pipeline::{Feedback, Running as Walk};
 pub use preflight::{resource_of, system_objects};
 pub use webhook::objects as webhook_objects;
+
+/// Starts the walk without a network: no keys of issuers are fetched.
+///
+/// # Errors
+/// When the source cannot be watched.
+pub async fn start_walk(
+    source: Arc<dyn Source>,
+    clock: Clock,
+    stop: CancellationToken,
+    feedback: Feedback,
+) -> anyhow::Result<Walk> {
+    pipeline::start(source, clock, stop, feedback, ctl_keys::Keys::none()).await
+}
 
 /// Which program runs as sidecar and gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,14 +7,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ctl_push::{Access, Debounce, PushServer};
+use ctl_keys::Keys;
+use ctl_push::{Debounce, PushServer};
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
 use ctl_source::{Batch, Change, Object, ResourceType, Selection, Source, Watch};
 use ctl_status::{ObjectFacts, Observed, StatusWriter, Wanted};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use weft_admin_api::sync::{Built, SyncReport};
+use weft_admin_api::sync::Built;
 use weft_meshconfig::is_mesh_config_map;
 use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
@@ -22,9 +22,11 @@ use weft_rt::Clock;
 use crate::registration::Registration;
 use crate::world::MeshWorld;
 use facts::Known;
+use issuers::Issuers;
 use kinds::Role;
 use news::News;
 use raw::Raw;
+pub use running::Running;
 
 mod advice;
 mod audience;
@@ -32,11 +34,13 @@ mod delivery;
 mod effect;
 mod effects;
 mod facts;
+mod issuers;
 mod kinds;
 mod narrow;
 mod news;
 mod raw;
 mod rivals;
+mod running;
 mod settings;
 
 /// What the walk does beside making configurations.
@@ -48,44 +52,16 @@ pub enum Feedback {
     None,
 }
 
-/// The walk, from outside.
-#[derive(Clone)]
-pub struct Running {
-    pub(crate) push: PushServer<MeshWorld>,
-    built: watch::Receiver<Built>,
-}
-
-impl std::fmt::Debug for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("built", &*self.built.borrow()).finish_non_exhaustive()
-    }
-}
-
-impl Running {
-    /// Discovery, for a server of gRPC.
-    #[must_use]
-    pub fn discovery(&self, access: Access) -> Routes {
-        Routes::new(self.push.service(access))
-    }
-
-    /// What every proxy has taken.
-    #[must_use]
-    pub fn report(&self) -> SyncReport {
-        // In this order: a configuration that is built in between is then not taken for one that is in force.
-        let report = self.push.ledger().report();
-        SyncReport { built: *self.built.borrow(), ..report }
-    }
-}
-
 /// Starts the walk.
 ///
 /// # Errors
 /// When the source cannot be watched.
-pub async fn start(
+pub(crate) async fn start(
     source: Arc<dyn Source>,
     clock: Clock,
     stop: CancellationToken,
     feedback: Feedback,
+    keys: Keys,
 ) -> anyhow::Result<Running> {
     let all: Vec<Selection> =
         kinds::all().map(|(_, resource)| narrow::selection(resource)).collect();
@@ -120,13 +96,14 @@ pub async fn start(
         inventory: Inventory::default(),
         version: 0,
         settings: Arc::default(),
+        issuers: Issuers::new(keys.clone()),
         push: push.clone(),
         published: None,
         told,
     };
     tokio::spawn(until(stop.clone(), settling));
     tokio::spawn(until(stop, walk.run(batches)));
-    Ok(Running { push, built })
+    Ok(Running { push, built, keys })
 }
 
 fn wall() -> std::time::SystemTime {
@@ -154,6 +131,7 @@ struct Walk {
     inventory: Inventory,
     version: u64,
     settings: Arc<MeshSettings>,
+    issuers: Issuers,
     push: PushServer<MeshWorld>,
     /// The world that was published last, and its revision.
     published: Option<(Arc<MeshWorld>, u64)>,
@@ -171,6 +149,13 @@ impl Walk {
                 news = self.advice.changed(), if advised => {
                     advised = news.is_ok();
                     self.tell();
+                    continue;
+                }
+                () = self.issuers.changed() => {
+                    self.news.facts = true;
+                    if self.published.is_some() {
+                        self.publish(Touched::Nothing);
+                    }
                     continue;
                 }
             };
@@ -236,7 +221,8 @@ impl Walk {
     }
 
     fn publish(&mut self, touched: Touched) {
-        let (model, problems) = self.inventory.model();
+        let (mut model, problems) = self.inventory.model();
+        let touched = touched.max(self.issuers.fill(&mut model));
         let older = self.published.as_ref().map(|(world, revision)| (&**world, *revision));
         let revision = match older {
             // A status, a readiness: nothing that a proxy reads.
@@ -287,6 +273,7 @@ impl Walk {
             advice: advice.as_ref().map(|found| (facts::by_object(&found.problems), &found.seen)),
             gateways: self.gateway_api(),
             losses: rivals::losses(services.iter().map(AsRef::as_ref), &self.settings.domain),
+            keys: self.issuers.obstacles(),
             root: &self.settings.root_namespace,
         };
         let of_kind = |(role, resource): (Role, ResourceType)| {

@@ -65,7 +65,7 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
         }
     };
     tokio::spawn(until(stop.clone(), weft_resident::keep_small(settled, clock.clone())));
-    tokio::spawn(until(stop.clone(), identity.keep(clock)));
+    tokio::spawn(until(stop.clone(), identity.keep(clock.clone())));
     let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
     let proven = Access::Proven(Arc::new(tokens));
@@ -84,7 +84,7 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     tokio::spawn(told("15012", tls));
     tokio::spawn(told("15010", open));
     answer_webhooks(hooks, root, Incoming(asking), &stop);
-    tokio::spawn(crate::debug::serve(debug, walk, authority, stop));
+    tokio::spawn(crate::debug::serve(debug, walk, authority, clock, stop));
     Ok(())
 }
 

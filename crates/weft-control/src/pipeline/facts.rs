@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
 use ctl_source::{ObjectKey, ResourceType};
-use ctl_status::{Expected, Finding, Manner, ObjectFacts, Refused, Severity, Wanted};
+use ctl_status::{Expected, Finding, Manner, ObjectFacts, Obstacle, Refused, Severity, Wanted};
 use serde_json::Value;
 use weft_model::{ObjectRef, Problem};
 
 use super::audience::audience;
 use super::kinds::Role;
+use super::raw::Name;
 use super::rivals::Loss;
-use super::{delivery, effects};
+use super::{delivery, effects, issuers};
 
 /// What is known beside the objects themselves.
 pub(super) struct Known<'a> {
@@ -25,6 +26,8 @@ pub(super) struct Known<'a> {
     pub(super) gateways: HashMap<ObjectRef, Wanted>,
     /// Hosts that VirtualServices lose to older ones.
     pub(super) losses: HashMap<ObjectRef, Vec<Loss>>,
+    /// What rules for tokens lack of keys; nothing in place of a list while nobody knows.
+    pub(super) keys: HashMap<Name, Option<Vec<Obstacle>>>,
     /// Root namespace of the mesh.
     pub(super) root: &'a str,
 }
@@ -71,7 +74,10 @@ impl<'a> Known<'a> {
         let namespace = reference.namespace.clone();
         Some(ObjectFacts {
             acted_on: !own.iter().any(|problem| is_idle(problem)),
-            obstacles: advice.map(|advice| effects::obstacles(object, own, advice, lost)),
+            obstacles: self.obstacles(
+                &reference,
+                advice.map(|advice| effects::obstacles(object, own, advice, lost)),
+            ),
             remarks: advice.map(|advice| effects::remarks(own, advice)).unwrap_or_default(),
             uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
             generation: metadata["generation"].as_i64().unwrap_or(0),
@@ -86,6 +92,20 @@ impl<'a> Known<'a> {
             },
             manner,
         })
+    }
+
+    /// With what rules for tokens lack.
+    fn obstacles(
+        &self,
+        reference: &ObjectRef,
+        others: Option<Vec<Obstacle>>,
+    ) -> Option<Vec<Obstacle>> {
+        let name = (reference.namespace.clone(), reference.name.clone());
+        let of_tokens = reference.kind == issuers::KIND;
+        match of_tokens.then(|| self.keys.get(&name)).flatten() {
+            None => others,
+            Some(lacking) => Some(others?.into_iter().chain(lacking.clone()?).collect()),
+        }
     }
 
     fn manner(

@@ -18,7 +18,7 @@ const MANY: &[(&str, &str)] =
     &[("", "Pod"), ("discovery.k8s.io", "EndpointSlice"), ("apps", "Deployment")];
 
 /// Namespace and name.
-type Name = (String, String);
+pub(super) type Name = (String, String);
 
 /// An object as it is kept.
 #[derive(Debug, Clone)]

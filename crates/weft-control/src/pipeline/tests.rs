@@ -17,6 +17,7 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
         inventory: Inventory::default(),
         version: 0,
         settings: Arc::default(),
+        issuers: Issuers::new(Keys::none()),
         push,
         published: None,
         told,
