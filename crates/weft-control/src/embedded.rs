@@ -15,6 +15,7 @@ use ctl_apiserver::{Registry, Server};
 use ctl_ca::Ca;
 use ctl_source::Source;
 use ctl_store::Store;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
@@ -94,23 +95,34 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         Ca::open_or_create(&state_dir.join("ca"), clock.clone())
             .context("certificate authority")?,
     );
+    let (told, roots) = watch::channel(ca.bundle_pem());
     let config = ctl_controllers::Config {
-        mesh_root_pem: ca.root_pem().to_owned(),
+        mesh_roots_pem: roots.clone(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
     let walk =
         pipeline::start(Arc::clone(&source), clock.clone(), shutdown.clone(), Feedback::Full)
             .await?;
-    let reporting = walk.clone();
+    let (reporting, authority) = (walk.clone(), Arc::clone(&ca));
     server.set_extra(Arc::new(move |path| match path {
         "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),
+        "/weft/debug/ca" => serde_json::to_value(authority.report()).ok(),
         _ => None,
     }));
     let hooks = Hooks { admission, source: Arc::clone(&source), clock: clock.clone() };
+    let keeper = crate::authority::keep(
+        Arc::clone(&ca),
+        Arc::clone(&source),
+        clock.clone(),
+        told,
+        shutdown.clone(),
+    );
+    let authority = tokio::spawn(keeper);
     let services = serve::Services {
         walk,
         mesh,
         ca,
+        roots,
         tokens: Tokens(registry.clone()),
         hooks,
         clock: clock.clone(),
@@ -135,5 +147,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     served.await?.context("the API server")?;
     house.await?;
+    authority.await?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! Never: a rule of the mesh; those live in the rooms that are wired here.
 
 mod admission;
+mod authority;
 mod catalogue;
 mod debug;
 pub mod embedded;
