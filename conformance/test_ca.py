@@ -40,7 +40,7 @@ def status(mesh):
 def alone(mesh, source):
     """Waits until nobody but the authority from there signs and is trusted; answers its report."""
     def there(now):
-        return now and now["phase"] == "steady" and now["source"] == source and now["behind"] == 0 and len(now["roots"]) == 1
+        return now and now["phase"] == "steady" and now["source"] == source and now["behind"] == 0 and len(now["roots"]) == 1 and not now["problem"]
     return until(f"{source} signs alone", lambda: (now := status(mesh)) and there(now) and now)
 
 
@@ -108,6 +108,7 @@ def test_roots_change_under_load_without_a_failed_request(pki, plane, tmp_path):
     assert status(mesh)["roots"] == until("still", lambda: status(mesh))["roots"] and roots(mesh, "pki") == second
 
     mesh.apply_text(cacerts(user))
+    until("the authority of the user is taken over", lambda: "root of the user" in str(status(mesh)))
     ended = alone(mesh, "Secret istio-system/cacerts")
     assert "root of the user" in ended["roots"][0]["subject"], ended
     assert "cannot rotate" in mesh.weft("ca", "rotate", check=False).stderr
@@ -128,6 +129,7 @@ def test_a_control_plane_that_ends_in_a_phase_goes_on_there(pki):
     pki.kubectl("delete", "secret", "-n", "istio-system", "cacerts")
     until("the own root is handed out", lambda: (status(pki) or {}).get("phase") == "trusting")
     os.kill(pki.control_plane_pid(), signal.SIGKILL)
+    until("it goes on", lambda: "weft mesh root" in str(status(pki)))
     assert "weft mesh root" in alone(pki, "self-made")["roots"][0]["subject"]
     assert pki.code("pki", "deploy/caller", "http://echo:8080/") == "200"
 
