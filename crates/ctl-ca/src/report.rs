@@ -25,10 +25,14 @@ impl Ca {
     pub fn report(&self) -> CaReport {
         let (now, serving, memory) = (self.clock.wall(), self.serving(), self.memory());
         let (state, live, signer) = (&memory.state, memory.live(), &serving.signer);
-        let source = match (memory.by_secret, state.target().is_self_made()) {
-            (true, _) => SECRET.to_owned(),
-            (false, true) => "self-made".to_owned(),
-            (false, false) => format!("folder {}", self.folder.display()),
+        // A Secret that is refused is not where the authority comes from.
+        let refused = memory.problem.is_some();
+        let source = if state.target().is_self_made() && (refused || !memory.by_secret) {
+            "self-made".to_owned()
+        } else if memory.by_secret {
+            SECRET.to_owned()
+        } else {
+            format!("folder {}", self.folder.display())
         };
         let roots = roots(&memory, &serving.anchor);
         let waiting: Vec<String> = memory.waiting(&serving.anchor).map(str::to_owned).collect();
