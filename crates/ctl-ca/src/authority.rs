@@ -1,23 +1,27 @@
 //! The key that signs, and what it signs.
+//!
+//! Holds: whoever is signing sees one authority and its bundle from start to end of a certificate.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use rcgen::{
-    CertificateParams, CertificateSigningRequestParams, DistinguishedName, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
-};
+use rcgen::{CertificateSigningRequestParams, PublicKeyData, SanType};
+use tokio::sync::watch;
+use weft_admin_api::ca::Phase;
+use weft_identity::x509;
 use weft_rt::Clock;
 use weft_types::SpiffeId;
 
-use crate::files::{self, CaFiles};
+use crate::keeper::{Kept, Memory};
+use crate::leaf::{BACKDATE, Leaf};
+use crate::live::Entry;
+use crate::material::{Signer, fingerprint};
 
 /// Lifetime when none is asked for.
 const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Longest lifetime that is signed.
 const MAX_TTL: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Clocks of two machines may differ by this much.
-const BACKDATE: Duration = Duration::from_secs(60);
 
 /// Why there is no authority.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +39,7 @@ pub enum CaError {
         "{folder}: {missing} is missing; a CA needs root-cert.pem, ca-cert.pem, ca-key.pem and cert-chain.pem"
     )]
     Incomplete {
-        /// The CA folder.
+        /// The CA folder or Secret.
         folder: String,
         /// First missing file.
         missing: &'static str,
@@ -75,11 +79,36 @@ pub enum Refused {
     Sign(String),
 }
 
+/// Who signs now, and what is trusted now.
+#[derive(Debug)]
+pub struct Serving {
+    pub(crate) signer: Arc<Signer>,
+    /// Fingerprint of the root that the signer leads to.
+    pub(crate) anchor: String,
+    /// PEM of all roots.
+    pub(crate) bundle: String,
+    /// Their fingerprints.
+    pub(crate) trusted: Vec<String>,
+    /// Of the bundle.
+    pub(crate) version: u64,
+    /// Certificates of other roots are to be renewed.
+    pub(crate) renewing: bool,
+}
+
+impl Serving {
+    /// PEM of every root that is to be trusted.
+    #[must_use]
+    pub fn bundle(&self) -> &str {
+        &self.bundle
+    }
+}
+
 /// The certificate authority of one mesh.
 pub struct Ca {
-    issuer: Issuer<'static, KeyPair>,
-    files: CaFiles,
-    clock: Clock,
+    pub(crate) folder: PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) serving: watch::Sender<Arc<Serving>>,
+    pub(crate) memory: Mutex<Memory>,
 }
 
 impl std::fmt::Debug for Ca {
@@ -94,21 +123,39 @@ impl Ca {
     /// # Errors
     /// When the folder holds an incomplete or unusable authority, or cannot be written.
     pub fn open_or_create(folder: &Path, clock: Clock) -> Result<Self, CaError> {
-        let files = match files::read(folder)? {
-            Some(files) => files,
-            None => files::create(folder, &clock)?,
-        };
-        let issuer = files.issuer(folder)?;
-        Ok(Self { issuer, files, clock })
+        let Kept { memory, serving } = Memory::open(folder, clock.wall())?;
+        let serving = watch::Sender::new(Arc::new(serving));
+        Ok(Self { folder: folder.to_owned(), clock, serving, memory: Mutex::new(memory) })
     }
 
-    /// PEM of the root that every proxy must trust (ConfigMap `istio-ca-root-cert`).
+    /// PEM of every root that proxies must trust now (ConfigMap `istio-ca-root-cert`).
     #[must_use]
-    pub fn root_pem(&self) -> &str {
-        &self.files.root
+    pub fn bundle_pem(&self) -> String {
+        self.serving().bundle.clone()
     }
 
-    /// Signs for `identity`, for `ttl` or a day. The chain goes leaf first, root last.
+    /// Whether one authority is taking the place of another.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.memory().state.phase != Phase::Steady
+    }
+
+    /// Wakes whenever somebody else signs or other roots are trusted.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Arc<Serving>> {
+        self.serving.subscribe()
+    }
+
+    pub(crate) fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&self.serving.borrow())
+    }
+
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs for `identity`, for `ttl` or a day. The chain goes leaf first, all roots last, as one text. `holder` is the
+    /// pod (`POD.NAMESPACE`) that will show it, when one is proven.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -116,6 +163,7 @@ impl Ca {
         &self,
         csr_pem: &str,
         identity: &SpiffeId,
+        holder: Option<&str>,
         ttl: Option<Duration>,
     ) -> Result<Vec<String>, Refused> {
         let csr = CertificateSigningRequestParams::from_pem(csr_pem)
@@ -123,11 +171,26 @@ impl Ca {
         names_only(&csr, identity)?;
         let uri = identity.to_string().try_into();
         let uri = uri.map_err(|e: rcgen::Error| Refused::Sign(e.to_string()))?;
-        self.certify(&csr.public_key, vec![SanType::URI(uri)], ttl)
+        let serving = self.serving();
+        let chain = self.certify(&serving, &csr.public_key, vec![SanType::URI(uri)], ttl)?;
+        let leaf = chain.first().and_then(|pem| x509::facts(pem).ok());
+        let leaf = leaf.ok_or_else(|| Refused::Sign("the certificate cannot be read".into()))?;
+        let entry = Entry {
+            serial: leaf.serial,
+            root: serving.anchor.clone(),
+            version: serving.version,
+            not_after: unix(leaf.not_after),
+            of_pod: holder.is_some(),
+            speaks: false,
+            confirmed: true,
+        };
+        self.memory().live_mut().issued(holder, entry);
+        Ok(chain)
     }
 
     pub(crate) fn certify(
         &self,
+        serving: &Serving,
         key: &impl PublicKeyData,
         names: Vec<SanType>,
         ttl: Option<Duration>,
@@ -136,29 +199,46 @@ impl Ca {
         if ttl > MAX_TTL {
             return Err(Refused::TooLong(ttl));
         }
-        let sign = |e: rcgen::Error| Refused::Sign(e.to_string());
-        let now = self.clock.wall();
-        let mut leaf = CertificateParams::default();
-        leaf.distinguished_name = DistinguishedName::new();
-        leaf.subject_alt_names = names;
-        leaf.not_before = (now - BACKDATE).into();
-        leaf.not_after = (now + ttl).min(self.files.not_after).into();
-        leaf.is_ca = IsCa::ExplicitNoCa;
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        leaf.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        leaf.use_authority_key_identifier_extension = true;
-        leaf.serial_number = Some(serial()?);
-        let leaf = leaf.signed_by(key, &self.issuer).map_err(sign)?;
-        let above = [&self.files.chain, &self.files.root];
-        let mut chain = vec![leaf.pem()];
-        for pem in above {
-            if !chain.contains(pem) {
-                chain.push(pem.clone());
-            }
+        let (now, signer) = (self.clock.wall(), &serving.signer);
+        if signer.not_after <= now {
+            return Err(Refused::Sign("the authority's own certificate has expired".into()));
         }
-        Ok(chain)
+        let not_after = (now + ttl).min(signer.not_after);
+        let leaf = Leaf { names, not_before: now - BACKDATE, not_after };
+        let leaf = leaf.signed(key, &signer.issuer).map_err(|e| Refused::Sign(e.to_string()))?;
+        let roots = std::iter::once(serving.bundle.clone());
+        Ok(std::iter::once(leaf).chain(signer.above.iter().cloned()).chain(roots).collect())
     }
+
+    /// Takes note of what a holder shows and trusts; answers whether it is to renew. A certificate that no root of ours
+    /// has signed is to be renewed too.
+    pub(crate) fn held(&self, holder: Option<&str>, chain: &str, version: u64) -> bool {
+        let serving = self.serving();
+        let Ok(leaf) = x509::facts(chain) else { return true };
+        let mut memory = self.memory();
+        if !memory.live_mut().trusts(holder, &leaf.serial, version) {
+            // Issued before an end that came too fast for it to be written down.
+            let roots = memory.state.roots();
+            let now = self.clock.wall();
+            let Ok(anchor) = crate::material::anchor(chain, &roots, now) else { return true };
+            let (root, not_after) = (fingerprint(&anchor), unix(leaf.not_after));
+            let of_pod = holder.is_some();
+            let (serial, speaks, confirmed) = (leaf.serial.clone(), true, true);
+            let entry = Entry { serial, root, version, not_after, of_pod, speaks, confirmed };
+            memory.live_mut().issued(holder, entry);
+            memory.live_mut().trusts(holder, &leaf.serial, version);
+        }
+        let root = memory.live().root_of(holder, &leaf.serial);
+        root.is_some_and(|root| {
+            let trusted = serving.trusted.iter().any(|own| own == root);
+            root != serving.anchor && (serving.renewing || !trusted)
+        })
+    }
+}
+
+/// Seconds of Unix time.
+pub(crate) fn unix(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A CSR may be silent about names; if it speaks, it must name the proven account and nothing else. The trust domain is the
@@ -175,12 +255,4 @@ fn names_only(csr: &CertificateSigningRequestParams, identity: &SpiffeId) -> Res
         }
     }
     Ok(())
-}
-
-fn serial() -> Result<SerialNumber, Refused> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|e| Refused::Sign(e.to_string()))?;
-    // Positive, as X.509 wants it, and never with a leading zero byte.
-    bytes[0] = (bytes[0] & 0x7f) | 0x40;
-    Ok(SerialNumber::from_slice(&bytes))
 }

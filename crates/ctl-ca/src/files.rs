@@ -1,6 +1,6 @@
-//! The four files of an authority, in the names of Istio's `cacerts`.
+//! The folder of an authority: the four files that an operator may replace, and what the control plane keeps beside them.
 //!
-//! Holds: a folder has all of them or none; the key file is readable by its owner alone.
+//! Holds: a folder has all four or none; nobody but the owner reads a key; a file is replaced whole, by a rename.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,115 +8,69 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData as _,
-};
-use weft_identity::x509;
-use weft_rt::Clock;
-use zeroize::Zeroizing;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 use crate::CaError;
+use crate::material::{CERT, CHAIN, KEY, Material, OWN_ROOT, ROOT};
 
-const ROOT: &str = "root-cert.pem";
-const CERT: &str = "ca-cert.pem";
-const KEY: &str = "ca-key.pem";
-const CHAIN: &str = "cert-chain.pem";
 const ROOT_LIFE: Duration = Duration::from_secs(3650 * 24 * 3600);
 
-pub(crate) struct CaFiles {
-    pub(crate) root: String,
-    pub(crate) cert: String,
-    pub(crate) chain: String,
-    key: Zeroizing<String>,
-    /// End of life of the signing certificate; nothing that it signs outlives it.
-    pub(crate) not_after: SystemTime,
-}
-
-impl CaFiles {
-    /// Binds key and certificate, after looking that they belong together.
-    pub(crate) fn issuer(&self, folder: &Path) -> Result<Issuer<'static, KeyPair>, CaError> {
-        let unusable = |file: &str, why: String| CaError::Unusable {
-            path: folder.join(file).display().to_string(),
-            why,
-        };
-        let key = KeyPair::from_pem(&self.key).map_err(|e| unusable(KEY, e.to_string()))?;
-        let facts = x509::facts(&self.cert).map_err(|e| unusable(CERT, e.to_string()))?;
-        if facts.public_key_info != key.subject_public_key_info() {
-            return Err(unusable(KEY, format!("is not the key of {CERT}")));
-        }
-        if !facts.is_ca {
-            return Err(unusable(CERT, "is not a CA certificate".into()));
-        }
-        Issuer::from_ca_cert_pem(&self.cert, key).map_err(|e| unusable(CERT, e.to_string()))
-    }
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> CaError + use<> {
+    let path = path.display().to_string();
+    move |source| CaError::Io { path, source }
 }
 
 /// `None` when the folder holds no authority at all.
-pub(crate) fn read(folder: &Path) -> Result<Option<CaFiles>, CaError> {
-    let files = [ROOT, CERT, KEY, CHAIN];
-    let missing: Vec<_> = files.into_iter().filter(|file| !folder.join(file).exists()).collect();
-    match missing.first() {
-        Some(_) if missing.len() == files.len() => return Ok(None),
-        Some(missing) => {
-            return Err(CaError::Incomplete { folder: folder.display().to_string(), missing });
-        }
-        None => {}
+pub(crate) fn read(folder: &Path) -> Result<Option<Material>, CaError> {
+    if [ROOT, CERT, KEY, CHAIN].iter().all(|file| !folder.join(file).exists()) {
+        return Ok(None);
     }
-    let text = |file: &str| {
-        let path = folder.join(file);
-        fs::read_to_string(&path)
-            .map_err(|source| CaError::Io { path: path.display().to_string(), source })
-    };
-    let cert = text(CERT)?;
-    let facts = x509::facts(&cert).map_err(|e| CaError::Unusable {
-        path: folder.join(CERT).display().to_string(),
-        why: e.to_string(),
-    })?;
-    Ok(Some(CaFiles {
-        root: text(ROOT)?,
-        chain: text(CHAIN)?,
-        key: Zeroizing::new(text(KEY)?),
-        not_after: facts.not_after,
-        cert,
-    }))
+    Material::gather(&folder.display().to_string(), |file| text(&folder.join(file))).map(Some)
 }
 
-/// Makes a root and writes it. Whole or not at all: the folder appears by a rename.
-pub(crate) fn create(folder: &Path, clock: &Clock) -> Result<CaFiles, CaError> {
-    let now = clock.wall();
+/// The text of a file; `None` when there is none.
+pub(crate) fn text(path: &Path) -> Result<Option<String>, CaError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io(path)(error)),
+    }
+}
+
+/// Makes a root for ten years.
+pub(crate) fn make(now: SystemTime) -> Result<Material, CaError> {
     let mut root = CertificateParams::default();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     root.not_before = (now - Duration::from_secs(3600)).into();
     root.not_after = (now + ROOT_LIFE).into();
     root.distinguished_name = rcgen::DistinguishedName::new();
-    root.distinguished_name.push(DnType::OrganizationName, "weft mesh root");
+    root.distinguished_name.push(DnType::OrganizationName, OWN_ROOT);
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let cert = root.self_signed(&key)?.pem();
-    let key = Zeroizing::new(key.serialize_pem());
-
-    let fresh = folder.with_extension("new");
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| CaError::Io { path, source }
-    };
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(io(&fresh))?;
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&fresh).map_err(io(&fresh))?;
-    let contents: [(&str, &str); 4] = [(ROOT, &cert), (CERT, &cert), (CHAIN, &cert), (KEY, &key)];
-    for (file, text) in contents {
-        let path = fresh.join(file);
-        write(&path, text).map_err(io(&path))?;
-    }
-    fs::rename(&fresh, folder).map_err(io(folder))?;
-    tracing::info!(folder = %folder.display(), "made a mesh root for ten years");
-    Ok(CaFiles { root: cert.clone(), chain: cert.clone(), cert, key, not_after: now + ROOT_LIFE })
+    Ok(Material { root: cert.clone(), chain: cert.clone(), cert, key: key.serialize_pem() })
 }
 
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+/// Writes the four files; each is whole at any time. The key goes last, so that half of it is told as half.
+pub(crate) fn write(folder: &Path, material: &Material) -> Result<(), CaError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder))?;
+    let Material { root, cert, chain, key } = material;
+    for (file, text) in [(ROOT, root), (CERT, cert), (CHAIN, chain), (KEY, key)] {
+        replace(&folder.join(file), text)?;
+    }
+    Ok(())
+}
+
+/// Replaces a file, or leaves it as it is.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), CaError> {
+    let fresh = path.with_extension("new");
+    let written = || {
+        let mut options = fs::OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    };
+    written().map_err(io(path))
 }

@@ -47,10 +47,16 @@ impl ServerIdentity {
         server_config(&self.store, &ServerTls { alpn, ..ServerTls::default() })
     }
 
-    /// Renews at half-life, for ever.
+    /// Renews at half-life and when somebody else signs, for ever.
     pub async fn keep(self, clock: Clock) {
+        let mut changes = self.ca.changes();
         loop {
-            clock.sleep(LIFE / 2).await;
+            let signer = Arc::clone(&changes.borrow_and_update().signer);
+            let other = changes.wait_for(|now| !Arc::ptr_eq(&now.signer, &signer));
+            tokio::select! {
+                () = clock.sleep(LIFE / 2) => {}
+                _ = other => {}
+            }
             if let Err(error) = self.renew() {
                 tracing::error!(%error, "control plane's own certificate not renewed");
             }
@@ -64,9 +70,13 @@ impl ServerIdentity {
         for name in &self.names {
             names.push(SanType::DnsName(name.as_str().try_into().map_err(wrong)?));
         }
-        let chain = self.ca.certify(&key, names, Some(LIFE))?.concat();
-        let credential = Credential::from_pem(&key.serialize_pem(), &chain, self.ca.root_pem())
-            .map_err(|e| Refused::Sign(e.to_string()))?;
+        let serving = self.ca.serving();
+        let mut chain = self.ca.certify(&serving, &key, names, Some(LIFE))?;
+        // The roots come last, and a server does not show them.
+        chain.pop();
+        let credential =
+            Credential::from_pem(&key.serialize_pem(), &chain.concat(), serving.bundle())
+                .map_err(|e| Refused::Sign(e.to_string()))?;
         self.store.publish(Arc::new(credential));
         Ok(())
     }

@@ -1,16 +1,18 @@
 //! The certificate service on the wire.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use weft_proto::ca::{CreateCertificate, IstioCertificateRequest, IstioCertificateResponse};
 use weft_proto::grpc::Serve;
+use weft_proto::trust::{AwaitTrust, AwaitTrustRequest, AwaitTrustResponse};
 use weft_types::{SpiffeId, TrustDomain};
 
-use crate::{Ca, Refused};
+use crate::Ca;
+use crate::refusal::{Cells, Counters, No, Reason};
+use crate::report::spread_ms;
 
 /// The audience that a proxy's token must be made for.
 pub const AUDIENCE: &str = "istio-ca";
@@ -29,9 +31,18 @@ pub struct Caller {
 /// Why a token proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Wrong signature, audience, time, or the pod is gone.
+    /// Not a token, or one that nobody we believe has signed.
     #[error("{0}")]
-    Invalid(String),
+    Unreadable(String),
+    /// Too old.
+    #[error("{0}")]
+    Expired(String),
+    /// Made for somebody else.
+    #[error("{0}")]
+    Audience(String),
+    /// The account or pod that it was made for is gone.
+    #[error("{0}")]
+    Gone(String),
     /// Whoever judges tokens cannot be asked now.
     #[error("cannot verify tokens now: {0}")]
     Unavailable(String),
@@ -50,30 +61,6 @@ pub fn bearer(metadata: &MetadataMap) -> Option<&str> {
     let value = metadata.get("authorization")?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// What the service did since it began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Requests seen (`citadel_server_csr_count`).
-    pub requests: u64,
-    /// Certificates issued (`citadel_server_success_cert_issuance_count`).
-    pub issued: u64,
-    /// Tokens refused (`citadel_server_authentication_failure_count`).
-    pub unauthenticated: u64,
-    /// CSRs that do not parse (`citadel_server_csr_parsing_err_count`).
-    pub unreadable: u64,
-    /// CSRs not signed for any other reason (`citadel_server_csr_sign_err_count`).
-    pub unsigned: u64,
-}
-
-#[derive(Debug, Default)]
-struct Cells {
-    requests: AtomicU64,
-    issued: AtomicU64,
-    unauthenticated: AtomicU64,
-    unreadable: AtomicU64,
-    unsigned: AtomicU64,
 }
 
 /// Serves `IstioCertificateService`; wrap it in [`weft_proto::ca::CertificateServer`].
@@ -107,38 +94,39 @@ impl CaService {
     /// For the metrics port.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
-            requests: self.cells.requests.load(Relaxed),
-            issued: self.cells.issued.load(Relaxed),
-            unauthenticated: self.cells.unauthenticated.load(Relaxed),
-            unreadable: self.cells.unreadable.load(Relaxed),
-            unsigned: self.cells.unsigned.load(Relaxed),
-        }
+        self.cells.counters()
     }
 
-    async fn prove(&self, metadata: &MetadataMap) -> Result<SpiffeId, Status> {
-        let token = bearer(metadata)
-            .ok_or_else(|| Status::unauthenticated("send a service-account token as Bearer"))?;
-        let caller = self.verifier.verify(token, AUDIENCE).await.map_err(|error| match error {
-            TokenError::Invalid(why) => Status::unauthenticated(why),
-            TokenError::Unavailable(_) => Status::unavailable(error.to_string()),
-        })?;
-        SpiffeId::new((self.domain)(), &caller.namespace, &caller.service_account)
-            .map_err(|error| Status::permission_denied(error.to_string()))
-    }
-
-    fn refused(&self, identity: &SpiffeId, refused: &Refused) -> Status {
-        tracing::warn!(%identity, %refused, "certificate refused");
-        let (cell, status) = match refused {
-            Refused::Csr(_) => (&self.cells.unreadable, Status::invalid_argument as fn(_) -> _),
-            Refused::OtherIdentity { .. } => {
-                (&self.cells.unsigned, Status::permission_denied as fn(_) -> _)
-            }
-            Refused::TooLong(_) => (&self.cells.unsigned, Status::invalid_argument as fn(_) -> _),
-            Refused::Sign(_) => (&self.cells.unsigned, Status::internal as fn(_) -> _),
+    async fn prove(&self, metadata: &MetadataMap) -> Result<Caller, No> {
+        let Some(token) = bearer(metadata) else {
+            let told = Status::unauthenticated("send a service-account token as Bearer");
+            return Err(No(Reason::NoToken, told));
         };
-        cell.fetch_add(1, Relaxed);
-        status(refused.to_string())
+        Ok(self.verifier.verify(token, AUDIENCE).await?)
+    }
+
+    fn issue(&self, caller: &Caller, request: IstioCertificateRequest) -> Result<Vec<String>, No> {
+        let IstioCertificateRequest { csr, validity_duration, metadata: _ } = request;
+        let identity =
+            SpiffeId::new((self.domain)(), &caller.namespace, &caller.service_account)
+                .map_err(|e| No(Reason::Identity, Status::permission_denied(e.to_string())))?;
+        let ttl = lifetime(validity_duration)?;
+        let chain = self.ca.sign(&csr, &identity, caller.holder().as_deref(), ttl)?;
+        tracing::debug!(%identity, ?ttl, "certificate issued");
+        Ok(chain)
+    }
+}
+
+impl Caller {
+    /// The pod, as `POD.NAMESPACE`.
+    fn holder(&self) -> Option<String> {
+        self.pod.as_ref().map(|pod| format!("{pod}.{}", self.namespace))
+    }
+
+    /// For the log.
+    fn name(&self) -> String {
+        let account = format!("{}/{}", self.namespace, self.service_account);
+        self.pod.as_ref().map_or(account.clone(), |pod| format!("{account} (pod {pod})"))
     }
 }
 
@@ -148,25 +136,58 @@ impl Serve<CreateCertificate> for CaService {
         &self,
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {
-        self.cells.requests.fetch_add(1, Relaxed);
-        let identity = self.prove(request.metadata()).await.inspect_err(|status| {
-            self.cells.unauthenticated.fetch_add(1, Relaxed);
-            tracing::warn!(%status, "certificate refused: caller not proven");
-        })?;
-        let IstioCertificateRequest { csr, validity_duration, metadata: _ } = request.into_inner();
-        let ttl = lifetime(validity_duration)?;
-        let signed = self.ca.sign(&csr, &identity, ttl);
-        let cert_chain = signed.map_err(|refused| self.refused(&identity, &refused))?;
-        self.cells.issued.fetch_add(1, Relaxed);
-        tracing::debug!(%identity, ?ttl, "certificate issued");
+        self.cells.request();
+        let caller = self.prove(request.metadata()).await;
+        let caller = caller.map_err(|no| self.cells.refuse(no, "not proven"))?;
+        let cert_chain = self
+            .issue(&caller, request.into_inner())
+            .map_err(|no| self.cells.refuse(no, &caller.name()))?;
+        self.cells.issue();
         Ok(Response::new(IstioCertificateResponse { cert_chain }))
     }
 }
 
-fn lifetime(seconds: i64) -> Result<Option<Duration>, Status> {
+/// Longest time that a caller waits; then it asks again, with a token that may be newer.
+const WAIT: Duration = Duration::from_secs(600);
+
+#[async_trait::async_trait]
+impl Serve<AwaitTrust> for CaService {
+    async fn answer(
+        &self,
+        request: Request<AwaitTrustRequest>,
+    ) -> Result<Response<AwaitTrustResponse>, Status> {
+        let caller = self.prove(request.metadata()).await;
+        let caller = caller.map_err(|no| self.cells.refuse(no, "not proven"))?;
+        let AwaitTrustRequest { version, chain } = request.into_inner();
+        let (holder, mut changes) = (caller.holder(), self.ca.changes());
+        let news = async {
+            loop {
+                let serving = Arc::clone(&changes.borrow_and_update());
+                let renew = self.ca.held(holder.as_deref(), &chain, version);
+                // Roots first: whoever renews with them has acknowledged them.
+                if renew || serving.version != version || changes.changed().await.is_err() {
+                    return (serving, renew);
+                }
+            }
+        };
+        let waited = self.ca.clock.timeout(WAIT, news).await;
+        let (serving, renew) = waited.unwrap_or_else(|_elapsed| (self.ca.serving(), false));
+        Ok(Response::new(AwaitTrustResponse {
+            roots: serving.bundle().to_owned(),
+            version: serving.version,
+            renew,
+            spread_ms: spread_ms(self.ca.memory().live().len()),
+        }))
+    }
+}
+
+fn lifetime(seconds: i64) -> Result<Option<Duration>, No> {
     match u64::try_from(seconds) {
         Ok(0) => Ok(None),
         Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
-        Err(_negative) => Err(Status::invalid_argument("validity_duration is negative")),
+        Err(_negative) => {
+            let told = Status::invalid_argument("validity_duration is negative");
+            Err(No(Reason::Lifetime, told))
+        }
     }
 }

@@ -19,8 +19,9 @@ pub(crate) fn reconcile(namespace: &Object, world: &World, config: &Config) -> V
             "metadata": {"name": "default", "namespace": name}});
         actions.push(Action::Create(resource("ServiceAccount"), account));
     }
+    let mesh_roots = config.mesh_roots_pem.borrow().clone();
     let roots = [
-        ("istio-ca-root-cert", "root-cert.pem", &config.mesh_root_pem),
+        ("istio-ca-root-cert", "root-cert.pem", &mesh_roots),
         ("kube-root-ca.crt", "ca.crt", &config.api_ca_pem),
     ];
     for (map, key, pem) in roots {

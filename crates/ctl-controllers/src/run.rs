@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ctl_source::{Object, ResourceType, Source, SourceError};
 use serde_json::Value;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
@@ -21,8 +22,8 @@ use crate::{deployment, endpoints, job, namespace, replicaset};
 /// What the controllers hand to namespaces.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Root certificates of the mesh, for ConfigMap `istio-ca-root-cert`.
-    pub mesh_root_pem: String,
+    /// Root certificates of the mesh, for ConfigMap `istio-ca-root-cert`, as they change.
+    pub mesh_roots_pem: watch::Receiver<String>,
     /// Certificate authority of the API server, for ConfigMap `kube-root-ca.crt`.
     pub api_ca_pem: String,
 }
@@ -39,6 +40,7 @@ pub async fn run(
 ) -> Result<(), SourceError> {
     let types: Vec<_> = WATCHED.iter().map(|(_, kind)| resource(kind)).collect();
     let mut watch = source.watch(&types).await?;
+    let mut roots = config.mesh_roots_pem.clone();
     let mut looks = Looks {
         source,
         config,
@@ -64,6 +66,7 @@ pub async fn run(
                 None => return Err(SourceError::Unavailable("the watch ended".to_owned())),
             },
             () = timer => looks.ripen(),
+            Ok(()) = roots.changed() => looks.namespaces(),
         }
         while let Ok(batch) = watch.try_recv() {
             looks.take(batch);
@@ -118,6 +121,13 @@ impl Looks {
             let name = owner["name"].as_str().unwrap_or_default().to_owned();
             self.due.extend(kind.map(|kind| (kind, (namespace, name))));
         }
+    }
+
+    /// Every namespace is to have the roots of now.
+    fn namespaces(&mut self) {
+        let all = self.world.within("Namespace", "").map(|namespace| name_of(namespace));
+        let all: Vec<Name> = all.collect();
+        self.due.extend(all.into_iter().map(|name| ("Namespace", name)));
     }
 
     fn ripen(&mut self) {

@@ -4,4 +4,5 @@
 //! Holds: both ends share the type, so a field cannot mean two things.
 //! Never: how the answer comes about.
 
+pub mod ca;
 pub mod sync;

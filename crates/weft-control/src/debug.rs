@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use ctl_ca::CaService;
+use ctl_ca::{Ca, CaService};
 use ctl_keys::Found;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +19,13 @@ use crate::pipeline::Running;
 pub(crate) async fn serve(
     listener: TcpListener,
     walk: Running,
-    authority: Arc<CaService>,
+    (authority, ca): (Arc<CaService>, Arc<Ca>),
     clock: Clock,
     stop: CancellationToken,
 ) {
     let (counted, keys) = (walk.push.ledger().clone(), walk.keys.clone());
     let metrics = move || {
-        let mut text = metrics(&authority, counted.report().proxies.len());
+        let mut text = metrics(&authority, &ca, counted.report().proxies.len());
         text.push_str(&of_issuers(&keys.found(), clock.wall()));
         text
     };
@@ -40,7 +40,7 @@ pub(crate) async fn serve(
     }
 }
 
-fn metrics(authority: &CaService, proxies: usize) -> String {
+fn metrics(authority: &CaService, ca: &Ca, proxies: usize) -> String {
     let counters = authority.counters();
     let rows = [
         ("citadel_server_csr_count", counters.requests),
@@ -53,6 +53,19 @@ fn metrics(authority: &CaService, proxies: usize) -> String {
     for (name, value) in rows {
         // Writing to a String cannot fail.
         writeln!(text, "# TYPE {name} counter\n{name} {value}").ok();
+    }
+    writeln!(text, "# TYPE weft_ca_refusals_total counter").ok();
+    for (reason, count) in counters.refusals {
+        writeln!(text, "weft_ca_refusals_total{{reason=\"{reason}\"}} {count}").ok();
+    }
+    let (root, chain) = ca.ends();
+    let gauges = [
+        ("citadel_server_root_cert_expiry_timestamp", root),
+        ("citadel_server_cert_chain_expiry_timestamp", chain),
+        ("weft_ca_given_authority_refused", u64::from(ca.report().problem.is_some())),
+    ];
+    for (name, value) in gauges {
+        writeln!(text, "# TYPE {name} gauge\n{name} {value}").ok();
     }
     writeln!(text, "# TYPE pilot_xds gauge\npilot_xds {proxies}").ok();
     text

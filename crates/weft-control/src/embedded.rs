@@ -18,6 +18,7 @@ use ctl_keys::Keys;
 use ctl_source::Source;
 use ctl_store::Store;
 use ipnet::IpNet;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weft_rt::{Clock, Rng};
 
@@ -129,24 +130,35 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         Ca::open_or_create(&state_dir.join("ca"), clock.clone())
             .context("certificate authority")?,
     );
+    let (told, roots) = watch::channel(ca.bundle_pem());
     let config = ctl_controllers::Config {
-        mesh_root_pem: ca.root_pem().to_owned(),
+        mesh_roots_pem: roots.clone(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
     let addresses = MeshAddresses { source: Arc::clone(&source) };
     let keys = keys.start(&state_dir, addresses, clock.clone(), shutdown.clone());
     let (watched, stop) = (Arc::clone(&source), shutdown.clone());
     let walk = pipeline::start(watched, clock.clone(), stop, Feedback::Full, keys).await?;
-    let reporting = walk.clone();
+    let (reporting, authority) = (walk.clone(), Arc::clone(&ca));
     server.set_extra(Arc::new(move |path| match path {
         "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),
+        "/weft/debug/ca" => serde_json::to_value(authority.report()).ok(),
         _ => None,
     }));
     let hooks = Hooks { admission, source: Arc::clone(&source), clock: clock.clone() };
+    let keeper = crate::authority::keep(
+        Arc::clone(&ca),
+        Arc::clone(&source),
+        clock.clone(),
+        told,
+        shutdown.clone(),
+    );
+    let authority = tokio::spawn(keeper);
     let services = serve::Services {
         walk,
         mesh,
         ca,
+        roots,
         tokens: Tokens(registry.clone()),
         hooks,
         clock: clock.clone(),
@@ -171,5 +183,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     }
     served.await?.context("the API server")?;
     house.await?;
+    authority.await?;
     Ok(())
 }

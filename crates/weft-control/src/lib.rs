@@ -6,6 +6,7 @@
 
 mod addresses;
 mod admission;
+mod authority;
 mod catalogue;
 mod debug;
 pub mod embedded;

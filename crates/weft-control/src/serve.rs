@@ -10,9 +10,11 @@ use anyhow::Context as _;
 use ctl_ca::{Ca, CaService, ServerIdentity, tls_incoming};
 use ctl_push::Access;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use weft_proto::ca::CertificateServer;
+use weft_proto::trust::TrustServer;
 use weft_rt::Clock;
 
 use crate::mesh_settings::LiveMesh;
@@ -34,6 +36,7 @@ pub(crate) struct Services {
     pub(crate) walk: Running,
     pub(crate) mesh: Arc<LiveMesh>,
     pub(crate) ca: Arc<Ca>,
+    pub(crate) roots: watch::Receiver<String>,
     pub(crate) tokens: Tokens,
     pub(crate) hooks: Hooks,
     pub(crate) clock: Clock,
@@ -45,14 +48,13 @@ pub(crate) struct Services {
 /// # Errors
 /// When a port is taken or the server's certificate cannot be made.
 pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result<()> {
-    let Services { walk, mesh, ca, tokens, hooks, clock, stop } = services;
+    let Services { walk, mesh, ca, roots, tokens, hooks, clock, stop } = services;
     let bind = async |port: u16| {
         let at = SocketAddr::new(address, port);
         TcpListener::bind(at).await.with_context(|| format!("control plane port {at}"))
     };
     let (plain, secure, debug) = (bind(15010).await?, bind(15012).await?, bind(15014).await?);
     let asked = bind(15017).await?;
-    let root = ca.root_pem().to_owned();
     let identity =
         ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
     let incoming = tls_incoming(secure, identity.server_config(&["h2"])?, clock.clone());
@@ -67,12 +69,13 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     tokio::spawn(until(stop.clone(), weft_resident::keep_small(settled, clock.clone())));
     tokio::spawn(until(stop.clone(), identity.keep(clock.clone())));
     let domain = move || mesh.current().domain.clone();
-    let authority = Arc::new(CaService::new(ca, Arc::new(tokens.clone()), domain));
+    let authority = Arc::new(CaService::new(Arc::clone(&ca), Arc::new(tokens.clone()), domain));
     let proven = Access::Proven(Arc::new(tokens));
     let tls = server()
         .add_service(walk.push.service(proven.clone()))
         .add_service(walk.push.withdrawals(proven))
         .add_service(CertificateServer::new(Arc::clone(&authority)))
+        .add_service(TrustServer::new(Arc::clone(&authority)))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let open = server()
         .add_service(walk.push.service(Access::From(is_node)))
@@ -83,8 +86,8 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
         );
     tokio::spawn(told("15012", tls));
     tokio::spawn(told("15010", open));
-    answer_webhooks(hooks, root, Incoming(asking), &stop);
-    tokio::spawn(crate::debug::serve(debug, walk, authority, clock, stop));
+    answer_webhooks(hooks, roots, Incoming(asking), &stop);
+    tokio::spawn(crate::debug::serve(debug, walk, (authority, ca), clock, stop));
     Ok(())
 }
 
@@ -97,12 +100,16 @@ fn is_node(peer: SocketAddr) -> bool {
     peer.ip().is_loopback() || peer.ip().to_string() == "10.244.0.1"
 }
 
-/// Serves port 15017, and keeps whoever asks there trusting `root`.
-fn answer_webhooks<L>(hooks: Hooks, root: String, incoming: L, stop: &CancellationToken)
-where
+/// Serves port 15017, and keeps whoever asks there trusting the roots of now.
+fn answer_webhooks<L>(
+    hooks: Hooks,
+    roots: watch::Receiver<String>,
+    incoming: L,
+    stop: &CancellationToken,
+) where
     L: axum::serve::Listener<Addr = ()>,
 {
-    let bundles = webhook::bundle::keep(Arc::clone(&hooks.source), root, stop.clone());
+    let bundles = webhook::bundle::keep(Arc::clone(&hooks.source), roots, stop.clone());
     let server = axum::serve(incoming, webhook::router(hooks));
     let served = server.with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::spawn(told("15017", served.into_future()));

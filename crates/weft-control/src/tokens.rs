@@ -2,7 +2,7 @@
 //! In: a token. Out: who holds it, in the words of the certificate authority and of the push server.
 
 use ctl_apiserver::Registry;
-use ctl_apiserver::tokens::Claims;
+use ctl_apiserver::tokens::{Claims, TokenError as Wrong};
 use ctl_ca::{AUDIENCE, Caller, TokenError, TokenVerifier, bearer};
 use ctl_push::{Identity, StreamAuth};
 use tonic::Status;
@@ -13,15 +13,23 @@ use tonic::metadata::MetadataMap;
 pub(crate) struct Tokens(pub(crate) Registry);
 
 impl Tokens {
-    fn claims(&self, token: &str, audience: &str) -> Result<Claims, String> {
-        self.0.verify_token(token, audience).map_err(|error| error.to_string())
+    fn claims(&self, token: &str, audience: &str) -> Result<Claims, TokenError> {
+        self.0.verify_token(token, audience).map_err(|error| {
+            let told = error.to_string();
+            match error {
+                Wrong::Unreadable(_) => TokenError::Unreadable(told),
+                Wrong::Expired => TokenError::Expired(told),
+                Wrong::Audience(_) => TokenError::Audience(told),
+                Wrong::Gone(_) => TokenError::Gone(told),
+            }
+        })
     }
 }
 
 #[async_trait::async_trait]
 impl TokenVerifier for Tokens {
     async fn verify(&self, token: &str, audience: &str) -> Result<Caller, TokenError> {
-        let claims = self.claims(token, audience).map_err(TokenError::Invalid)?;
+        let claims = self.claims(token, audience)?;
         Ok(Caller {
             namespace: claims.namespace,
             service_account: claims.service_account,
@@ -38,7 +46,8 @@ impl StreamAuth for Tokens {
                 "port 15012 wants a service-account token: authorization: Bearer …",
             )
         })?;
-        let claims = self.claims(token, AUDIENCE).map_err(Status::unauthenticated)?;
+        let claims = self.claims(token, AUDIENCE);
+        let claims = claims.map_err(|error| Status::unauthenticated(error.to_string()))?;
         Ok(Identity {
             namespace: claims.namespace,
             service_account: claims.service_account,
@@ -46,3 +55,6 @@ impl StreamAuth for Tokens {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,23 @@ impl Credential {
         &self.bundle
     }
 
+    /// The same key and chain, with other roots.
+    ///
+    /// # Errors
+    /// When the roots do not parse.
+    pub fn trusting(&self, roots_pem: &str) -> Result<Self, IdentityError> {
+        Ok(Self {
+            spiffe_id: self.spiffe_id.clone(),
+            chain_pem: self.chain_pem.clone(),
+            key_pem: self.key_pem.clone(),
+            bundle: TrustBundle::from_pem(roots_pem)?,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            serial: self.serial.clone(),
+            certified: Arc::clone(&self.certified),
+        })
+    }
+
     /// Start of validity.
     #[must_use]
     pub const fn not_before(&self) -> SystemTime {
@@ -124,7 +141,7 @@ fn presented_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Iden
     Ok(chain)
 }
 
-fn pem_of(certificate: &CertificateDer<'static>) -> String {
+pub(crate) fn pem_of(certificate: &CertificateDer<'static>) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(certificate);
     let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");

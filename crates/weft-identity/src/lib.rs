@@ -26,7 +26,9 @@ pub use credential::Credential;
 pub use limits::TlsLimits;
 pub use peer::{PeerNames, peer_spiffe, peer_uris};
 pub use request::SigningRequest;
-pub use rotate::{CertificateSigner, RotateOptions, SignError, SignedChain, rotate};
+pub use rotate::{
+    CertificateSigner, Held, RotateOptions, SignError, SignedChain, TrustNews, rotate,
+};
 pub use san::SanMatch;
 pub use store::IdentityStore;
 pub use tls::{

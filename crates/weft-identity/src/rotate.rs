@@ -1,7 +1,9 @@
-//! Keeps the store's credential fresh: first certificate, renewal at half-life, patience while the authority is away.
+//! Keeps the store's credential fresh: first certificate, renewal at half-life or when the authority asks for it, roots
+//! as they change, patience while the authority is away.
 //!
 //! In: identity, a signer, the clock. Out: publications into the store; never returns by itself.
-//! Holds: the old credential serves until the new one is whole; a new key is made for every certificate.
+//! Holds: the old credential serves until the new one is whole; a new key is made for every certificate; new roots are
+//! acknowledged after they are in force.
 //! Never: gives up, or publishes something that does not parse.
 
 use std::sync::Arc;
@@ -32,6 +34,26 @@ pub enum SignError {
     Refused(String),
 }
 
+/// What a workload has, as it tells the authority.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Version of the roots in force; 0 when it is not known. Naming it acknowledges it.
+    pub version: u64,
+    /// PEM of the certificate that is shown.
+    pub chain: String,
+}
+
+/// What the authority says to whoever holds an older state.
+#[derive(Debug, Clone)]
+pub struct TrustNews {
+    /// PEM of all roots to trust.
+    pub roots: String,
+    /// Their version.
+    pub version: u64,
+    /// The certificate is to be renewed within this time, at a moment left to chance.
+    pub renew: Option<Duration>,
+}
+
 /// Somebody who signs, e.g. the control plane over gRPC.
 pub trait CertificateSigner: Send + Sync {
     /// Has `csr_pem` signed, for `ttl` or for the authority's default.
@@ -40,6 +62,12 @@ pub trait CertificateSigner: Send + Sync {
         csr_pem: &str,
         ttl: Option<Duration>,
     ) -> impl Future<Output = Result<SignedChain, SignError>> + Send;
+
+    /// Waits until the authority wants something else of who has this. An authority that never does need not answer.
+    fn trust(&self, held: Held) -> impl Future<Output = Result<TrustNews, SignError>> + Send {
+        drop(held);
+        std::future::pending()
+    }
 }
 
 /// What is asked for.
@@ -74,22 +102,70 @@ pub async fn rotate<S: CertificateSigner>(
     let mut rng = Rng::from_os();
     let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_RETRY);
     loop {
-        let wait = match renew(&signer, &options).await {
+        match renew(&signer, &options).await {
             Ok(credential) => {
                 backoff.reset();
                 let wait = until_renewal(&credential, &clock, &mut rng);
                 tracing::info!(serial = credential.serial(), next = ?wait, "certificate issued");
-                store.publish(Arc::new(credential));
-                wait
+                let credential = Arc::new(credential);
+                store.publish(Arc::clone(&credential));
+                let following = follow(&store, &signer, &clock, credential);
+                if let Ok(spread) = clock.timeout(wait, following).await {
+                    clock.sleep(spread.mul_f64(rng.unit())).await;
+                }
             }
             Err(error) => {
                 let wait = backoff.next(&mut rng);
                 tracing::warn!(%error, retry_in = ?wait, "no new certificate; the old one serves on");
-                wait
+                clock.sleep(wait).await;
             }
-        };
-        clock.sleep(wait).await;
+        }
     }
+}
+
+/// Takes in roots as they change, until the authority asks for a renewal; answers within which time.
+async fn follow<S: CertificateSigner>(
+    store: &IdentityStore,
+    signer: &S,
+    clock: &Clock,
+    mut own: Arc<Credential>,
+) -> Duration {
+    let mut rng = Rng::from_os();
+    let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_RETRY);
+    let mut version = 0;
+    loop {
+        let held = Held { version, chain: own.chain_pem().to_owned() };
+        let taken = match signer.trust(held).await {
+            Ok(news) => take(store, &mut own, &news).map(|()| news).map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match taken {
+            Ok(TrustNews { renew: Some(within), .. }) => return within,
+            Ok(news) => {
+                backoff.reset();
+                version = news.version;
+            }
+            Err(error) => {
+                let wait = backoff.next(&mut rng);
+                tracing::debug!(error, retry_in = ?wait, "no word on what to trust; the last roots count");
+                clock.sleep(wait).await;
+            }
+        }
+    }
+}
+
+/// Puts other roots into force.
+fn take(
+    store: &IdentityStore,
+    own: &mut Arc<Credential>,
+    news: &TrustNews,
+) -> Result<(), IdentityError> {
+    if own.bundle().pem() != news.roots {
+        *own = Arc::new(own.trusting(&news.roots)?);
+        store.publish(Arc::clone(own));
+        tracing::info!(version = news.version, "the roots that the mesh trusts have changed");
+    }
+    Ok(())
 }
 
 async fn renew<S: CertificateSigner>(

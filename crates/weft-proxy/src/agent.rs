@@ -62,17 +62,18 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
 
     let mut tasks = Tasks::new();
     let store = IdentityStore::new();
-    tasks.spawn("certificates", certificates(&settings, &store, &clock)?);
+    let control_plane = ControlPlane::at(&settings.discovery, store.clone());
+    let signer = Authority(control_plane.also_at(&settings.authority));
+    tasks.spawn("certificates", certificates(&settings, &store, signer, &clock)?);
     let secrets = listen(&places.secrets())?;
-    tasks.spawn("secrets", secrets::serve(secrets, store, clock.clone()));
+    tasks.spawn("secrets", secrets::serve(secrets, store.clone(), clock.clone()));
     let discovery = listen(&places.discovery())?;
     let names = settings.captures_names().then(|| Resolving::of(&settings, &clock));
     if let Some(names) = &names {
         names.serve(&mut tasks).await?;
     }
-    let control_plane = ControlPlane::at(&settings.discovery);
     tasks.spawn("discovery", forward::serve(discovery, control_plane, names));
-    tasks.spawn("health", health::serve(Arc::new(settings.clone()), clock.clone()));
+    tasks.spawn("health", health::serve(Arc::new(settings.clone()), store, clock.clone()));
 
     let bootstrap = places.bootstrap();
     let text = bootstrap::render(&settings, &places.secrets(), &places.discovery());
@@ -86,13 +87,13 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
 fn certificates(
     settings: &Settings,
     store: &IdentityStore,
+    signer: Authority,
     clock: &Clock,
 ) -> Result<impl Future<Output = ()> + Send + 'static> {
     let domain = settings.trust_domain.parse().context("TRUST_DOMAIN")?;
     let identity = SpiffeId::new(domain, &settings.namespace, &settings.service_account)
         .context("POD_NAMESPACE and SERVICE_ACCOUNT")?;
     let options = RotateOptions { identity, ttl: settings.secret_ttl };
-    let signer = Authority(ControlPlane::at(&settings.authority));
     Ok(rotate(store.clone(), signer, options, clock.clone()))
 }
 

@@ -1,14 +1,20 @@
 //! Has certificates signed by the control plane.
 //!
-//! In: where it is, which roots, which token file. Out: signed chains for `weft_identity::rotate`.
-//! Holds: token and roots are read anew for every call, because both are renewed on disk.
+//! In: where it is, which roots, which token file. Out: signed chains and roots for `weft_identity::rotate`.
+//! Holds: token and roots are read anew for every call, because both are renewed on disk; the control plane may be
+//! certified by a root in the file, or by one that it told us of since.
+//! Why the wait for trust takes the connection of discovery: one of its own for each proxy would double what connections
+//! cost the control plane.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use weft_identity::{CertificateSigner, SignError, SignedChain};
+use tonic::transport::Channel;
+use weft_identity::{CertificateSigner, Held, IdentityStore, SignError, SignedChain, TrustNews};
 use weft_proto::ca::{CreateCertificate, IstioCertificateRequest};
 use weft_proto::grpc::call;
+use weft_proto::trust::{AwaitTrust, AwaitTrustRequest};
 use weft_xds::{Target, connect};
 
 use crate::MARK;
@@ -29,22 +35,56 @@ pub(crate) struct ControlPlane {
     pub(crate) token: PathBuf,
     /// File of the roots.
     pub(crate) roots: PathBuf,
+    /// What we have been told to trust since.
+    identity: IdentityStore,
+    /// The connection of discovery.
+    open: Arc<Mutex<Option<Channel>>>,
 }
 
 impl ControlPlane {
     /// The control plane at `address`, with the files of a pod.
-    pub(crate) fn at(address: &str) -> Self {
-        Self { address: address.to_owned(), token: TOKEN.into(), roots: ROOTS.into() }
+    pub(crate) fn at(address: &str, identity: IdentityStore) -> Self {
+        let (address, open) = (address.to_owned(), Arc::default());
+        Self { address, token: TOKEN.into(), roots: ROOTS.into(), identity, open }
+    }
+
+    /// The same control plane at another address, if it is another.
+    pub(crate) fn also_at(&self, address: &str) -> Self {
+        if address == self.address {
+            self.clone()
+        } else {
+            Self::at(address, self.identity.clone())
+        }
+    }
+
+    /// Opens a channel for discovery, which others may use beside it.
+    pub(crate) async fn shared(&self) -> Result<Channel, tonic::Status> {
+        let channel = self.channel().await?;
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(channel.clone());
+        Ok(channel)
+    }
+
+    /// The channel of discovery, or one of our own.
+    async fn beside(&self) -> Result<Channel, tonic::Status> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match open {
+            Some(channel) => Ok(channel),
+            None => self.channel().await,
+        }
     }
 
     /// Opens a channel.
-    pub(crate) async fn channel(&self) -> Result<tonic::transport::Channel, tonic::Status> {
+    pub(crate) async fn channel(&self) -> Result<Channel, tonic::Status> {
         let target = if self.is_plain() {
             Target::Plain(self.address.clone())
         } else {
-            let roots_pem = std::fs::read(&self.roots).map_err(|e| {
+            let mut roots_pem = std::fs::read(&self.roots).map_err(|e| {
                 tonic::Status::unavailable(format!("{}: {e}", self.roots.display()))
             })?;
+            if let Some(own) = self.identity.current() {
+                roots_pem.push(b'\n');
+                roots_pem.extend_from_slice(own.bundle().pem().as_bytes());
+            }
             let server_name = SERVER_NAME.to_owned();
             Target::Tls { address: self.address.clone(), server_name, roots_pem }
         };
@@ -90,12 +130,6 @@ pub(crate) struct Authority(pub(crate) ControlPlane);
 
 impl CertificateSigner for Authority {
     async fn sign(&self, csr: &str, ttl: Option<Duration>) -> Result<SignedChain, SignError> {
-        let refused = |status: tonic::Status| match status.code() {
-            tonic::Code::PermissionDenied
-            | tonic::Code::Unauthenticated
-            | tonic::Code::InvalidArgument => SignError::Refused(status.message().to_owned()),
-            _ => SignError::Unavailable(status.message().to_owned()),
-        };
         let channel = self.0.channel().await.map_err(refused)?;
         let mut request = tonic::Request::new(IstioCertificateRequest {
             csr: csr.to_owned(),
@@ -112,5 +146,31 @@ impl CertificateSigner for Authority {
             chain.pop();
         }
         Ok(SignedChain { chain, roots })
+    }
+
+    async fn trust(&self, held: Held) -> Result<TrustNews, SignError> {
+        let Held { version, chain } = held;
+        let mut request = tonic::Request::new(AwaitTrustRequest { version, chain });
+        *request.metadata_mut() = self.0.headers().map_err(refused)?;
+        let channel = self.0.beside().await.map_err(refused)?;
+        let told = match call::<AwaitTrust>(channel, request).await {
+            Ok(told) => told.into_inner(),
+            // Istio's own authority: its roots come with its certificates.
+            Err(status) if status.code() == tonic::Code::Unimplemented => {
+                return std::future::pending().await;
+            }
+            Err(status) => return Err(refused(status)),
+        };
+        let renew = told.renew.then(|| Duration::from_millis(told.spread_ms));
+        Ok(TrustNews { roots: told.roots, version: told.version, renew })
+    }
+}
+
+fn refused(status: tonic::Status) -> SignError {
+    match status.code() {
+        tonic::Code::PermissionDenied
+        | tonic::Code::Unauthenticated
+        | tonic::Code::InvalidArgument => SignError::Refused(status.message().to_owned()),
+        _ => SignError::Unavailable(status.message().to_owned()),
     }
 }

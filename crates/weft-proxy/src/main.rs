@@ -107,7 +107,8 @@ async fn serve(settings: Settings) -> Result<()> {
     let engine = start_engine(&settings, &identity, &registry, log, &clock)?;
     let drain = settings.drain;
     let rotation = RotateOptions { identity: spiffe, ttl: settings.secret_ttl };
-    let signer = Authority(ControlPlane::at(&settings.authority));
+    let control = ControlPlane::at(&settings.discovery, identity.clone());
+    let signer = Authority(control.also_at(&settings.authority));
     let running =
         Arc::new(Running::new(settings, engine, identity.clone(), registry, clock.clone()));
 
@@ -119,7 +120,7 @@ async fn serve(settings: Settings) -> Result<()> {
         names.serve(&mut tasks).await?;
     }
     tasks.spawn("certificates", rotate(identity, signer, rotation, clock.clone()));
-    tasks.spawn("discovery", discovery(Arc::clone(&running)));
+    tasks.spawn("discovery", discovery(Arc::clone(&running), control));
     tasks.spawn("files", files::follow(Arc::clone(&running)));
     let published = Arc::clone(&running);
     let settled = async move || published.published.notified().await;
@@ -164,14 +165,13 @@ fn start_engine(
 }
 
 /// Follows the control plane, for as long as the proxy runs.
-async fn discovery(running: Arc<Running>) {
-    let control = ControlPlane::at(&running.settings.discovery);
+async fn discovery(running: Arc<Running>, control: ControlPlane) {
     let (connecting, proving) = (control.clone(), control);
     let options = ClientOptions {
         node: metadata::node(&running.settings),
         connect: Arc::new(move || {
             let control = connecting.clone();
-            Box::pin(async move { control.channel().await })
+            Box::pin(async move { control.shared().await })
         }),
         headers: Arc::new(move || proving.headers()),
         clock: running.clock.clone(),

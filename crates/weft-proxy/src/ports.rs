@@ -116,7 +116,8 @@ async fn respond(
         (_, "/healthz/ready") => admin::ready(running),
         (_, "/stats/prometheus" | "/metrics") => admin::prometheus(running),
         (Surface::Open, withdrawal::PATH) => {
-            Answer::ok(withdrawal::answer(&running.settings, query, &running.clock).await)
+            let Running { settings, identity, clock, .. } = running;
+            Answer::ok(withdrawal::answer(settings, identity, query, clock).await)
         }
         (Surface::Admin, _) => admin::answer(running, path, query, post),
         (Surface::Open, _) => Answer::text(StatusCode::NOT_FOUND, "not found\n"),

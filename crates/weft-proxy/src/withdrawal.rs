@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use tonic::Status;
+use weft_identity::IdentityStore;
 use weft_proto::grpc::call;
 use weft_proto::withdrawal::{AwaitWithdrawn, AwaitWithdrawnRequest};
 use weft_rt::Clock;
@@ -20,11 +21,16 @@ pub(crate) const PATH: &str = "/withdrawn";
 const LONGEST: Duration = Duration::from_secs(15);
 
 /// The sentence. `query` may say `within=5s`.
-pub(crate) async fn answer(settings: &Settings, query: &str, clock: &Clock) -> &'static str {
+pub(crate) async fn answer(
+    settings: &Settings,
+    identity: &IdentityStore,
+    query: &str,
+    clock: &Clock,
+) -> &'static str {
     let within = query.split('&').find_map(|pair| pair.strip_prefix("within="));
     let within =
         within.and_then(|text| duration("within", text).ok()).unwrap_or(LONGEST).min(LONGEST);
-    match clock.timeout(within, Box::pin(ask(settings))).await {
+    match clock.timeout(within, Box::pin(ask(settings, identity))).await {
         Ok(Ok(())) => "no proxy sends here any more\n",
         Ok(Err(status)) => {
             tracing::warn!(%status, "cannot ask who still sends here");
@@ -37,8 +43,8 @@ pub(crate) async fn answer(settings: &Settings, query: &str, clock: &Clock) -> &
     }
 }
 
-async fn ask(settings: &Settings) -> Result<(), Status> {
-    let control = ControlPlane::at(&settings.discovery);
+async fn ask(settings: &Settings, identity: &IdentityStore) -> Result<(), Status> {
+    let control = ControlPlane::at(&settings.discovery, identity.clone());
     let mut request = tonic::Request::new(AwaitWithdrawnRequest {
         pod: settings.pod.clone(),
         namespace: settings.namespace.clone(),

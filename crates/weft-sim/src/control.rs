@@ -52,7 +52,7 @@ impl ControlPlane {
             }
         });
         let config = ctl_controllers::Config {
-            mesh_root_pem: "root".to_owned(),
+            mesh_roots_pem: tokio::sync::watch::channel("root".to_owned()).1,
             api_ca_pem: "ca".to_owned(),
         };
         let controllers = ctl_controllers::run(source, config, clock.clone(), stop.clone());

@@ -13,6 +13,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod analyze;
 mod apply;
+mod ca;
 mod check;
 mod control_plane;
 mod down;
@@ -75,6 +76,8 @@ enum Command {
     /// Show what one proxy runs with.
     #[command(alias = "pc")]
     ProxyConfig(proxy_config::Options),
+    /// Show the certificate authority, or change its root.
+    Ca(ca::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
     Validate(validate::Options),
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
@@ -179,6 +182,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Exec(options) => Box::pin(exec::exec(options)).await,
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
+        Command::Ca(options) => Box::pin(ca::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Explain(options) => Box::pin(explain::run(options)).await,
         Command::Plan(options) => Box::pin(plan::run(options)).await,

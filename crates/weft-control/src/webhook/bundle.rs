@@ -1,6 +1,6 @@
 //! Keeps the webhook configurations that point at this control plane able to reach it.
 //!
-//! In: webhook configurations as they are stored, and the certificate of the mesh's root. Out: the same, trusting that root.
+//! In: webhook configurations as they are stored, and the roots of the mesh. Out: the same, trusting those.
 //! Holds: webhooks that ask somebody else are never touched; one that is right is never written.
 //! Why: the root is made here, so whoever wrote the configuration could not know it. A validator that was let pass while
 //! nobody could answer (`Ignore`) becomes strict, as it does under Istio.
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ctl_source::kinds::{self, KindInfo};
 use ctl_source::{Batch, Change, Object, ResourceType, Source, SourceError};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::configuration::{self, SERVICE};
@@ -23,31 +24,50 @@ const VALIDATING: &str = "ValidatingWebhookConfiguration";
 /// When they cannot be watched.
 pub(crate) async fn keep(
     source: Arc<dyn Source>,
-    root_pem: String,
+    mut roots: watch::Receiver<String>,
     stop: CancellationToken,
 ) -> Result<(), SourceError> {
-    let bundle = configuration::bundle(&root_pem);
     let both = [VALIDATING, "MutatingWebhookConfiguration"];
     let types: Vec<ResourceType> =
         both.iter().filter_map(|kind| kinds::find(GROUP, kind).map(KindInfo::resource)).collect();
     let mut watch = source.watch(&types).await?;
     loop {
-        let batch = tokio::select! {
+        let due = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            batch = watch.recv() => batch,
+            batch = watch.recv() => match batch {
+                Some(batch) => vec![alive(batch)],
+                None => return Ok(()),
+            },
+            Ok(()) = roots.changed() => all(&*source, &types).await?,
         };
-        let Some(batch) = batch else { return Ok(()) };
-        let (resource, objects) = alive(batch);
-        for object in objects {
-            let Some(mended) = mended(&object, &bundle) else { continue };
-            let name = mended["metadata"]["name"].clone();
-            match source.update(&resource, mended).await {
-                Ok(_) => tracing::info!(%name, kind = resource.kind, "trusts the mesh's root now"),
-                // Somebody wrote meanwhile: that write comes here as well.
-                Err(SourceError::Conflict(_) | SourceError::NotFound(_)) => {}
-                Err(error) => tracing::error!(%name, %error, "does not trust the mesh's root"),
+        let bundle = configuration::bundle(&roots.borrow());
+        for (resource, objects) in due {
+            for object in objects {
+                mend(&*source, &resource, &object, &bundle).await;
             }
         }
+    }
+}
+
+async fn all(
+    source: &dyn Source,
+    types: &[ResourceType],
+) -> Result<Vec<(ResourceType, Vec<Object>)>, SourceError> {
+    let mut all = Vec::new();
+    for resource in types {
+        all.push((resource.clone(), source.list(resource, None).await?));
+    }
+    Ok(all)
+}
+
+async fn mend(source: &dyn Source, resource: &ResourceType, object: &Object, bundle: &str) {
+    let Some(mended) = mended(object, bundle) else { return };
+    let name = mended["metadata"]["name"].clone();
+    match source.update(resource, mended).await {
+        Ok(_) => tracing::info!(%name, kind = resource.kind, "trusts the mesh's roots now"),
+        // Somebody wrote meanwhile: that write comes here as well.
+        Err(SourceError::Conflict(_) | SourceError::NotFound(_)) => {}
+        Err(error) => tracing::error!(%name, %error, "does not trust the mesh's roots"),
     }
 }
 

@@ -46,7 +46,7 @@ impl Forward {
     async fn up(
         &self,
     ) -> Result<(tonic::transport::Channel, tonic::metadata::MetadataMap), Status> {
-        let channel = self.control_plane.channel().await.inspect_err(|status| {
+        let channel = self.control_plane.shared().await.inspect_err(|status| {
             tracing::warn!(%status, "control plane not reached; Envoy keeps what it has");
         })?;
         Ok((channel, self.control_plane.headers()?))

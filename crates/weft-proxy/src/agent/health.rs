@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use weft_identity::IdentityStore;
 use weft_rt::Clock;
 
 use super::admin;
@@ -23,7 +24,7 @@ const STATS: &str = "/stats?filter=^(server.state|listener_manager.workers_start
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Serves for as long as the agent lives.
-pub(super) async fn serve(settings: Arc<Settings>, clock: Clock) {
+pub(super) async fn serve(settings: Arc<Settings>, identity: IdentityStore, clock: Clock) {
     let listener = match TcpListener::bind(("0.0.0.0", PORT)).await {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, PORT, "cannot listen for health probes"),
@@ -33,9 +34,10 @@ pub(super) async fn serve(settings: Arc<Settings>, clock: Clock) {
             clock.sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (settings, clock) = (Arc::clone(&settings), clock.clone());
+        let (settings, identity) = (Arc::clone(&settings), identity.clone());
+        let clock = clock.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &settings, &clock));
+            let service = service_fn(|request| answer(request, &settings, &identity, &clock));
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
@@ -48,6 +50,7 @@ pub(super) async fn serve(settings: Arc<Settings>, clock: Clock) {
 async fn answer(
     request: Request<Incoming>,
     settings: &Settings,
+    identity: &IdentityStore,
     clock: &Clock,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (code, text) = match request.uri().path() {
@@ -57,7 +60,7 @@ async fn answer(
         },
         withdrawal::PATH => {
             let query = request.uri().query().unwrap_or_default();
-            (200, withdrawal::answer(settings, query, clock).await.to_owned())
+            (200, withdrawal::answer(settings, identity, query, clock).await.to_owned())
         }
         _ => (404, "try /healthz/ready\n".to_owned()),
     };
