@@ -97,6 +97,8 @@ pub struct Call {
     pub source_ip: Option<IpAddr>,
     /// Identity of the client: `namespace/account`, or a SPIFFE identity.
     pub principal: Option<String>,
+    /// Nothing protects the connection on its way to the server either: what a caller without a proxy would get.
+    pub plaintext: bool,
 }
 
 impl Call {
@@ -119,6 +121,7 @@ impl Call {
             ip: None,
             source_ip: None,
             principal: None,
+            plaintext: false,
         })
     }
 
@@ -157,6 +160,7 @@ impl Call {
         call.ip = address(fields, "ip")?;
         call.source_ip = address(fields, "source_ip")?;
         call.principal = text(fields, "principal")?;
+        call.plaintext = truth(fields, "plaintext")?;
         Ok(call)
     }
 

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use proxy_config::http::HttpManager;
 use proxy_config::{ConnectionFacts, RequestFacts};
+use proxy_filter::forwarded::client;
 
 use crate::{Call, Security};
 
@@ -18,6 +20,8 @@ pub(crate) struct Request<'a> {
     pub(crate) path: String,
     /// The proxy has taken TLS off.
     pub(crate) secure: bool,
+    /// The client, where a proxy in front of this one says who it is.
+    pub(crate) client: Option<IpAddr>,
 }
 
 impl<'a> Request<'a> {
@@ -28,7 +32,18 @@ impl<'a> Request<'a> {
             if call.host.contains(':') { format!("[{}]", call.host) } else { call.host.clone() };
         let usual = if secure { 443 } else { 80 };
         let own = if call.port == usual { host } else { format!("{host}:{}", call.port) };
-        Self { call, authority: named.unwrap_or(own), path: call.path.clone(), secure }
+        let (authority, path) = (named.unwrap_or(own), call.path.clone());
+        Self { call, authority, path, secure, client: None }
+    }
+}
+
+impl Request<'_> {
+    /// Notes who the client is, as far as such a listener believes what proxies say.
+    pub(crate) fn comes_through(&mut self, manager: &HttpManager) {
+        let remote = self.call.source_ip.unwrap_or(SOMEBODY);
+        let chain = || self.field("x-forwarded-for").map(Cow::into_owned);
+        let (edge, hops) = (manager.use_remote_address, manager.trusted_hops);
+        self.client = Some(client(edge, hops, remote, chain));
     }
 }
 
