@@ -41,20 +41,22 @@ impl Workload {
         }
     }
 
-    /// The workload of a pod that has this address.
+    /// The workload of a pod that has this address; one that has ended may have had it before.
     pub(crate) fn at(mesh: &Mesh, ip: IpAddr) -> Option<Self> {
-        let mut all = pods(mesh).map(|pod| Self::of(mesh, pod, false));
-        all.find(|one| one.address() == Some(ip))
+        let ended =
+            |pod: &Value| ["Succeeded", "Failed"].iter().any(|p| pod["status"]["phase"] == *p);
+        let has = |pod: &&Value| {
+            !ended(pod) && address(pod).and_then(|text| text.parse().ok()) == Some(ip)
+        };
+        pods(mesh).find(has).map(|pod| Self::of(mesh, pod, false))
     }
 
     fn of(mesh: &Mesh, pod: &Value, router: bool) -> Self {
-        let status = &pod["status"];
-        let address = status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str());
         Self {
             router,
             name: name(pod).to_owned(),
             namespace: namespace(pod).to_owned(),
-            address: address.map(str::to_owned),
+            address: address(pod).map(str::to_owned),
             labels: texts(&pod["metadata"]["labels"]),
             wish: pod["metadata"]["annotations"]["proxy.istio.io/config"]
                 .as_str()
@@ -177,6 +179,11 @@ fn wire(value: &Value) -> Wire {
 
 fn pods(mesh: &Mesh) -> impl Iterator<Item = &Value> {
     mesh.objects().iter().filter(|object| object["kind"] == "Pod")
+}
+
+fn address(pod: &Value) -> Option<&str> {
+    let status = &pod["status"];
+    status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str())
 }
 
 fn name(object: &Value) -> &str {
