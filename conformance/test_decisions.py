@@ -38,13 +38,22 @@ spec:
 """
 
 
+# A connection keeps the policies that it was opened under for a while on Envoy, so that each request has its own.
+FRESH = """---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: fresh, namespace: shop}
+spec: {host: "*.shop.svc.cluster.local", trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}}
+"""
+
+
 def world():
     servers = "".join(
         service(name, "shop", "{name: http, port: 8080}, {name: tcp, port: 9000}")
         + workload(name, "shop", 'image: weft/echo, args: ["--port", "8080"]', 'image: weft/echo, args: ["--port", "9000", "--tcp"]')
         for name in (f"web-{number}" for number in range(SERVERS)))
     callers = "".join(workload(name, place, SLEEP) for name, place in CALLERS.items())
-    return namespace("shop") + namespace("far") + namespace("outside", "") + servers + callers
+    return namespace("shop") + namespace("far") + namespace("outside", "") + FRESH + servers + callers
 
 
 def placed(thing, names):
