@@ -59,5 +59,5 @@ bench-control-plane: build ## the control plane under thousands of proxies (root
 e2e: build peers ## the whole mesh with real kubectl, curl and Envoy, on both data planes
 	rm -f conformance/figures.txt
 	cargo build -p bench-control-plane
-	WEFT_SIMULATOR=$(CARGO_TARGET_DIR)/debug/bench-control-plane WEFT_BIN=$(BIN) $(WEFT_PEERS)/python -m pytest -q conformance
+	WEFT_SIMULATOR=$(CARGO_TARGET_DIR)/debug/bench-control-plane WEFT_BIN=$(BIN) scripts/conformance
 	@cat conformance/figures.txt

@@ -5,6 +5,7 @@ asserted goes through the real `kubectl`, `curl` and `weft`.
 """
 
 import contextlib
+import signal
 
 import pytest
 
@@ -13,6 +14,16 @@ from mesh import Mesh, ordinary_user, running, started
 
 def pytest_addoption(parser):
     parser.addoption("--dataplane", action="append", help="only this data plane (weft, envoy)")
+
+
+def pytest_configure(config):
+    # Whoever is told to end ends the meshes that it started.
+    signal.signal(signal.SIGTERM, interrupt)
+    config.addinivalue_line("markers", "patient: mostly waits, so that it runs beside the others (scripts/conformance)")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def planes(config):

@@ -21,8 +21,10 @@ SEEDS = pathlib.Path(os.environ.get("WEFT_SHARED", ROOT.parent / "shared")) / "s
 SHOP = ROOT / "samples/shop"
 
 
-# Every port that a test may take, each given once in a run: two that are drawn at random meet sooner or later.
-PORTS = iter(random.sample(range(20_000, 30_000), 10_000))
+# Every port that a test may take, each given once in a run: two that are drawn at random meet sooner or later. WEFT_PORTS
+# (`FIRST:END`) keeps runs at the same time apart.
+FIRST, END = map(int, os.environ.get("WEFT_PORTS", "20000:30000").split(":"))
+PORTS = iter(random.sample(range(FIRST, END), END - FIRST))
 
 
 def free_port():
@@ -34,7 +36,7 @@ def free_port():
             except OSError:
                 continue
             return port
-    raise AssertionError("every port between 20000 and 30000 was taken")
+    raise AssertionError(f"every port between {FIRST} and {END} was taken")
 
 
 def until(what, condition, seconds=90.0):

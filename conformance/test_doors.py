@@ -9,6 +9,8 @@ import pytest
 from manifests import SLEEP, deployment, gate, namespace, python, service
 from mesh import PEERS, until
 
+pytestmark = pytest.mark.patient
+
 HERE = pathlib.Path(__file__).parent
 
 MESH = """apiVersion: install.istio.io/v1alpha1

@@ -10,6 +10,8 @@ import pytest
 from manifests import SLEEP, deployment, namespace, service
 from mesh import report, until
 
+pytestmark = pytest.mark.patient
+
 WARM = 40
 PODS = """---
 apiVersion: apps/v1

@@ -10,6 +10,8 @@ import pytest
 
 from mesh import PEERS, report, until
 
+pytestmark = pytest.mark.patient
+
 APP = pathlib.Path(__file__).parent / "peace_app.py"
 PORTS = [("http", 8080), ("grpc", 9000), ("tcp", 9001)]
 # Longer than a proxy waits by itself (Istio's 5 s), shorter than the grace of the pods.

@@ -10,6 +10,8 @@ from conftest import people, planes
 from manifests import ECHO, SLEEP, deployment, namespace, service
 from mesh import Mesh, finish, report, running, until
 
+pytestmark = pytest.mark.patient
+
 STRICT = """---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

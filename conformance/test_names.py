@@ -6,6 +6,8 @@ import pytest
 
 from mesh import until
 
+pytestmark = pytest.mark.patient
+
 MESH = """apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
 metadata: {name: mesh, namespace: istio-system}

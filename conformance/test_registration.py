@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from manifests import SLEEP, deployment, namespace
 from mesh import until
+
+pytestmark = pytest.mark.patient
 
 OBJECTS = namespace("machines", "") + namespace("shop") + deployment("client", "shop", SLEEP) + """---
 apiVersion: networking.istio.io/v1

@@ -8,6 +8,8 @@ import yaml
 
 from mesh import Mesh, started, until
 
+pytestmark = pytest.mark.patient
+
 NAMESPACE = "payments"
 
 

@@ -7,6 +7,8 @@ import pytest
 from manifests import ECHO, deployment, namespace, service
 from mesh import until
 
+pytestmark = pytest.mark.patient
+
 OBJECTS = namespace("shop") + service("echo", "shop", "{name: http, port: 8080}") + deployment("echo", "shop", ECHO)
 ROUTE = """apiVersion: networking.istio.io/v1
 kind: VirtualService

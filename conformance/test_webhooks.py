@@ -9,6 +9,8 @@ import pytest
 
 from mesh import running, until
 
+pytestmark = pytest.mark.patient
+
 PLACE = """apiVersion: v1
 kind: Namespace
 metadata: {name: hooks}

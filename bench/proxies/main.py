@@ -51,6 +51,7 @@ def main():
         if counting:
             tell_counts(figures)
     finally:
+        figures.keep(HERE.parent / "results", [*(row.name for row in rows.ROWS), COUNTED])
         figures.write(HERE.parent / "results", machine)
     print(figures.markdown(machine))
 

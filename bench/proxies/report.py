@@ -1,7 +1,8 @@
 """Figures of rounds, as JSON, as Markdown with the bars that must hold, and as a plot.
 
 In: values by row, candidate and metric. Out: bench/results/latest.json, .md, .svg.
-Holds: every ratio is of medians of one run; a row that failed is named with its reason.
+Holds: every ratio is of medians of one run: a row is measured whole, or stays whole as the last run that measured it left it, and
+says when that was; a row that failed is named with its reason.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import platform
 import statistics
 import subprocess
+import time
 
 import bars
 import plot
@@ -22,6 +24,9 @@ class Figures:
 
     def __init__(self):
         self.values, self.failures = {}, {}
+        # Of rows that an earlier run measured: how many rounds, and when.
+        self.earlier = {}
+        self.now = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
 
     def add(self, row, candidate, figures):
         for (metric, unit), value in figures.items():
@@ -30,15 +35,30 @@ class Figures:
     def failed(self, row, candidate, error):
         self.failures[row, candidate] = (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]
 
+    def keep(self, folder, order):
+        """Takes over the rows of the run before that this one did not measure, and brings all into an order of names."""
+        file = folder / "latest.json"
+        own = {row for row, *_ in [*self.values, *self.failures]}
+        for record in json.loads(file.read_text()) if file.exists() else []:
+            if record["row"] not in own and record["row"] in order:
+                key = tuple(record[part] for part in ("row", "candidate", "metric", "unit"))
+                self.values[key] = [record["min"], record["median"], record["max"]]
+                self.earlier[key] = {"rounds": record["rounds"], "measured": record.get("measured", "earlier")}
+        self.values = dict(sorted(self.values.items(), key=lambda one: order.index(one[0][0])))
+
+    def measured(self, row):
+        return next((told["measured"] for (r, *_), told in self.earlier.items() if r == row), self.now)
+
     def median(self, row, candidate, metric):
         """None where it was not measured."""
         found = [values for (r, c, m, _), values in self.values.items() if (r, c, m) == (row, candidate, metric)]
         return statistics.median(found[0]) if found else None
 
     def records(self):
-        return [{"row": row, "candidate": candidate, "metric": metric, "unit": unit, "median": statistics.median(values),
-                 "min": min(values), "max": max(values), "rounds": len(values)}
-                for (row, candidate, metric, unit), values in self.values.items()]
+        return [dict(zip(("row", "candidate", "metric", "unit"), key)) |
+                {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values), "measured": self.now} |
+                self.earlier.get(key, {})
+                for key, values in self.values.items()]
 
     def markdown(self, machine):
         lines = ["# Proxies, measured side by side", "", *[f"- {name}: {text}" for name, text in machine.items()]]
@@ -50,7 +70,7 @@ class Figures:
         return "\n".join(lines) + "\n"
 
     def table(self, row):
-        lines = ["", f"## {row}", "", "| candidate | metric | median | least – most | Weft's ratio |", "|---|---|---|---|---|"]
+        lines = ["", f"## {row}", "", f"Measured {self.measured(row)} UTC.", "", "| candidate | metric | median | least – most | Weft's ratio |", "|---|---|---|---|---|"]
         for record in self.records():
             if record["row"] == row:
                 own = self.median(row, "weft", record["metric"])

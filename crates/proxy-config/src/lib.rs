@@ -13,6 +13,7 @@ pub mod http;
 pub mod listener;
 pub mod matcher;
 pub mod names;
+pub mod pieces;
 pub mod rbac;
 pub mod route;
 pub mod statuses;

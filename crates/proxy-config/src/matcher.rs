@@ -7,6 +7,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use regex::Regex;
 
+use crate::pieces::Pieces;
+
 /// Matches one text.
 #[derive(Debug, Clone)]
 pub enum StringMatcher {
@@ -18,9 +20,11 @@ pub enum StringMatcher {
     Suffix(Arc<str>),
     /// A part of it.
     Contains(Arc<str>),
+    /// The whole text, by a pattern that needs no regular expression.
+    Pieces(Pieces),
     /// The whole text, by a pattern (anchored at both ends by whoever builds it).
     Regex(Regex),
-    /// As the inner one (not a regex), letter case aside (ASCII).
+    /// As the inner one (not a pattern), letter case aside (ASCII).
     IgnoreCase(Box<StringMatcher>),
 }
 
@@ -33,6 +37,7 @@ impl StringMatcher {
             Self::Prefix(wanted) => text.starts_with(&**wanted),
             Self::Suffix(wanted) => text.ends_with(&**wanted),
             Self::Contains(wanted) => text.contains(&**wanted),
+            Self::Pieces(pieces) => pieces.matches(text),
             Self::Regex(pattern) => pattern.is_match(text),
             Self::IgnoreCase(inner) => inner.matches_folded(text),
         }
@@ -51,7 +56,7 @@ impl StringMatcher {
             Self::Contains(wanted) => {
                 text.to_ascii_lowercase().contains(&wanted.to_ascii_lowercase())
             }
-            Self::Regex(_) | Self::IgnoreCase(_) => self.matches(text),
+            Self::Pieces(_) | Self::Regex(_) | Self::IgnoreCase(_) => self.matches(text),
         }
     }
 }

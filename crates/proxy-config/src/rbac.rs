@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use crate::matcher::{AddressRange, StringMatcher};
 use crate::route::HeaderMatch;
+use crate::{ConnectionFacts, RequestFacts};
+
+mod index;
+
+use index::Index;
 
 /// Rules that are enforced and rules that are only counted.
 #[derive(Debug, Clone, Default)]
@@ -18,12 +23,45 @@ pub struct Rbac {
 }
 
 /// An action and the policies that trigger it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Rules {
     /// What a matching policy means.
     pub action: Action,
-    /// By name; looked at in this order.
-    pub policies: Vec<(Arc<str>, Policy)>,
+    policies: Vec<(Arc<str>, Policy)>,
+    index: Option<Index>,
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The index says the same once more.
+        let Self { action, policies, index: _ } = self;
+        f.debug_struct("Rules").field("action", action).field("policies", policies).finish()
+    }
+}
+
+impl Rules {
+    /// Rules of policies by name.
+    #[must_use]
+    pub fn new(action: Action, policies: Vec<(Arc<str>, Policy)>) -> Self {
+        Self { action, index: Index::of(&policies), policies }
+    }
+
+    /// Policies by name; the first that matches counts.
+    #[must_use]
+    pub fn policies(&self) -> &[(Arc<str>, Policy)] {
+        &self.policies
+    }
+
+    /// Those of the policies that may match, in their order: none that is left out does.
+    pub fn candidates<'a>(
+        &'a self,
+        connection: ConnectionFacts<'_>,
+        request: Option<&dyn RequestFacts>,
+    ) -> impl Iterator<Item = &'a (Arc<str>, Policy)> + use<'a> {
+        let chosen = self.index.as_ref().map(|index| index.candidates(connection, request));
+        let all = if chosen.is_none() { self.policies.len() } else { 0 };
+        chosen.into_iter().flatten().chain(0..all).filter_map(|number| self.policies.get(number))
+    }
 }
 
 /// What a matching policy means.

@@ -233,7 +233,7 @@ async fn the_client_s_address_is_believed_as_far_as_proxies_are_trusted() {
             permissions: vec![Permission::Any],
             principals: vec![Principal::RemoteIp(AddressRange(range.parse().unwrap()))],
         };
-        let rules = Rules { action: Action::Allow, policies: vec![("p".into(), policy)] };
+        let rules = Rules::new(Action::Allow, vec![("p".into(), policy)]);
         vec![HttpFilter::Rbac(Arc::new(Rbac { rules: Some(rules), ..Rbac::default() }))]
     };
     let request = |chain: &str| {

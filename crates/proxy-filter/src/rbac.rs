@@ -73,7 +73,8 @@ pub fn verdict(decision: Decision<'_>) -> Verdict {
 }
 
 fn judge<'a>(rules: &'a Rules, facts: &Facts<'_>) -> Decision<'a> {
-    let matched = rules.policies.iter().find(|(_, policy)| matches(policy, facts));
+    let mut candidates = rules.candidates(facts.connection, facts.request);
+    let matched = candidates.find(|(_, policy)| matches(policy, facts));
     let policy = matched.map(|(name, _)| &**name);
     let allowed = match rules.action {
         Action::Allow => policy.is_some(),

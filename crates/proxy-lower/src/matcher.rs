@@ -2,6 +2,7 @@
 //! In: Envoy's matchers. Out: ours. Holds: a pattern matches whole texts, as Envoy's do.
 
 use proxy_config::matcher::StringMatcher;
+use proxy_config::pieces::Pieces;
 use proxy_config::route::{HeaderMatch, HeaderValueMatch, QueryMatch};
 use regex::{Regex, RegexBuilder};
 use weft_proto::envoy::config::route::v3 as route;
@@ -36,6 +37,12 @@ fn compile(pattern: &str, around: fn(String) -> String) -> Lowered<Regex> {
     builder.build().map_err(|error| refuse(&error))
 }
 
+fn pattern_of(pattern: &str) -> Lowered<StringMatcher> {
+    Pieces::of(pattern)
+        .map(StringMatcher::Pieces)
+        .map_or_else(|| whole(pattern).map(StringMatcher::Regex), Ok)
+}
+
 pub(crate) fn text(matcher: &wire::StringMatcher) -> Lowered<StringMatcher> {
     use wire::string_matcher::MatchPattern as Pattern;
     let found = match matcher.match_pattern.as_ref() {
@@ -44,7 +51,7 @@ pub(crate) fn text(matcher: &wire::StringMatcher) -> Lowered<StringMatcher> {
         Some(Pattern::Suffix(text)) => StringMatcher::Suffix(text.as_str().into()),
         Some(Pattern::Contains(text)) => StringMatcher::Contains(text.as_str().into()),
         Some(Pattern::SafeRegex(pattern)) => {
-            return whole(&pattern.regex).map(StringMatcher::Regex);
+            return pattern_of(&pattern.regex);
         }
         Some(Pattern::Custom(_)) | None => {
             return Err(Rejected::new(
@@ -78,7 +85,7 @@ pub(crate) fn header(matcher: &route::HeaderMatcher) -> Lowered<HeaderMatch> {
             HeaderValueMatch::Text(StringMatcher::Contains(t.as_str().into()))
         }
         Some(Specifier::SafeRegexMatch(pattern)) => {
-            lowered(whole(&pattern.regex).map(|p| HeaderValueMatch::Text(StringMatcher::Regex(p))))?
+            lowered(pattern_of(&pattern.regex).map(HeaderValueMatch::Text))?
         }
     };
     Ok(HeaderMatch {

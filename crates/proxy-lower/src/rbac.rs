@@ -51,7 +51,7 @@ fn rules(wire: &wire::Rbac) -> Lowered<Rules> {
         policies.push((Arc::from(name.as_str()), policy));
     }
     policies.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Rules { action, policies })
+    Ok(Rules::new(action, policies))
 }
 
 fn policy(wire: &wire::Policy) -> Lowered<Policy> {

@@ -94,7 +94,7 @@ impl<'a> Walk<'a> {
             }
             for number in 0..written.len() {
                 let known = format!("ns[{namespace}]-policy[{name}]-rule[{number}]");
-                let compiled = rules.policies.iter().any(|(name, _)| **name == *known);
+                let compiled = rules.policies().iter().any(|(name, _)| **name == *known);
                 match tried.iter().find(|one| one.policy == known) {
                     Some(one) => told.push(format!("rule {number} {}", outcome(one))),
                     None if compiled => {}
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
         all.retain(|object| !object.meta.annotations.get(DRY_RUN).is_some_and(|v| is_true(v)));
         let named = |object: &&&Arc<Object<AuthorizationPolicy>>| {
             let own = format!("ns[{}]-policy[{}]-", object.meta.namespace, object.meta.name);
-            rules.policies.iter().any(|(name, _)| name.starts_with(&own))
+            rules.policies().iter().any(|(name, _)| name.starts_with(&own))
         };
         let asks =
             |object: &&&Arc<Object<AuthorizationPolicy>>| object.spec.action == Written::Custom;

@@ -124,6 +124,7 @@ fn text(matcher: &StringMatcher) -> String {
         StringMatcher::Prefix(text) => format!("{text:?} and more"),
         StringMatcher::Suffix(text) => format!("something before {text:?}"),
         StringMatcher::Contains(text) => format!("something with {text:?}"),
+        StringMatcher::Pieces(pieces) => format!("by the pattern ^(?:{})$", pieces.pattern()),
         StringMatcher::Regex(pattern) => format!("by the pattern {pattern}"),
         StringMatcher::IgnoreCase(inner) => format!("{}, in any case", text(inner)),
     }

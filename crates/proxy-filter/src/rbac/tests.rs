@@ -46,7 +46,7 @@ fn rules(action: Action) -> Rbac {
         principals: vec![Principal::Authenticated(Some(StringMatcher::Exact(checkout.into())))],
     };
     let policies = vec![(Arc::from("ns[payments]-policy[p]-rule[0]"), policy)];
-    Rbac { rules: Some(Rules { action, policies }), shadow: None, shadow_prefix: "".into() }
+    Rbac { rules: Some(Rules::new(action, policies)), shadow: None, shadow_prefix: "".into() }
 }
 
 #[track_caller]
@@ -139,11 +139,12 @@ fn a_trace_names_every_condition_that_failed_as_policies_write_it() {
 
 #[test]
 fn what_must_not_be_is_told_as_such() {
-    let mut rbac = rules(Action::Allow);
-    let rules = rbac.rules.as_mut().unwrap();
     let forbidden = Permission::Or(vec![method("PUT"), method("DELETE")]);
-    rules.policies[0].1.permissions = vec![Permission::Not(Box::new(forbidden))];
-    rules.policies[0].1.principals = vec![Principal::Any];
+    let policy = Policy {
+        permissions: vec![Permission::Not(Box::new(forbidden))],
+        principals: vec![Principal::Any],
+    };
+    let rules = Rules::new(Action::Allow, vec![(Arc::from("p"), policy)]);
     let connection = ConnectionFacts {
         direct_remote: IpAddr::from([10, 244, 0, 9]),
         remote: IpAddr::from([10, 244, 0, 9]),
@@ -154,7 +155,7 @@ fn what_must_not_be_is_told_as_such() {
     };
     let request = Request("PUT", "/");
     let facts = Facts { connection, request: Some(&request), claims: None };
-    let (_, tried) = trace(rules, &facts);
+    let (_, tried) = trace(&rules, &facts);
     assert_eq!(
         tried[0].misses[0].to_string(),
         "to.operation.notMethods: PUT is one of PUT, DELETE"

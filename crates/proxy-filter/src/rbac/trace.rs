@@ -67,7 +67,7 @@ impl std::fmt::Display for Miss {
 pub fn trace<'a>(rules: &'a Rules, facts: &Facts<'_>) -> (Decision<'a>, Vec<Tried<'a>>) {
     let decision = judge(rules, facts);
     let mut tried = Vec::new();
-    for (name, policy) in &rules.policies {
+    for (name, policy) in rules.policies() {
         tried.push(Tried { policy: name, misses: missed(policy, facts) });
         if decision.policy == Some(name) {
             break;

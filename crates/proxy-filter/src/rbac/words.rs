@@ -153,11 +153,20 @@ fn text(matcher: &StringMatcher) -> String {
         StringMatcher::Prefix(text) => format!("{text}*"),
         StringMatcher::Suffix(text) => format!("*{text}"),
         StringMatcher::Contains(text) => format!("*{text}*"),
-        StringMatcher::Regex(pattern) => match whole(pattern.as_str()).as_str() {
-            ".+" => "*".to_owned(),
-            pattern => format!("by the pattern {pattern}"),
+        StringMatcher::Regex(_) | StringMatcher::Pieces(_) => match pattern(matcher).as_deref() {
+            None | Some(".+") => "*".to_owned(),
+            Some(pattern) => format!("by the pattern {pattern}"),
         },
         StringMatcher::IgnoreCase(inner) => text(inner),
+    }
+}
+
+/// The pattern of a matcher that has one, as it was written.
+fn pattern(matcher: &StringMatcher) -> Option<String> {
+    match matcher {
+        StringMatcher::Regex(pattern) => Some(whole(pattern.as_str())),
+        StringMatcher::Pieces(pieces) => Some(whole(pieces.pattern())),
+        _ => None,
     }
 }
 
@@ -179,8 +188,7 @@ fn whole(pattern: &str) -> String {
 /// The field that asks for an identity of such a form, and its value there.
 fn identity(matcher: &StringMatcher) -> (&'static str, String) {
     let plain = |pattern: &str| pattern.replace(".*", "*");
-    if let StringMatcher::Regex(pattern) = matcher {
-        let pattern = whole(pattern.as_str());
+    if let Some(pattern) = pattern(matcher) {
         let inside = pattern.strip_prefix("spiffe://").unwrap_or(&pattern);
         let of_any_domain = inside.split_once("/ns/").filter(|(domain, _)| domain.contains('['));
         if let Some((_, rest)) = of_any_domain {
