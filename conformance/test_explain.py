@@ -94,3 +94,39 @@ def test_plan_tells_what_a_change_would_do_to_a_running_mesh(mesh):
     assert teapot["because"] == ["VirtualService production/product"]
     assert {"field": "outcome", "before": "routed", "after": "direct_response"} in teapot["fields"]
     assert mesh.code("checkout", "deploy/sleep", f"http://{HOST}:8080/teapot/1") == "200"
+
+
+READERS = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: readers, namespace: production}
+spec:
+  selector: {matchLabels: {app: product-service}}
+  rules:
+    - from: [{source: {namespaces: [checkout]}}]
+      to: [{operation: {methods: [GET]}}]
+"""
+
+
+def test_it_names_who_calls_and_the_rule_that_decides_at_the_server(mesh):
+    mesh.apply_text(READERS)
+    mesh.programmed("authorizationpolicy/readers", "production")
+    origin = ("--from", "sleep.checkout", "--to", f"{HOST}:8080")
+    code = lambda *args: mesh.code("checkout", "deploy/sleep", *args, f"http://{HOST}:8080/")
+    try:
+        until("a reader gets in", lambda: code() == "200")
+        said = explain(mesh, *origin, "GET", "/")
+        assert (said["outcome"], said["policy"], said["rule"], said["mtls"]) == ("routed", "production/readers", 0, True)
+        assert said["peer_identity"].startswith("spiffe://cluster.local/ns/checkout/sa/")
+        until("nobody writes", lambda: code("-X", "DELETE") == "403")
+        said = explain(mesh, *origin, "DELETE", "/")
+        assert (said["outcome"], said["status"], said["policy"]) == ("denied", 403, None)
+        assert said["nearest_miss"] == {"policy": "production/readers", "rule": 0, "conditions": ["to.operation.methods: DELETE is not GET"]}
+        # Nobody gets in without mutual TLS, which the shop asks of everybody.
+        said = explain(mesh, *origin, "GET", "/", "--plaintext")
+        assert (said["outcome"], said["peer_identity"]) == ("no_filter_chain", None)
+        told = mesh.weft("explain", *origin, "DELETE", "/").stdout
+        assert told.startswith("denied (403)\n") and "nearest miss: production/readers, rule 0" in told
+    finally:
+        mesh.kubectl("delete", "-n", "production", "authorizationpolicy", "readers")
+        until("the policy is gone", lambda: code("-X", "DELETE") != "403")

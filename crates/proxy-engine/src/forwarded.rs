@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use proxy_config::http::{ClientCertDetails, HttpManager, ServerHeader};
+use proxy_filter::forwarded::client as client_behind;
 use proxy_http::{RequestHead, ResponseHead};
 use proxy_listen::Peer;
 use weft_rt::Rng;
@@ -28,18 +29,10 @@ pub(crate) struct Trust<'a> {
     pub(crate) trusted_hops: u32,
 }
 
-/// The client's address: the connection's other end, or what a proxy that is trusted says of it. At the edge
-/// `trusted_hops` proxies stand before us; inside the mesh the nearest proxy is trusted always.
+/// The client's address: the connection's other end, or what a proxy that is trusted says of it.
 pub(crate) fn client(head: &RequestHead, manager: &HttpManager, remote: IpAddr) -> IpAddr {
-    let hops = match (manager.use_remote_address, manager.trusted_hops) {
-        (true, 0) => return remote,
-        (true, hops) => hops - 1,
-        (false, hops) => hops,
-    };
-    let chain = head.fields.joined("x-forwarded-for").unwrap_or_default();
-    let from_the_end = usize::try_from(hops).unwrap_or(usize::MAX);
-    let element = chain.rsplit(',').nth(from_the_end).map(str::trim);
-    element.and_then(|text| text.parse().ok()).unwrap_or(remote)
+    let chain = || head.fields.joined("x-forwarded-for");
+    client_behind(manager.use_remote_address, manager.trusted_hops, remote, chain)
 }
 
 /// `x-forwarded-for`, `x-forwarded-proto` and `x-request-id`.

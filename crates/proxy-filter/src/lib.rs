@@ -6,6 +6,7 @@
 
 pub mod cors;
 pub mod fault;
+pub mod forwarded;
 pub mod path;
 pub mod rbac;
 pub mod tokens;

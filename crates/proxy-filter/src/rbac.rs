@@ -1,6 +1,6 @@
 //! Role based access control.
 //!
-//! In: rules, facts. Out: allowed or denied, and by which policy.
+//! In: rules, facts. Out: allowed or denied, and by which policy; with [`trace`] also why no other policy did it.
 //! Holds: a condition on a field never holds where there is no request (plain TCP); what cannot be decided does not match.
 //! Source of the semantics, texts and details: Envoy's RBAC filter.
 
@@ -10,6 +10,10 @@ use proxy_config::{ConnectionFacts, RequestFacts};
 use crate::Verdict;
 
 mod template;
+mod trace;
+mod words;
+
+pub use trace::{Miss, Tried, nearest, trace};
 
 /// Looks up the values of a claim by its path.
 pub type Claims<'a> = dyn Fn(&[std::sync::Arc<str>]) -> Vec<String> + 'a;

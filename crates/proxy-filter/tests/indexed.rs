@@ -197,7 +197,7 @@ fn what_is_rare_is_found_too() {
     let web = "spiffe://x/ns/shop/sa/web";
     let names = [web.to_owned()];
     let template = |text: &str| Permission::PathTemplate(text.into());
-    assert!(is_found(template("/a/{**}"), web, "/a", &names));
+    assert!(is_found(template("/a/{**}"), web, "/a/", &names));
     assert!(is_found(template("/{*}/b"), web, "/a/b", &names));
     // No other key is as short as its first character is long.
     let path = Permission::Path(StringMatcher::Prefix("é".into()));

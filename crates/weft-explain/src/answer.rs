@@ -82,12 +82,55 @@ pub struct Answer {
     pub headers: Headers,
     /// The first cluster.
     pub cluster: Option<Cluster>,
+    /// AuthorizationPolicy that decided, as `namespace/name`; null when none matched.
+    pub policy: Option<String>,
+    /// Which of its rules, from 0.
+    pub rule: Option<usize>,
+    /// Where nothing allows it: the rule that came nearest.
+    pub nearest_miss: Option<NearestMiss>,
+    /// Who calls, as the certificate that the deciding proxy sees says.
+    pub peer_identity: Option<String>,
+    /// Who calls, as a token says; null, because tokens are not judged yet.
+    pub request_principal: Option<String>,
+    /// Whether the connection that the last proxy takes is mutual TLS of the mesh; null when no such proxy is known.
+    pub mtls: Option<bool>,
     /// How it came to this.
     pub trace: Vec<Step>,
 }
 
+impl Answer {
+    /// Takes over what the proxy of the server says; what the first proxy does stays, unless the server ends the way.
+    pub(crate) fn goes_on(&mut self, there: Self, proxy: &str) {
+        let refused = !matches!(there.outcome, Outcome::Routed | Outcome::Tcp);
+        if refused {
+            let broken = there.status.is_none() && self.outcome == Outcome::Routed;
+            self.status = if broken { Some(503) } else { there.status };
+            self.outcome = there.outcome;
+        }
+        if refused || there.policy.is_some() {
+            (self.policy, self.rule) = (there.policy, there.rule);
+            self.nearest_miss = there.nearest_miss;
+        }
+        self.peer_identity = there.peer_identity;
+        self.mtls = there.mtls;
+        let steps = there.trace.into_iter().map(|step| Step { proxy: proxy.to_owned(), ..step });
+        self.trace.extend(steps);
+    }
+}
+
 fn null_if_none<S: serde::Serializer>(headers: &Headers, to: S) -> Result<S::Ok, S::Error> {
     Some(headers).filter(|headers| **headers != Headers::default()).serialize(to)
+}
+
+/// A rule that did not match, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NearestMiss {
+    /// Its policy, as `namespace/name`.
+    pub policy: String,
+    /// Which of the policy's rules, from 0.
+    pub rule: Option<usize>,
+    /// Each condition that failed, such as `to.operation.methods: DELETE is not one of GET, POST`.
+    pub conditions: Vec<String>,
 }
 
 /// A cluster and its share.
@@ -133,7 +176,7 @@ pub struct DirectResponse {
 }
 
 /// What changes about path and host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Rewrite {
     /// Path as the server sees it.
     pub path: Option<String>,

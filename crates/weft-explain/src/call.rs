@@ -103,6 +103,8 @@ pub struct Call {
     pub claims: Map<String, Value>,
     /// When, in seconds since 1970. Until somebody says, every token that ends has ended.
     pub at: Option<u64>,
+    /// Nothing protects the connection on its way to the server either: what a caller without a proxy would get.
+    pub plaintext: bool,
 }
 
 impl Call {
@@ -127,6 +129,7 @@ impl Call {
             principal: None,
             claims: Map::new(),
             at: None,
+            plaintext: false,
         })
     }
 
@@ -177,6 +180,7 @@ impl Call {
             None | Some(Value::Null) => None,
             Some(at) => Some(at.as_u64().ok_or_else(|| other_form("at", "seconds since 1970"))?),
         };
+        call.plaintext = truth(fields, "plaintext")?;
         Ok(call)
     }
 

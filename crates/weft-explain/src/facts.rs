@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use proxy_config::http::HttpManager;
 use proxy_config::{ConnectionFacts, RequestFacts};
+use proxy_filter::forwarded::client;
 use proxy_filter::tokens::Claimed;
 
 use crate::{Call, Security};
@@ -23,6 +25,8 @@ pub(crate) struct Request<'a> {
     pub(crate) fields: Vec<(String, String)>,
     /// What a verified token claims.
     pub(crate) claimed: Option<Claimed<'a>>,
+    /// The client, where a proxy in front of this one says who it is.
+    pub(crate) client: Option<IpAddr>,
 }
 
 impl<'a> Request<'a> {
@@ -34,7 +38,18 @@ impl<'a> Request<'a> {
         let usual = if secure { 443 } else { 80 };
         let own = if call.port == usual { host } else { format!("{host}:{}", call.port) };
         let (authority, path) = (named.unwrap_or(own), call.path.clone());
-        Self { call, authority, path, secure, fields: call.fields.clone(), claimed: None }
+        let fields = call.fields.clone();
+        Self { call, authority, path, secure, fields, claimed: None, client: None }
+    }
+}
+
+impl Request<'_> {
+    /// Notes who the client is, as far as such a listener believes what proxies say.
+    pub(crate) fn comes_through(&mut self, manager: &HttpManager) {
+        let remote = self.call.source_ip.unwrap_or(SOMEBODY);
+        let chain = || self.field("x-forwarded-for").map(Cow::into_owned);
+        let (edge, hops) = (manager.use_remote_address, manager.trusted_hops);
+        self.client = Some(client(edge, hops, remote, chain));
     }
 }
 

@@ -3,9 +3,11 @@
 //! In: objects and the settings of a mesh, then calls. Out: an [`Answer`] each, with the trace of every decision.
 //! Holds: what decides here is the code that decides in a running mesh: ctl-translate writes what the proxy of the caller
 //! would get, proxy-lower reads it, proxy-route and proxy-filter judge the call.
+//! A call between two pods of the mesh is led through both their proxies.
 //! Never: I/O, chance (a split by weight is told as it is), a rule of its own about traffic.
 //! Why: "where does this request go?" has to be answered before a change reaches a cluster, and at night.
 
+mod access;
 mod answer;
 mod call;
 mod complete;
@@ -13,6 +15,9 @@ mod describe;
 mod destination;
 mod facts;
 mod mesh;
+mod meshed;
+mod onward;
+mod proxies;
 mod proxy;
 mod request;
 mod tokens;
@@ -20,13 +25,13 @@ mod trace;
 mod walk;
 mod workload;
 
-pub use answer::{Answer, Outcome};
+pub use answer::{Answer, NearestMiss, Outcome};
 pub use call::{Call, Origin, Security, Spoken};
 pub use ctl_translate::{Resource, Resources};
 pub use mesh::Mesh;
+pub use proxies::Proxies;
 pub use proxy::Proxy;
 pub use trace::Step;
-pub use walk::explain;
 
 /// Why a question has no answer: what is wrong with it, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use weft_proto::envoy::config::route::v3 as wire;
 use crate::answer::{self, DirectResponse, Rewrite, Share};
 use crate::facts::Request;
 use crate::trace::Step;
-use crate::walk::Walk;
+use crate::walk::{Left, LeftRequest, Walk};
 use crate::{Origin, Outcome, describe};
 
 /// Most routes of which is told why they do not take the request.
@@ -27,6 +27,7 @@ const TOLD: usize = 100;
 impl<'a> Walk<'a> {
     pub(crate) fn request(&mut self, manager: &'a HttpManager, to: SocketAddr, secure: bool) {
         let mut request = Request::of(self.call, secure);
+        request.comes_through(manager);
         if !self.normal(manager, &mut request) {
             return;
         }
@@ -233,6 +234,13 @@ impl<'a> Walk<'a> {
         self.end(Outcome::Routed, "action", format!("the request goes to {}", names.join(", ")));
         if let Some(first) = first {
             self.cluster(&first);
+            let rewrite = self.answer.rewrite.clone().unwrap_or_default();
+            let authority = rewrite.authority.unwrap_or_else(|| request.authority.clone());
+            let path = rewrite.path.unwrap_or_else(|| request.path.clone());
+            self.left = Some(Left {
+                cluster: first,
+                request: Some(LeftRequest { authority, path, fields: request.fields.clone() }),
+            });
         }
     }
 }

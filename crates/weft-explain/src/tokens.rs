@@ -47,6 +47,7 @@ impl<'a> Walk<'a> {
                 let whose = claimed.principal();
                 let whose = whose.as_deref().unwrap_or("somebody without a subject");
                 self.step("token", format!("a valid token says that it is of {whose}"));
+                self.answer.request_principal = claimed.principal();
                 request.claimed = Some(claimed);
             }
         }

@@ -7,8 +7,12 @@ use weft_model::{ObjectRef, Place};
 /// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What was decided: `resolve`, `listener`, `filter_chain`, `token`, `policy`, `virtual_host`, `route`, `action`, `cluster`.
+    /// What was decided: `resolve`, `listener`, `filter_chain`, `mtls`, `token`, `policy`, `virtual_host`, `route`, `action`, `cluster`,
+    /// `endpoint`.
     pub step: &'static str,
+    /// Pod whose proxy decided, as `name.namespace`; empty for the first proxy of the way.
+    #[serde(serialize_with = "null_if_empty")]
+    pub proxy: String,
     /// Object that decided, as `Kind namespace/name`; empty when no object of a user did.
     #[serde(serialize_with = "null_if_empty")]
     pub object: String,
@@ -27,7 +31,8 @@ fn null_if_empty<S: serde::Serializer>(text: &str, to: S) -> Result<S::Ok, S::Er
 
 impl Step {
     pub(crate) fn new(step: &'static str, why: impl Into<String>) -> Self {
-        Self { step, object: String::new(), file: String::new(), line: None, why: why.into() }
+        let (proxy, object, file) = <_>::default();
+        Self { step, proxy, object, file, line: None, why: why.into() }
     }
 
     /// Names the object that decided.

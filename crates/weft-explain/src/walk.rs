@@ -11,26 +11,41 @@ use proxy_config::Listener;
 use proxy_config::listener::{
     Direction, FilterChain, NetworkFilter, TcpProxy, Transport, stand_ins,
 };
-use proxy_config::rbac::Rbac;
-use proxy_filter::rbac;
 use proxy_route::{ChainFacts, choose_chain};
 use weft_model::{ObjectRef, Protocol};
 use weft_proto::envoy::config::cluster::v3::cluster::ClusterDiscoveryType;
 
 use crate::answer::Share;
-use crate::facts::{Request, connection, peer_names};
+use crate::facts::connection;
 use crate::trace::Step;
 use crate::{Answer, Call, Mesh, Origin, Outcome, Proxy, Security, Spoken, describe, destination};
 
 /// Objects that filter chains are made of.
 const DECIDING: [&str; 2] = ["Gateway", "VirtualService"];
 
-/// What becomes of a call at the first proxy that decides about it.
+/// What becomes of a call at one proxy, and how it leaves that proxy, if it does.
 #[must_use]
-pub fn explain(mesh: &Mesh, proxy: &Proxy, call: &Call) -> Answer {
-    let mut walk = Walk { mesh, proxy, call, answer: Answer::default() };
+pub(crate) fn lead(mesh: &Mesh, proxy: &Proxy, call: &Call) -> (Answer, Option<Left>) {
+    let mut walk = Walk { mesh, proxy, call, answer: Answer::default(), left: None };
     walk.begin();
-    walk.answer
+    (walk.answer, walk.left)
+}
+
+/// A call as it leaves a proxy.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// Cluster that it goes to.
+    pub(crate) cluster: String,
+    /// Its request; `None` for bytes.
+    pub(crate) request: Option<LeftRequest>,
+}
+
+/// A request as filters and route leave it, but for the route's operations on fields.
+#[derive(Debug)]
+pub(crate) struct LeftRequest {
+    pub(crate) authority: String,
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 pub(crate) struct Walk<'a> {
@@ -38,6 +53,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) proxy: &'a Proxy,
     pub(crate) call: &'a Call,
     pub(crate) answer: Answer,
+    pub(crate) left: Option<Left>,
 }
 
 impl<'a> Walk<'a> {
@@ -60,7 +76,11 @@ impl<'a> Walk<'a> {
             return self.end(Outcome::NoListener, "listener", format!("nothing listens on {to}"));
         };
         self.answer.listener = Some(listener.name.to_string());
+        let inbound = matches!(self.call.origin, Origin::Inbound(..));
         self.step("listener", format!("{} takes connections to {to}", listener.name));
+        if inbound {
+            self.accepts(to.port());
+        }
         let Some(chain) = self.chain(listener, to) else {
             let why = format!("{} has no chain for {}", listener.name, self.looks());
             return self.end(Outcome::NoFilterChain, "filter_chain", why);
@@ -82,6 +102,9 @@ impl<'a> Walk<'a> {
             false => self.answer.trace.extend(steps),
         }
         if self.secured(chain, sent.is_some_and(describe::is_of_the_mesh)) {
+            if inbound {
+                self.known_as(chain);
+            }
             self.filters(chain, to);
         }
     }
@@ -211,38 +234,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether the rules let it pass; tells which policy decided.
-    pub(crate) fn allowed(
-        &mut self,
-        rules: &Rbac,
-        to: SocketAddr,
-        request: Option<&Request<'_>>,
-    ) -> bool {
-        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
-        let claimed = request.and_then(|request| request.claimed.as_ref());
-        let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
-        let facts = rbac::Facts {
-            connection: connection(self.call, to, &names),
-            request: request.map(|request| request as _),
-            claims: claims.as_ref().map(|claims| claims as _),
-        };
-        let decision = rbac::decide(rules, &facts);
-        let policy = decision.policy.unwrap_or("no policy");
-        if decision.allowed {
-            if decision.policy.is_some() {
-                self.step("policy", format!("{policy} allows it"));
-            }
-            return true;
-        }
-        self.answer.status = request.map(|_| 403);
-        let why = match decision.policy {
-            Some(policy) => format!("{policy} denies it"),
-            None => "there are policies that allow, and none of them allows this".to_owned(),
-        };
-        self.end(Outcome::Denied, "policy", why);
-        false
-    }
-
     fn bytes(&mut self, proxy: &TcpProxy, to: SocketAddr) {
         let all = proxy.clusters.iter();
         self.answer.clusters = all
@@ -255,6 +246,7 @@ impl<'a> Walk<'a> {
             format!("bytes to {to} go to {}", describe::istio_name(&first)),
         );
         self.cluster(&first);
+        self.left = Some(Left { cluster: first, request: None });
     }
 
     /// Describes the cluster that is meant first.

@@ -3,6 +3,7 @@
 //! In: a name, a mesh. Out: the node of a proxy. Holds: a pod of the name comes before pods of a workload of the name.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 use weft_proto::envoy::config::core::v3::Node;
@@ -11,7 +12,7 @@ use weft_proto::google::protobuf::{ListValue, Struct, Value as Wire};
 use weft_types::similar;
 
 use crate::complete::namespace;
-use crate::{Mesh, Origin, Unclear};
+use crate::{Mesh, Origin, Unclear, meshed};
 
 /// A proxy's pod.
 #[derive(Debug, Clone)]
@@ -23,6 +24,9 @@ pub(crate) struct Workload {
     labels: BTreeMap<String, String>,
     /// `proxy.istio.io/config` of the pod.
     wish: Option<String>,
+    account: Option<String>,
+    /// A proxy stands beside its application.
+    meshed: bool,
 }
 
 impl Workload {
@@ -31,24 +35,34 @@ impl Workload {
         match origin {
             Origin::From(name, namespace) | Origin::Inbound(name, namespace) => {
                 let pod = pod(mesh, name, namespace)?;
-                Ok(Self::of(pod, false))
+                Ok(Self::of(mesh, pod, false))
             }
             Origin::Gateway(name, namespace) => Self::gateway(mesh, name, namespace),
         }
     }
 
-    fn of(pod: &Value, router: bool) -> Self {
-        let status = &pod["status"];
-        let address = status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str());
+    /// The workload of a pod that has this address; one that has ended may have had it before.
+    pub(crate) fn at(mesh: &Mesh, ip: IpAddr) -> Option<Self> {
+        let ended =
+            |pod: &Value| ["Succeeded", "Failed"].iter().any(|p| pod["status"]["phase"] == *p);
+        let has = |pod: &&Value| {
+            !ended(pod) && address(pod).and_then(|text| text.parse().ok()) == Some(ip)
+        };
+        pods(mesh).find(has).map(|pod| Self::of(mesh, pod, false))
+    }
+
+    fn of(mesh: &Mesh, pod: &Value, router: bool) -> Self {
         Self {
             router,
             name: name(pod).to_owned(),
             namespace: namespace(pod).to_owned(),
-            address: address.map(str::to_owned),
+            address: address(pod).map(str::to_owned),
             labels: texts(&pod["metadata"]["labels"]),
             wish: pod["metadata"]["annotations"]["proxy.istio.io/config"]
                 .as_str()
                 .map(str::to_owned),
+            account: pod["spec"]["serviceAccountName"].as_str().map(str::to_owned),
+            meshed: router || meshed::is_meshed(mesh, pod),
         }
     }
 
@@ -58,7 +72,7 @@ impl Workload {
             object["kind"] == "Gateway" && name(object) == wanted && namespace(object) == space
         });
         let Some(gateway) = gateway else {
-            let found = pod(mesh, wanted, space).map(|pod| Self::of(pod, true));
+            let found = pod(mesh, wanted, space).map(|pod| Self::of(mesh, pod, true));
             return found.or_else(|unclear| Self::behind(mesh, wanted, space).ok_or(unclear));
         };
         let selector = texts(&gateway["spec"]["selector"]);
@@ -69,7 +83,7 @@ impl Workload {
         let mut pods: Vec<&Value> = pods(mesh).filter(serves).collect();
         pods.sort_by_key(|pod| (namespace(pod) != space, namespace(pod), name(pod)));
         let own = || Self::bare(wanted, space, selector.clone());
-        Ok(pods.first().map_or_else(own, |pod| Self::of(pod, true)))
+        Ok(pods.first().map_or_else(own, |pod| Self::of(mesh, pod, true)))
     }
 
     /// A gateway of which only the Service was written.
@@ -89,6 +103,8 @@ impl Workload {
             address: None,
             labels,
             wish: None,
+            account: None,
+            meshed: true,
         }
     }
 
@@ -116,8 +132,29 @@ impl Workload {
     }
 
     /// Address of the pod.
-    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address.as_deref()?.parse().ok()
+    }
+
+    /// Name of the pod.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Labels of the pod.
+    pub(crate) const fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// Whether a proxy stands beside its application.
+    pub(crate) const fn is_meshed(&self) -> bool {
+        self.meshed
+    }
+
+    /// The name in its certificate.
+    pub(crate) fn identity(&self, trust_domain: &str) -> String {
+        let account = self.account.as_deref().unwrap_or("default");
+        format!("spiffe://{trust_domain}/ns/{}/sa/{account}", self.namespace)
     }
 }
 
@@ -142,6 +179,11 @@ fn wire(value: &Value) -> Wire {
 
 fn pods(mesh: &Mesh) -> impl Iterator<Item = &Value> {
     mesh.objects().iter().filter(|object| object["kind"] == "Pod")
+}
+
+fn address(pod: &Value) -> Option<&str> {
+    let status = &pod["status"];
+    status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str())
 }
 
 fn name(object: &Value) -> &str {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use ctl_snapshot::{MeshSettings, UnknownDestinations};
 use serde_json::{Value, json};
-use weft_explain::{Call, Mesh, Origin, Proxy, explain};
+use weft_explain::{Call, Mesh, Origin, Proxies, Proxy};
 use weft_model::api::yaml;
 
 #[path = "../../ctl-translate/tests/mesh/envoy.rs"]
@@ -43,12 +43,12 @@ fn missing(expected: &Value, answer: &Value, path: &str) -> Vec<String> {
 
 fn check(file: &Value) -> Vec<String> {
     let mesh = mesh(file);
+    let mut proxies = Proxies::of(&mesh);
     let mut wrong = Vec::new();
     for case in file["calls"].as_array().unwrap() {
         let call = Call::read(&case["call"]).unwrap();
-        let proxy = Proxy::find(&mesh, &call.origin).unwrap();
-        assert_eq!(proxy.refused(), Vec::<String>::new());
-        let answer = json!(explain(&mesh, &proxy, &call));
+        assert_eq!(proxies.find(&call.origin).unwrap().refused(), Vec::<String>::new());
+        let answer = json!(proxies.explain(&call).unwrap());
         let found = missing(&case["answer"], &answer, "");
         wrong.extend(found.iter().map(|what| format!("{}\n  {what}", case["call"])));
         let trace = answer["trace"].as_array().unwrap();

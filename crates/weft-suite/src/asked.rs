@@ -2,24 +2,18 @@
 //! In: calls. Out: answers, as the JSON that `weft explain -o json` prints. Holds: a proxy is translated and compiled once.
 //! Why JSON: whatever an answer learns to tell can be expected, without a word about it here.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use serde_json::Value;
-use weft_explain::{Answer, Call, Mesh, Origin, Proxy, Unclear, explain};
+use weft_explain::{Answer, Call, Mesh, Proxies, Unclear};
 
 /// A mesh, and its proxies that were asked already.
 #[derive(Debug)]
-pub struct Asked<'a> {
-    mesh: &'a Mesh,
-    proxies: BTreeMap<Origin, Proxy>,
-}
+pub struct Asked<'a>(Proxies<'a>);
 
 impl<'a> Asked<'a> {
     /// Nobody was asked yet.
     #[must_use]
     pub const fn of(mesh: &'a Mesh) -> Self {
-        Self { mesh, proxies: BTreeMap::new() }
+        Self(Proxies::of(mesh))
     }
 
     /// What becomes of a call.
@@ -27,11 +21,7 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// When the mesh has no such workload.
     pub fn answer(&mut self, call: &Call) -> Result<Answer, Unclear> {
-        let proxy = match self.proxies.entry(call.origin.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Proxy::find(self.mesh, &call.origin)?),
-        };
-        Ok(explain(self.mesh, proxy, call))
+        self.0.explain(call)
     }
 
     /// The same, as JSON.

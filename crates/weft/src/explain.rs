@@ -3,8 +3,6 @@
 //! In: a mesh, one call or a file of calls. Out: an answer each, as text or JSON.
 //! Holds: a line of a file that cannot be answered says why in its place; the others are answered.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use weft_explain::{Answer, Call, Mesh, Origin, Proxy, Security, Spoken, Unclear};
+use weft_explain::{Answer, Call, Origin, Proxies, Security, Spoken, Unclear};
 
 use crate::failure::{Failure, say};
 use crate::offline::{About, unclear};
@@ -58,7 +56,7 @@ pub(crate) struct Options {
     /// The client speaks something else than HTTP.
     #[arg(long, conflicts_with = "http2")]
     tcp: bool,
-    /// The client uses no TLS; this is the default.
+    /// The client uses no TLS, nor does a proxy beside it. When not said, it uses none, and its proxy does what it does.
     #[arg(long, conflicts_with_all = ["tls", "mtls"])]
     plaintext: bool,
     /// The client uses TLS of its own.
@@ -96,16 +94,16 @@ pub(crate) struct Options {
 /// Answers.
 pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let mesh = options.about.mesh().await?;
-    let mut asked = Asked { mesh: &mesh, proxies: BTreeMap::new() };
+    let mut proxies = Proxies::of(&mesh);
     if let Some(file) = &options.calls {
-        return many(file, &mut asked, options.output);
+        return many(file, &mut proxies, options.output);
     }
     let mut call = options.call().map_err(unclear)?;
     if let Some(file) = &options.jwt {
         let failed = |error| Failure::new(format!("{}: {error}", file.display()));
         call.add_token(&std::fs::read_to_string(file).map_err(failed)?);
     }
-    let answer = asked.answer(&call).map_err(unclear)?;
+    let answer = proxies.explain(&now(call)).map_err(unclear)?;
     match options.output {
         Output::Text => text(&answer),
         Output::Json => say!("{:#}", json!(answer)),
@@ -113,27 +111,13 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Proxies that were asked already.
-struct Asked<'a> {
-    mesh: &'a Mesh,
-    proxies: BTreeMap<Origin, Proxy>,
+/// A call is one of now, unless it says when.
+fn now(call: Call) -> Call {
+    let now = weft_rt::Clock::real().wall().duration_since(std::time::UNIX_EPOCH);
+    Call { at: call.at.or(now.ok().map(|since| since.as_secs())), ..call }
 }
 
-impl Asked<'_> {
-    /// A call is one of now, unless it says when.
-    fn answer(&mut self, call: &Call) -> Result<Answer, Unclear> {
-        let now = weft_rt::Clock::real().wall().duration_since(std::time::UNIX_EPOCH);
-        let now = now.ok().map(|since| since.as_secs());
-        let call = &Call { at: call.at.or(now), ..call.clone() };
-        let proxy = match self.proxies.entry(call.origin.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Proxy::find(self.mesh, &call.origin)?),
-        };
-        Ok(weft_explain::explain(self.mesh, proxy, call))
-    }
-}
-
-fn many(file: &Path, asked: &mut Asked<'_>, output: Output) -> Result<ExitCode, Failure> {
+fn many(file: &Path, proxies: &mut Proxies<'_>, output: Output) -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
     let mut text = String::new();
     if file.as_os_str() == "-" {
@@ -143,7 +127,7 @@ fn many(file: &Path, asked: &mut Asked<'_>, output: Output) -> Result<ExitCode, 
     }
     let mut good = true;
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let answer = one(line, asked);
+        let answer = one(line, proxies);
         good &= answer.is_ok();
         match (output, answer) {
             (Output::Json, Ok(answer)) => say!("{}", json!(answer)),
@@ -159,10 +143,10 @@ fn many(file: &Path, asked: &mut Asked<'_>, output: Output) -> Result<ExitCode, 
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn one(line: &str, asked: &mut Asked<'_>) -> Result<Answer, String> {
+fn one(line: &str, proxies: &mut Proxies<'_>) -> Result<Answer, String> {
     let written: Value = serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
     let call = Call::read(&written).map_err(|unclear| unclear.to_string())?;
-    asked.answer(&call).map_err(|unclear| unclear.to_string())
+    proxies.explain(&now(call)).map_err(|unclear| unclear.to_string())
 }
 
 impl Options {
@@ -186,6 +170,7 @@ impl Options {
         call.ip = self.ip;
         call.source_ip = self.source_ip;
         call.principal.clone_from(&self.principal);
+        call.plaintext = self.plaintext;
         Ok(call)
     }
 
@@ -235,13 +220,39 @@ fn text(answer: &Answer) {
             other => say!("  {name}: {other}"),
         }
     }
+    access(answer);
     say!("  why:");
+    let mut proxy = "";
     for step in &answer.trace {
+        if step.proxy != proxy {
+            proxy = &step.proxy;
+            say!("  at the proxy of {proxy}:");
+        }
         let place = match (step.object.as_str(), step.line) {
             ("", _) => String::new(),
             (object, None) => format!(" [{object}]"),
             (object, Some(line)) => format!(" [{object}, {}:{line}]", step.file),
         };
         say!("    {}: {}{place}", step.step, step.why);
+    }
+}
+
+/// Who calls, and what policies say.
+fn access(answer: &Answer) {
+    if let Some(mtls) = answer.mtls {
+        say!("  mtls: {}", if mtls { "yes" } else { "no" });
+    }
+    if let Some(identity) = &answer.peer_identity {
+        say!("  peer_identity: {identity}");
+    }
+    let rule = |number: Option<usize>| number.map(|n| format!(", rule {n}")).unwrap_or_default();
+    if let Some(policy) = &answer.policy {
+        say!("  policy: {policy}{}", rule(answer.rule));
+    }
+    if let Some(miss) = &answer.nearest_miss {
+        say!("  nearest miss: {}{}", miss.policy, rule(miss.rule));
+        for condition in &miss.conditions {
+            say!("    {condition}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Path templates: `{*}` stands for one segment, `{**}` for any rest, also none.
+//! Path templates: `{*}` stands for one segment, `{**}` for one or more, which may be empty: `/a/{**}` takes `/a/`, but not `/a`.
 //! In: a template, a path. Out: whether it matches. Source of the semantics: Istio's AuthorizationPolicy `paths`.
 
 pub(super) fn matches(template: &str, path: &str) -> bool {
@@ -14,8 +14,8 @@ fn segments(wanted: &[&str], given: &[&str]) -> bool {
     let mut rest: Option<(usize, usize)> = None;
     loop {
         match (wanted.get(at), given.get(path)) {
-            (Some(&"{**}"), _) => {
-                at += 1;
+            (Some(&"{**}"), Some(_)) => {
+                (at, path) = (at + 1, path + 1);
                 rest = Some((at, path));
             }
             (None, None) => return true,
@@ -48,7 +48,11 @@ mod tests {
             ("/a/{**}/z", "/a/b/c/z", true),
             ("/a/{**}/z", "/a/b/c", false),
             ("/a", "/a", true),
-            ("/a/{**}", "/a", true),
+            ("/a/{**}", "/a/", true),
+            ("/a/{**}", "/a", false),
+            ("/a/{**}/z", "/a/z", false),
+            ("/a/{**}/", "/a//", true),
+            ("/a/{**}/", "/a/b", false),
             ("/{**}/x/{**}/y", "/1/x/2/x/3/y", true),
             ("/{**}/x/{**}/y", "/1/x/2/x/3/z", false),
             ("/{**}/x/{*}/y", "/x/1/z/x/2/y", true),

@@ -96,3 +96,68 @@ fn a_denied_request_says_by_which_policy() {
     assert_eq!((status, body), (403, "RBAC: access denied"));
     assert_eq!(details, "rbac_access_denied_matched_policy[none]");
 }
+
+/// What the nearest policy of `rules` misses for a caller, in words.
+fn missed(peer: &str, request: Option<Request>) -> Vec<String> {
+    let names = [format!("spiffe://cluster.local/ns/checkout/sa/{peer}")];
+    let connection = ConnectionFacts {
+        direct_remote: IpAddr::from([10, 244, 0, 9]),
+        remote: IpAddr::from([10, 244, 0, 9]),
+        destination: "10.244.0.5:8080".parse().unwrap(),
+        server_name: None,
+        peer_names: &names,
+        peer_verified: true,
+    };
+    let request = request.as_ref().map(|r| r as &dyn RequestFacts);
+    let facts = Facts { connection, request, claims: None };
+    let rbac = rules(Action::Allow);
+    let (decision, tried) = trace(rbac.rules.as_ref().unwrap(), &facts);
+    assert_eq!(decision, decide(&rbac, &facts));
+    let nearest = nearest(&tried).map(|tried| tried.misses.as_slice()).unwrap_or_default();
+    nearest.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_trace_names_every_condition_that_failed_as_policies_write_it() {
+    let own = "cluster.local/ns/checkout/sa";
+    assert_eq!(missed("checkout-service", Some(Request("GET", "/api/v1/payments"))), [""; 0]);
+    assert_eq!(
+        missed("sleep", Some(Request("DELETE", "/api/v1/payments"))),
+        [
+            format!("from.source.principals: {own}/sleep is not {own}/checkout-service"),
+            "to.operation.methods: DELETE is not one of GET, POST".to_owned(),
+        ]
+    );
+    assert_eq!(
+        missed("checkout-service", None),
+        [
+            "to.operation.methods: a connection without requests is not one of GET, POST",
+            "to.operation.paths: a connection without requests is not /api/v1/payments*",
+        ]
+    );
+}
+
+#[test]
+fn what_must_not_be_is_told_as_such() {
+    let forbidden = Permission::Or(vec![method("PUT"), method("DELETE")]);
+    let policy = Policy {
+        permissions: vec![Permission::Not(Box::new(forbidden))],
+        principals: vec![Principal::Any],
+    };
+    let rules = Rules::new(Action::Allow, vec![(Arc::from("p"), policy)]);
+    let connection = ConnectionFacts {
+        direct_remote: IpAddr::from([10, 244, 0, 9]),
+        remote: IpAddr::from([10, 244, 0, 9]),
+        destination: "10.244.0.5:8080".parse().unwrap(),
+        server_name: None,
+        peer_names: &[],
+        peer_verified: false,
+    };
+    let request = Request("PUT", "/");
+    let facts = Facts { connection, request: Some(&request), claims: None };
+    let (_, tried) = trace(&rules, &facts);
+    assert_eq!(
+        tried[0].misses[0].to_string(),
+        "to.operation.notMethods: PUT is one of PUT, DELETE"
+    );
+}

@@ -1,0 +1,218 @@
+//! What policies say of a call: who connects and how, then every rule that was considered.
+//!
+//! In: a walk, compiled rules. Out: steps, and who decided.
+//! Holds: proxy-filter decides; here its names become objects with their places.
+//! Never: a rule of its own about who may call whom.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ctl_snapshot::Mtls;
+use proxy_config::listener::FilterChain;
+use proxy_config::rbac::{Action, Rbac, Rules};
+use proxy_filter::rbac::{self, Decision, Tried};
+use weft_model::api::authorization_policy::{Action as Written, AuthorizationPolicy};
+use weft_model::api::peer_authentication::{Mode, PeerAuthentication};
+use weft_model::{Object, ObjectRef};
+
+use crate::answer::NearestMiss;
+use crate::facts::{Request, connection, peer_names};
+use crate::trace::Step;
+use crate::walk::Walk;
+use crate::{Outcome, Security};
+
+const GROUP: &str = "security.istio.io";
+
+impl<'a> Walk<'a> {
+    /// Tells what a port of the pod accepts, and which PeerAuthentication says so.
+    pub(crate) fn accepts(&mut self, port: u16) {
+        let config = self.mesh.snapshot().config();
+        let workload = &self.proxy.workload;
+        let (namespace, labels) = (workload.namespace(), workload.labels());
+        let accepts = match config.mtls(namespace, labels, port) {
+            Mtls::Strict => "mutual TLS of the mesh only (STRICT)",
+            Mtls::Permissive => "mutual TLS of the mesh and plain text (PERMISSIVE)",
+            Mtls::Disable => "plain text only (DISABLE)",
+        };
+        let step = Step::new("mtls", format!("port {port} accepts {accepts}"));
+        let mut scopes = config.peer_authentications(namespace, labels);
+        let step = match scopes.find(|object| says_something(&object.spec, port)) {
+            Some(object) => {
+                let kind = "PeerAuthentication";
+                let object = reference(kind, &object.meta.namespace, &object.meta.name);
+                step.by(&object, self.mesh.place(&object))
+            }
+            None => step,
+        };
+        self.answer.trace.push(step);
+    }
+
+    /// Notes who calls, once the connection is accepted.
+    pub(crate) fn known_as(&mut self, chain: &FilterChain) {
+        let mutual = self.call.security == Security::Mtls && chain.tls.is_some();
+        self.answer.mtls = Some(mutual);
+        if !mutual {
+            return self.step("mtls", "the client shows no certificate of the mesh");
+        }
+        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
+        self.answer.peer_identity = names.into_iter().next();
+        let who = self.answer.peer_identity.as_deref().unwrap_or("nobody that was named");
+        self.step("mtls", format!("mutual TLS of the mesh; the client is {who}"));
+    }
+
+    /// Whether the rules let it pass; tells of every rule that was considered.
+    pub(crate) fn allowed(
+        &mut self,
+        rules: &Rbac,
+        to: SocketAddr,
+        request: Option<&Request<'_>>,
+    ) -> bool {
+        let Some(rules) = &rules.rules else { return true };
+        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
+        let mut connection = connection(self.call, to, &names);
+        if let Some(client) = request.and_then(|request| request.client) {
+            connection.remote = client;
+        }
+        let claimed = request.and_then(|request| request.claimed.as_ref());
+        let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
+        let facts = rbac::Facts {
+            connection,
+            request: request.map(|request| request as _),
+            claims: claims.as_ref().map(|claims| claims as _),
+        };
+        let (decision, tried) = rbac::trace(rules, &facts);
+        self.considered(rules, &tried, request.is_some());
+        self.decided(rules, decision, &tried);
+        if !decision.allowed {
+            self.answer.status = request.map(|_| 403);
+        }
+        decision.allowed
+    }
+
+    fn considered(&mut self, rules: &Rules, tried: &[Tried<'_>], http: bool) {
+        for object in self.policies(rules) {
+            let (namespace, name) = (&object.meta.namespace, &object.meta.name);
+            let written = object.spec.rules.as_deref().unwrap_or_default();
+            let mut told: Vec<String> = Vec::new();
+            if written.is_empty() {
+                told.push("it has no rules, so that it allows nothing".to_owned());
+            }
+            for number in 0..written.len() {
+                let known = format!("ns[{namespace}]-policy[{name}]-rule[{number}]");
+                let compiled = rules.policies().iter().any(|(name, _)| **name == *known);
+                match tried.iter().find(|one| one.policy == known) {
+                    Some(one) => told.push(format!("rule {number} {}", outcome(one))),
+                    None if compiled => {}
+                    None => told.push(format!("rule {number} {}", cannot(http))),
+                }
+            }
+            let object = reference("AuthorizationPolicy", namespace, name);
+            let place = self.mesh.place(&object);
+            let steps = told.into_iter().map(|why| Step::new("policy", why).by(&object, place));
+            self.answer.trace.extend(steps);
+        }
+    }
+
+    /// The policies that such rules are made of.
+    fn policies(&self, rules: &Rules) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
+        let workload = &self.proxy.workload;
+        let config = self.mesh.snapshot().config();
+        let mut all = config.policies(workload.namespace(), workload.labels());
+        all.retain(|object| !object.meta.annotations.get(DRY_RUN).is_some_and(|v| is_true(v)));
+        let named = |object: &&&Arc<Object<AuthorizationPolicy>>| {
+            let own = format!("ns[{}]-policy[{}]-", object.meta.namespace, object.meta.name);
+            rules.policies().iter().any(|(name, _)| name.starts_with(&own))
+        };
+        let asks =
+            |object: &&&Arc<Object<AuthorizationPolicy>>| object.spec.action == Written::Custom;
+        let wanted = match rules.action {
+            Action::Allow => Written::Allow,
+            Action::Deny if all.iter().filter(asks).any(|object| named(&object)) => Written::Custom,
+            Action::Deny => Written::Deny,
+            Action::Log => Written::Audit,
+        };
+        all.retain(|object| object.spec.action == wanted);
+        all
+    }
+
+    /// Tells what came of it.
+    fn decided(&mut self, rules: &Rules, decision: Decision<'_>, tried: &[Tried<'_>]) {
+        let matched = decision.policy.map(named);
+        if let Some((policy, rule)) = &matched {
+            (self.answer.policy, self.answer.rule) = (Some(policy.clone()), *rule);
+        }
+        let who = match &matched {
+            Some((policy, Some(rule))) => format!("rule {rule} of {policy}"),
+            Some((policy, None)) => policy.clone(),
+            None => String::new(),
+        };
+        match (rules.action, decision.allowed) {
+            (Action::Allow, true) => self.step("policy", format!("{who} allows it")),
+            (Action::Deny, false) => {
+                self.end(Outcome::Denied, "policy", format!("{who} denies it"));
+            }
+            (_, false) => {
+                self.answer.nearest_miss = rbac::nearest(tried).map(nearest_miss);
+                let why = "there are policies that allow, and none of them allows this";
+                self.end(Outcome::Denied, "policy", why);
+            }
+            (_, true) => self.step("policy", "no rule denies it"),
+        }
+    }
+}
+
+const DRY_RUN: &str = "istio.io/dry-run";
+
+fn is_true(value: &str) -> bool {
+    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+/// Whether it is this policy that says what the port accepts.
+fn says_something(policy: &PeerAuthentication, port: u16) -> bool {
+    let ports = policy.port_level_mtls.as_ref().filter(|_| policy.selector.is_some());
+    let by_port = ports.and_then(|ports| ports.get(&port.to_string()));
+    by_port.into_iter().chain(&policy.mtls).any(|mtls| mtls.mode != Mode::Unset)
+}
+
+fn reference(kind: &str, namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef {
+        group: GROUP.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn outcome(tried: &Tried<'_>) -> String {
+    if tried.matched() {
+        return "matches".to_owned();
+    }
+    let misses: Vec<String> = tried.misses.iter().map(ToString::to_string).collect();
+    format!("does not match: {}", misses.join("; "))
+}
+
+fn cannot(http: bool) -> &'static str {
+    match http {
+        true => "matches nothing: it asks for something that this version of Weft cannot judge",
+        false => "matches nothing here: it asks for a request, and these are plain bytes",
+    }
+}
+
+/// `ns[NAMESPACE]-policy[NAME]-rule[NUMBER]` as `NAMESPACE/NAME` and number; another name as it is.
+fn named(compiled: &str) -> (String, Option<usize>) {
+    let parts = compiled.strip_prefix("ns[").and_then(|rest| rest.split_once("]-policy["));
+    let parts = parts.and_then(|(namespace, rest)| {
+        let (name, rule) = rest.split_once("]-rule[")?;
+        Some((format!("{namespace}/{name}"), rule.strip_suffix(']')?.parse().ok()?))
+    });
+    match parts {
+        Some((policy, rule)) => (policy, Some(rule)),
+        None => (compiled.to_owned(), None),
+    }
+}
+
+fn nearest_miss(tried: &Tried<'_>) -> NearestMiss {
+    let (policy, rule) = named(tried.policy);
+    let conditions = tried.misses.iter().map(ToString::to_string).collect();
+    NearestMiss { policy, rule, conditions }
+}
