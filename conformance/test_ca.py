@@ -11,6 +11,8 @@ from certificates import openssl
 from manifests import ECHO, SLEEP, deployment, namespace, service
 from mesh import finish, report, until
 
+pytestmark = pytest.mark.patient
+
 RATE, SECONDS = 250, 200
 
 # Connections between proxies end after a few requests, so that certificates are shown and judged all the time.

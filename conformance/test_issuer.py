@@ -9,6 +9,8 @@ from issuer import Issuer
 from manifests import ECHO, SLEEP, deployment, namespace, service
 from mesh import PEERS, until
 
+pytestmark = pytest.mark.patient
+
 HERE = ("shop", "deploy/client")
 DISCOVERED = "http://issuer.shop:8080"
 

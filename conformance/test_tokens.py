@@ -12,6 +12,8 @@ from issuer import NAME, Issuer
 from manifests import SLEEP, deployment, gate, namespace, python, service
 from mesh import SEEDS, until
 
+pytestmark = pytest.mark.patient
+
 APP = pathlib.Path(__file__).resolve().parent / "http_app.py"
 HERE = ("production", "deploy/client")
 
