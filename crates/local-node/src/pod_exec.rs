@@ -2,6 +2,7 @@
 //!
 //! In: one JSON argument ([`Enter`]), then the program and its arguments; environment and pipes are set already.
 //! Out: the program, by `exec`; exit code 126 or 127 with one line on stderr when it cannot be run.
+//! Holds: a container is joined only once it is one: while its own step is under way, its namespaces are still the node's.
 //! Why a process of its own: namespaces belong to threads, and code between fork and exec would need `unsafe`.
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns, unshare};
 use serde::{Deserialize, Serialize};
@@ -96,7 +98,34 @@ impl Enter {
     }
 }
 
+/// The word that tells this step from the program that it becomes.
+pub(crate) const STEP: &str = "pod-exec";
+/// How often a container is looked at that is still on its way, and how long.
+const LOOK: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until a container's process has become its program: before that its namespaces may be the node's own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own: no executor to block, no clock to turn"
+)]
+fn arrived(pid: i32) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while is_step(&std::fs::read(format!("/proc/{pid}/cmdline"))?) {
+        if Instant::now() > end {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the container does not start"));
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn is_step(command_line: &[u8]) -> bool {
+    command_line.split(|byte| *byte == 0).nth(1) == Some(STEP.as_bytes())
+}
+
 fn join(pid: i32) -> io::Result<()> {
+    arrived(pid)?;
     // All opened before any is entered: afterwards `/proc` may be another one.
     let open = |kind| File::open(format!("/proc/{pid}/ns/{kind}"));
     let (network, names, mounts) = (open("net")?, open("uts")?, open("mnt")?);
@@ -104,4 +133,23 @@ fn join(pid: i32) -> io::Result<()> {
     setns(names, CloneFlags::CLONE_NEWUTS)?;
     setns(mounts, CloneFlags::CLONE_NEWNS)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_told_from_the_program_that_it_becomes() {
+        assert!(is_step(b"/usr/bin/weft\0pod-exec\0{}\0sleep\0infinity\0"));
+        assert!(!is_step(b"/usr/bin/weft\0image\0echo\0"));
+        assert!(!is_step(b"sleep\0infinity\0") && !is_step(b""));
+    }
+
+    #[test]
+    fn who_is_no_step_is_not_waited_for_and_who_is_gone_is_told() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        arrived(own).unwrap();
+        assert_eq!(arrived(i32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -22,7 +22,7 @@ use crate::pod::context::PodCtx;
 use crate::pod::env::{environment, expand, find};
 use crate::pod::hook::{kill_group, lifecycle};
 use crate::pod::{capture, files, image, probe, volumes};
-use crate::pod_exec::Enter;
+use crate::pod_exec::{Enter, STEP};
 use crate::reaper::{Exit, Started};
 use crate::root::{Bind, Root};
 use crate::signal::reached;
@@ -183,7 +183,7 @@ fn command(
         ..Enter::default()
     };
     let mut command = Command::new(&ctx.node.config.weft);
-    command.arg("pod-exec").args(enter.arguments(program)?);
+    command.arg(STEP).args(enter.arguments(program)?);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).current_dir("/");
     Ok(command)

@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::pod::context::PodCtx;
 use crate::pod::probe;
-use crate::pod_exec::Enter;
+use crate::pod_exec::{Enter, STEP};
 use crate::reaper::Exit;
 
 const OUTPUT: u64 = 10 * 1024;
@@ -31,7 +31,7 @@ pub(crate) fn command_inside(
     let enter = Enter { join: Some(pid), folder, terminal, ..Enter::default() };
     let mut command = Command::new(&ctx.node.config.weft);
     let program = with_own_binary(&ctx.node.config.weft, program);
-    command.arg("pod-exec").args(enter.arguments(&program).map_err(|e| e.to_string())?);
+    command.arg(STEP).args(enter.arguments(&program).map_err(|e| e.to_string())?);
     command.env_clear().envs(seen.env);
     if !terminal {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -243,7 +243,9 @@ async fn probes_decide(mesh: &Mesh) {
     let pod = mesh.until_phase("probed", "Running").await;
     assert_eq!(pod["status"]["containerStatuses"][0]["ready"], false);
     assert!(!is_ready(&pod));
-    mesh.exec("probed", "command=touch&command=/data/go&container=main&stdout=true", "").await;
+    let go = "command=touch&command=/data/go&container=main&stdout=true";
+    let (said, status) = mesh.exec("probed", go, "").await;
+    assert_eq!(status["status"], "Success", "{said} {status}");
     mesh.until("probed", "ready", |p| p["status"]["containerStatuses"][0]["ready"] == true).await;
 }
 
