@@ -130,6 +130,17 @@ fn request() -> impl Strategy<Value = Option<Request>> {
     prop::option::weighted(0.9, one)
 }
 
+fn connection(peer_names: &[String], peer_verified: bool) -> ConnectionFacts<'_> {
+    ConnectionFacts {
+        direct_remote: IpAddr::from([10, 0, 0, 1]),
+        remote: IpAddr::from([10, 0, 0, 1]),
+        destination: ([10, 0, 0, 2], 80).into(),
+        server_name: None,
+        peer_names,
+        peer_verified,
+    }
+}
+
 /// The first that matches, each looked at alone, which is too few for an index.
 fn one_by_one(policies: &[(Arc<str>, Policy)], facts: &Facts<'_>) -> Option<String> {
     let found = policies.iter().find(|(name, policy)| {
@@ -150,14 +161,7 @@ proptest! {
         let rules = Rules::new(Action::Allow, policies.clone());
         let rbac = Rbac { rules: Some(rules), ..Rbac::default() };
         for (request, names, peer_verified) in &calls {
-            let connection = ConnectionFacts {
-                direct_remote: IpAddr::from([10, 0, 0, 1]),
-                remote: IpAddr::from([10, 0, 0, 1]),
-                destination: ([10, 0, 0, 2], 80).into(),
-                server_name: None,
-                peer_names: names,
-                peer_verified: *peer_verified,
-            };
+            let connection = connection(names, *peer_verified);
             let request = request.as_ref().map(|request| request as &dyn RequestFacts);
             let facts = Facts { connection, request, claims: None };
             let found = decide(&rbac, &facts).policy.map(str::to_owned);
@@ -180,14 +184,7 @@ fn is_found(permission: Permission, principal: &str, path: &str, names: &[String
     policies.push(("wanted".into(), policy(permission, principal)));
     let rbac = Rbac { rules: Some(Rules::new(Action::Allow, policies)), ..Rbac::default() };
     let request = Request { method: "GET".into(), path: path.into(), tenant: None };
-    let connection = ConnectionFacts {
-        direct_remote: IpAddr::from([10, 0, 0, 1]),
-        remote: IpAddr::from([10, 0, 0, 1]),
-        destination: ([10, 0, 0, 2], 80).into(),
-        server_name: None,
-        peer_names: names,
-        peer_verified: true,
-    };
+    let connection = connection(names, true);
     let facts = Facts { connection, request: Some(&request), claims: None };
     decide(&rbac, &facts).policy == Some("wanted")
 }

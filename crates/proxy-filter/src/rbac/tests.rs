@@ -49,17 +49,22 @@ fn rules(action: Action) -> Rbac {
     Rbac { rules: Some(Rules::new(action, policies)), shadow: None, shadow_prefix: "".into() }
 }
 
-#[track_caller]
-fn check(action: Action, peer: &str, request: Option<Request>, allowed: bool) {
-    let names = [format!("spiffe://cluster.local/ns/checkout/sa/{peer}")];
-    let connection = ConnectionFacts {
+/// A connection of somebody of the mesh.
+fn of_mesh(peer_names: &[String]) -> ConnectionFacts<'_> {
+    ConnectionFacts {
         direct_remote: IpAddr::from([10, 244, 0, 9]),
         remote: IpAddr::from([10, 244, 0, 9]),
         destination: "10.244.0.5:8080".parse().unwrap(),
         server_name: None,
-        peer_names: &names,
+        peer_names,
         peer_verified: true,
-    };
+    }
+}
+
+#[track_caller]
+fn check(action: Action, peer: &str, request: Option<Request>, allowed: bool) {
+    let names = [format!("spiffe://cluster.local/ns/checkout/sa/{peer}")];
+    let connection = of_mesh(&names);
     let request = request.as_ref().map(|r| r as &dyn RequestFacts);
     let rbac = rules(action);
     let decision = decide(&rbac, &Facts { connection, request, claims: None });
@@ -100,14 +105,7 @@ fn a_denied_request_says_by_which_policy() {
 /// What the nearest policy of `rules` misses for a caller, in words.
 fn missed(peer: &str, request: Option<Request>) -> Vec<String> {
     let names = [format!("spiffe://cluster.local/ns/checkout/sa/{peer}")];
-    let connection = ConnectionFacts {
-        direct_remote: IpAddr::from([10, 244, 0, 9]),
-        remote: IpAddr::from([10, 244, 0, 9]),
-        destination: "10.244.0.5:8080".parse().unwrap(),
-        server_name: None,
-        peer_names: &names,
-        peer_verified: true,
-    };
+    let connection = of_mesh(&names);
     let request = request.as_ref().map(|r| r as &dyn RequestFacts);
     let facts = Facts { connection, request, claims: None };
     let rbac = rules(Action::Allow);
