@@ -22,6 +22,7 @@ use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
+use crate::callers::Callers;
 use crate::peers::PeerExchange;
 use crate::plan::Plan;
 use crate::publish::Publisher;
@@ -105,6 +106,7 @@ type Sinks = Vec<Box<dyn Sink + Send>>;
 pub struct Engine {
     publisher: Arc<Publisher>,
     activity: Arc<Activity>,
+    callers: Callers,
     bound: Arc<BoundBoard>,
     drain: Drain,
     clock: Clock,
@@ -159,14 +161,16 @@ impl Engine {
             network,
             clock: clock.clone(),
             activity: Arc::default(),
+            callers: Callers::default(),
             drain: Drain::new(),
             listener_drain,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };
         let (activity, bound) = (Arc::clone(&shared.activity), Arc::clone(&shared.bound));
-        let (drain, threads) = (shared.drain.clone(), Vec::new());
-        let engine = Self { publisher, activity, bound, drain, clock, stop, threads };
+        let (drain, callers) = (shared.drain.clone(), shared.callers.clone());
+        let threads = Vec::new();
+        let engine = Self { publisher, activity, callers, bound, drain, clock, stop, threads };
         (engine, shared, sinks, stopped)
     }
 
@@ -185,6 +189,12 @@ impl Engine {
     #[must_use]
     pub fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// Who calls without the mesh's mutual TLS.
+    #[must_use]
+    pub const fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Where listeners are bound.

@@ -9,6 +9,7 @@
 
 mod attempt;
 mod called;
+mod callers;
 mod chains;
 mod change;
 mod compile;
@@ -39,6 +40,7 @@ mod unserved;
 mod websocket;
 mod worker;
 
+pub use callers::{Callers, News, Secured, Seen};
 pub use engine::{BoundBoard, Engine, Network, Options};
 pub use peers::PeerExchange;
 pub use worker::Activity;
