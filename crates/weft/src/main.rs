@@ -24,6 +24,7 @@ mod files;
 mod hand_over;
 mod kubeconfig;
 mod live;
+mod mtls;
 mod node;
 mod offline;
 mod plan;
@@ -78,6 +79,8 @@ enum Command {
     ProxyConfig(proxy_config::Options),
     /// Show the certificate authority, or change its root.
     Ca(ca::Options),
+    /// Show who still calls in plaintext, and make workloads STRICT that nobody does.
+    Mtls(mtls::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
     Validate(validate::Options),
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
@@ -183,6 +186,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Ca(options) => Box::pin(ca::run(options)).await,
+        Command::Mtls(options) => Box::pin(mtls::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Explain(options) => Box::pin(explain::run(options)).await,
         Command::Plan(options) => Box::pin(plan::run(options)).await,
