@@ -22,6 +22,7 @@ use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
+use crate::denied::TellDenials;
 use crate::peers::PeerExchange;
 use crate::plan::Plan;
 use crate::publish::Publisher;
@@ -60,6 +61,8 @@ pub struct Options {
     pub sinks: Vec<Box<dyn Sink + Send>>,
     /// Time that connections of a removed listener have left.
     pub listener_drain: Duration,
+    /// Who hears why rules did not let a call pass.
+    pub denials: TellDenials,
     /// Time.
     pub clock: Clock,
     /// The network.
@@ -150,7 +153,8 @@ impl Engine {
     }
 
     fn prepare(options: Options) -> (Self, Shared, Sinks, watch::Receiver<bool>) {
-        let Options { identity, exchange, sinks, listener_drain, clock, network } = options;
+        let Options { identity, exchange, sinks, listener_drain, denials, clock, network } =
+            options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
@@ -161,6 +165,7 @@ impl Engine {
             activity: Arc::default(),
             drain: Drain::new(),
             listener_drain,
+            denials,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };

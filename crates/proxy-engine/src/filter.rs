@@ -23,6 +23,7 @@ use weft_telemetry::Flag;
 
 use crate::connection::Facts;
 use crate::decide::Head;
+use crate::denied::{Denial, TellDenials};
 use crate::plan::{HttpAction, TcpAction};
 use crate::reply::Reply;
 use crate::worker::Worker;
@@ -61,7 +62,8 @@ pub(crate) async fn apply(
     head: &mut RequestHead,
     found: Option<Found<'_>>,
 ) -> Result<Extra, Box<Reply>> {
-    network(&http.rbac, facts).map_err(Box::new)?;
+    let tell = worker.shared.denials;
+    network(&http.rbac, facts, tell).map_err(Box::new)?;
     let mut extra = Extra::new();
     let mut claimed = None;
     for filter in &http.manager.filters {
@@ -72,7 +74,7 @@ pub(crate) async fn apply(
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
                 let asked = Asked { head, claimed: claimed.as_ref() };
-                enforce(rules, (facts, client), Some(asked))?;
+                enforce(rules, (facts, client), Some(asked), tell)?;
             }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
@@ -146,6 +148,7 @@ fn enforce(
     rules: &Rbac,
     (facts, client): (&Facts, IpAddr),
     asked: Option<Asked<'_>>,
+    tell: TellDenials,
 ) -> Result<(), Box<Reply>> {
     let request = asked.map(|asked| Head(asked.head, facts));
     let claimed = asked.and_then(|asked| asked.claimed);
@@ -155,11 +158,17 @@ fn enforce(
         request: request.as_ref().map(|head| head as _),
         claims: claims.as_ref().map(|claims| claims as _),
     };
-    match rbac::verdict(rbac::decide(rules, &asked)) {
+    let decision = rbac::decide(rules, &asked);
+    match rbac::verdict(decision) {
         Verdict::Continue => Ok(()),
         Verdict::Respond { status, body, details } => {
             let mut reply = Reply::new(status, body, Flag::None, "");
             reply.details = details.into();
+            let denial = Denial::of(rules, decision, &asked, tell);
+            if let Some(why) = denial.why.as_deref().filter(|_| tell.body) {
+                reply.body = format!("{body}: {why}").into();
+            }
+            reply.denied = Some(Arc::new(denial));
             Err(Box::new(reply))
         }
     }
@@ -176,14 +185,14 @@ fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
     }
 }
 
-fn network(rules: &[Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
-    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
+fn network(rules: &[Arc<Rbac>], facts: &Facts, tell: TellDenials) -> Result<(), Reply> {
+    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None, tell);
     rules.iter().try_for_each(one).map_err(|reply| *reply)
 }
 
 /// Decides on a connection that is not read as HTTP; the reply only says why not.
-pub(crate) fn tcp(action: &TcpAction, facts: &Facts) -> Result<(), Reply> {
-    network(&action.rbac, facts)
+pub(crate) fn tcp(action: &TcpAction, facts: &Facts, tell: TellDenials) -> Result<(), Reply> {
+    network(&action.rbac, facts, tell)
 }
 
 async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(), Box<Reply>> {

@@ -14,6 +14,7 @@ mod change;
 mod compile;
 mod connection;
 mod decide;
+mod denied;
 mod elsewhere;
 mod engine;
 mod filter;
@@ -39,6 +40,7 @@ mod unserved;
 mod websocket;
 mod worker;
 
+pub use denied::TellDenials;
 pub use engine::{BoundBoard, Engine, Network, Options};
 pub use peers::PeerExchange;
 pub use worker::Activity;

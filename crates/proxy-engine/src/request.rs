@@ -23,6 +23,7 @@ use crate::attempt::{Answered, Failure, Tries};
 use crate::change;
 use crate::connection::{Bound, Facts};
 use crate::decide::{self, Forward, Matched, Routed};
+use crate::denied::Denial;
 use crate::elsewhere;
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
@@ -149,6 +150,7 @@ pub(crate) struct Run<'a> {
     /// Why there was no further try, where one was wanted.
     pub(crate) untried: Flag,
     details: Cow<'static, str>,
+    denied: Option<Arc<Denial>>,
     upstream_millis: Option<u64>,
 }
 
@@ -194,6 +196,7 @@ impl<'a> Run<'a> {
             flag: Flag::None,
             untried: Flag::None,
             details: Cow::Borrowed(""),
+            denied: None,
             upstream_millis: None,
         }
     }

@@ -160,7 +160,8 @@ fn start_engine(
     let (identity, clock) = (identity.clone(), clock.clone());
     let listener_drain = settings.listener_drain.unwrap_or(LISTENER_DRAIN);
     let network = Network::tcp();
-    let options = Options { identity, exchange, sinks, listener_drain, clock, network };
+    let denials = settings.denials;
+    let options = Options { identity, exchange, sinks, listener_drain, denials, clock, network };
     Engine::start(options).context("cannot start workers")
 }
 

@@ -72,6 +72,7 @@ impl<'a> Run<'a> {
         self.status = reply.status;
         self.flag = reply.flag;
         self.details = reply.details.clone();
+        self.denied.clone_from(&reply.denied);
         let mut head = reply.head();
         self.download.grpc_status = grpc_status(&head.fields);
         if let Some(matched) = &self.matched {
