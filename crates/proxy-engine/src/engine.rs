@@ -23,6 +23,7 @@ use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
 use crate::denied::TellDenials;
+use crate::explained::ExplainTo;
 use crate::peers::PeerExchange;
 use crate::plan::Plan;
 use crate::publish::Publisher;
@@ -63,6 +64,8 @@ pub struct Options {
     pub listener_drain: Duration,
     /// Who hears why rules did not let a call pass.
     pub denials: TellDenials,
+    /// Clients that may ask what was decided about their requests.
+    pub explain_to: ExplainTo,
     /// Time.
     pub clock: Clock,
     /// The network.
@@ -153,8 +156,16 @@ impl Engine {
     }
 
     fn prepare(options: Options) -> (Self, Shared, Sinks, watch::Receiver<bool>) {
-        let Options { identity, exchange, sinks, listener_drain, denials, clock, network } =
-            options;
+        let Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to,
+            clock,
+            network,
+        } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
@@ -166,6 +177,7 @@ impl Engine {
             drain: Drain::new(),
             listener_drain,
             denials,
+            explain_to,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };

@@ -24,6 +24,7 @@ use weft_telemetry::Flag;
 use crate::connection::Facts;
 use crate::decide::Head;
 use crate::denied::{Denial, TellDenials};
+use crate::explained::Explained;
 use crate::plan::{HttpAction, TcpAction};
 use crate::reply::Reply;
 use crate::worker::Worker;
@@ -60,21 +61,25 @@ pub(crate) async fn apply(
     http: &HttpAction,
     (facts, client): (&Facts, IpAddr),
     head: &mut RequestHead,
-    found: Option<Found<'_>>,
+    (found, mut explained): (Option<Found<'_>>, Option<&mut Explained>),
 ) -> Result<Extra, Box<Reply>> {
     let tell = worker.shared.denials;
-    network(&http.rbac, facts, tell).map_err(Box::new)?;
+    network(&http.rbac, facts, tell, explained.as_deref_mut()).map_err(Box::new)?;
     let mut extra = Extra::new();
     let mut claimed = None;
     for filter in &http.manager.filters {
         match filter {
             HttpFilter::Tokens(rules) => {
                 claimed = verify(rules, worker, facts, head)?;
+                if let Some(explained) = &mut explained {
+                    explained.request_principal = claimed.as_ref().and_then(Claimed::principal);
+                }
             }
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
                 let asked = Asked { head, claimed: claimed.as_ref() };
-                enforce(rules, (facts, client), Some(asked), tell)?;
+                let explained = explained.as_deref_mut();
+                enforce(rules, (facts, client), Some(asked), tell, explained)?;
             }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
@@ -149,6 +154,7 @@ fn enforce(
     (facts, client): (&Facts, IpAddr),
     asked: Option<Asked<'_>>,
     tell: TellDenials,
+    explained: Option<&mut Explained>,
 ) -> Result<(), Box<Reply>> {
     let request = asked.map(|asked| Head(asked.head, facts));
     let claimed = asked.and_then(|asked| asked.claimed);
@@ -159,6 +165,9 @@ fn enforce(
         claims: claims.as_ref().map(|claims| claims as _),
     };
     let decision = rbac::decide(rules, &asked);
+    if let (Some(explained), Some(rules)) = (explained, &rules.rules) {
+        explained.judged(rules, &asked);
+    }
     match rbac::verdict(decision) {
         Verdict::Continue => Ok(()),
         Verdict::Respond { status, body, details } => {
@@ -185,14 +194,21 @@ fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
     }
 }
 
-fn network(rules: &[Arc<Rbac>], facts: &Facts, tell: TellDenials) -> Result<(), Reply> {
-    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None, tell);
+fn network(
+    rules: &[Arc<Rbac>],
+    facts: &Facts,
+    tell: TellDenials,
+    mut explained: Option<&mut Explained>,
+) -> Result<(), Reply> {
+    let client = facts.remote.ip();
+    let one =
+        |rules: &Arc<Rbac>| enforce(rules, (facts, client), None, tell, explained.as_deref_mut());
     rules.iter().try_for_each(one).map_err(|reply| *reply)
 }
 
 /// Decides on a connection that is not read as HTTP; the reply only says why not.
 pub(crate) fn tcp(action: &TcpAction, facts: &Facts, tell: TellDenials) -> Result<(), Reply> {
-    network(&action.rbac, facts, tell)
+    network(&action.rbac, facts, tell, None)
 }
 
 async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(), Box<Reply>> {

@@ -17,6 +17,7 @@ mod decide;
 mod denied;
 mod elsewhere;
 mod engine;
+mod explained;
 mod filter;
 mod forwarded;
 mod heads;
@@ -42,5 +43,6 @@ mod worker;
 
 pub use denied::TellDenials;
 pub use engine::{BoundBoard, Engine, Network, Options};
+pub use explained::ExplainTo;
 pub use peers::PeerExchange;
 pub use worker::Activity;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use proxy_engine::TellDenials;
+use proxy_engine::{ExplainTo, TellDenials};
 use serde_json::{Map, Value};
 
 /// What a pod's proxy is there for.
@@ -60,12 +60,16 @@ pub(crate) struct Settings {
     pub(crate) listener_drain: Option<Duration>,
     /// Who hears why rules did not let a call pass.
     pub(crate) denials: TellDenials,
+    /// Clients that may ask what was decided about their requests.
+    pub(crate) explain_to: ExplainTo,
     /// Node metadata for the control plane.
     pub(crate) metadata: Map<String, Value>,
 }
 
 /// Entry of `proxyMetadata` that says who hears why rules did not let a call pass.
 const TELL_DENIALS: &str = "WEFT_TELL_DENIALS";
+/// Entry of `proxyMetadata` that names who may ask what was decided.
+const EXPLAIN_TO: &str = "WEFT_EXPLAIN_TO";
 const DISCOVERY: &str = "istiod.istio-system.svc:15012";
 
 impl Settings {
@@ -96,6 +100,7 @@ impl Settings {
                 .map(|text| duration("PROXY_CONFIG.drainDuration", text))
                 .transpose()?,
             denials: denials(&config)?,
+            explain_to: ExplainTo::read(entry(&config, EXPLAIN_TO)),
             metadata: Map::new(),
         };
         settings.metadata = settings.metadata(env, &config)?;
@@ -162,12 +167,18 @@ fn proxy_config(env: &BTreeMap<String, String>) -> Result<Map<String, Value>> {
     }
 }
 
+/// An entry of `proxyMetadata`.
+fn entry<'a>(config: &'a Map<String, Value>, name: &str) -> &'a str {
+    let entry = config.get("proxyMetadata").and_then(|all| all.get(name));
+    entry.and_then(Value::as_str).unwrap_or_default()
+}
+
 /// `log`, `body`, or both with a comma between them; nobody hears it unless that is said.
 fn denials(config: &Map<String, Value>) -> Result<TellDenials> {
-    let wish = config.get("proxyMetadata").and_then(|all| all.get(TELL_DENIALS));
-    let wish = wish.and_then(Value::as_str).unwrap_or_default();
     let mut tell = TellDenials::default();
-    for word in wish.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+    for word in
+        entry(config, TELL_DENIALS).split(',').map(str::trim).filter(|word| !word.is_empty())
+    {
         match word {
             "log" => tell.log = true,
             "body" => tell.body = true,

@@ -22,7 +22,7 @@ use proxy_config::route::{
     FilterOverrides, Forward, HeaderOps, PathMatch, Retry, RetryOn, Route, RouteAction,
     RouteConfig, RouteMatch, VirtualHost, WeightedCluster,
 };
-use proxy_engine::{Engine, Options, PeerExchange, TellDenials};
+use proxy_engine::{Engine, ExplainTo, Options, PeerExchange, TellDenials};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use weft_identity::IdentityStore;
@@ -331,8 +331,16 @@ impl Proxy {
         let sinks: Vec<Box<dyn Sink + Send>> =
             vec![Box::new(Ears(Arc::clone(&told), Arc::clone(&denied)))];
         let network = proxy_engine::Network::tcp();
-        let options =
-            Options { identity, exchange, sinks, listener_drain, denials, clock, network };
+        let options = Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to: ExplainTo::default(),
+            clock,
+            network,
+        };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");
