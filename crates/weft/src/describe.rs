@@ -102,8 +102,15 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
 fn problems(mesh: &Mesh, objects: &[ObjectRef]) -> Vec<Problem> {
     let options = weft_analyze::Options::at(weft_rt::Clock::real().wall());
     let mut found = weft_analyze::analyze(mesh.objects(), &options);
-    found.retain(|problem| objects.contains(&problem.object));
     found
+        .retain(|problem| objects.contains(&problem.object) && !is_supposed(mesh, &problem.object));
+    found
+}
+
+/// Whether an object is a pod that was filled in, or has not begun to live.
+fn is_supposed(mesh: &Mesh, object: &ObjectRef) -> bool {
+    let mut own = mesh.objects().iter().filter(|one| ObjectRef::of(one) == *object);
+    object.kind == "Pod" && own.all(|pod| !pod["metadata"]["uid"].is_string())
 }
 
 fn texts(problems: &[Problem]) -> Vec<String> {

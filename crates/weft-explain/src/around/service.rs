@@ -57,7 +57,7 @@ pub struct Subset {
 pub struct Route {
     /// `NAMESPACE/NAME`.
     pub object: String,
-    /// It says where calls to the service go.
+    /// It says where calls of sidecars to the service go.
     pub takes: bool,
     /// Of these hosts it sends calls to the service: all of its own.
     pub hosts: Vec<String>,
@@ -169,7 +169,8 @@ fn route(object: &Object<VirtualService>, service: &Service, domain: &str) -> Op
     let full = |host: &str| expand(host, namespace, domain);
     let host = service.host.to_string();
     let takes = |text: &String| HostPattern::new(&full(text).to_string()).matches(&host);
-    let takes = spec.hosts.iter().any(takes);
+    let at_sidecars = spec.gateways.is_empty() || spec.gateways.iter().any(|one| one == "mesh");
+    let takes = at_sidecars && spec.hosts.iter().any(takes);
     let destinations = spec.http.iter().flat_map(|route| &route.route);
     let here = destinations.filter_map(|one| share(one, |text| full(text) == service.host));
     let sends: Vec<String> = here.collect();
