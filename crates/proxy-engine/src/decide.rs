@@ -65,6 +65,11 @@ pub(crate) struct Matched<'a> {
 }
 
 impl<'a> Matched<'a> {
+    /// Name of the route configuration.
+    pub(crate) fn config_name(&self) -> &'a str {
+        &self.config.name
+    }
+
     /// The most specific first, as Envoy applies them.
     pub(crate) fn ops(&self) -> impl Iterator<Item = &'a HeaderOps> {
         let Found { host, route } = self.found;

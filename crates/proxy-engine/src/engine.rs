@@ -22,6 +22,8 @@ use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
+use crate::denied::TellDenials;
+use crate::explained::ExplainTo;
 use crate::peers::PeerExchange;
 use crate::plan::Plan;
 use crate::publish::Publisher;
@@ -60,6 +62,10 @@ pub struct Options {
     pub sinks: Vec<Box<dyn Sink + Send>>,
     /// Time that connections of a removed listener have left.
     pub listener_drain: Duration,
+    /// Who hears why rules did not let a call pass.
+    pub denials: TellDenials,
+    /// Clients that may ask what was decided about their requests.
+    pub explain_to: ExplainTo,
     /// Time.
     pub clock: Clock,
     /// The network.
@@ -150,7 +156,16 @@ impl Engine {
     }
 
     fn prepare(options: Options) -> (Self, Shared, Sinks, watch::Receiver<bool>) {
-        let Options { identity, exchange, sinks, listener_drain, clock, network } = options;
+        let Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to,
+            clock,
+            network,
+        } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
@@ -161,6 +176,8 @@ impl Engine {
             activity: Arc::default(),
             drain: Drain::new(),
             listener_drain,
+            denials,
+            explain_to,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
         };

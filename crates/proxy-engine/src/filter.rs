@@ -23,6 +23,8 @@ use weft_telemetry::Flag;
 
 use crate::connection::Facts;
 use crate::decide::Head;
+use crate::denied::{Denial, TellDenials};
+use crate::explained::Explained;
 use crate::plan::{HttpAction, TcpAction};
 use crate::reply::Reply;
 use crate::worker::Worker;
@@ -59,20 +61,25 @@ pub(crate) async fn apply(
     http: &HttpAction,
     (facts, client): (&Facts, IpAddr),
     head: &mut RequestHead,
-    found: Option<Found<'_>>,
+    (found, mut explained): (Option<Found<'_>>, Option<&mut Explained>),
 ) -> Result<Extra, Box<Reply>> {
-    network(&http.rbac, facts).map_err(Box::new)?;
+    let tell = worker.shared.denials;
+    network(&http.rbac, facts, tell, explained.as_deref_mut()).map_err(Box::new)?;
     let mut extra = Extra::new();
     let mut claimed = None;
     for filter in &http.manager.filters {
         match filter {
             HttpFilter::Tokens(rules) => {
                 claimed = verify(rules, worker, facts, head)?;
+                if let Some(explained) = &mut explained {
+                    explained.request_principal = claimed.as_ref().and_then(Claimed::principal);
+                }
             }
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
                 let asked = Asked { head, claimed: claimed.as_ref() };
-                enforce(rules, (facts, client), Some(asked))?;
+                let explained = explained.as_deref_mut();
+                enforce(rules, (facts, client), Some(asked), tell, explained)?;
             }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
@@ -146,6 +153,8 @@ fn enforce(
     rules: &Rbac,
     (facts, client): (&Facts, IpAddr),
     asked: Option<Asked<'_>>,
+    tell: TellDenials,
+    explained: Option<&mut Explained>,
 ) -> Result<(), Box<Reply>> {
     let request = asked.map(|asked| Head(asked.head, facts));
     let claimed = asked.and_then(|asked| asked.claimed);
@@ -155,11 +164,20 @@ fn enforce(
         request: request.as_ref().map(|head| head as _),
         claims: claims.as_ref().map(|claims| claims as _),
     };
-    match rbac::verdict(rbac::decide(rules, &asked)) {
+    let decision = rbac::decide(rules, &asked);
+    if let (Some(explained), Some(rules)) = (explained, &rules.rules) {
+        explained.judged(rules, &asked);
+    }
+    match rbac::verdict(decision) {
         Verdict::Continue => Ok(()),
         Verdict::Respond { status, body, details } => {
             let mut reply = Reply::new(status, body, Flag::None, "");
             reply.details = details.into();
+            let denial = Denial::of(rules, decision, &asked, tell);
+            if let Some(why) = denial.why.as_deref().filter(|_| tell.body) {
+                reply.body = format!("{body}: {why}").into();
+            }
+            reply.denied = Some(Arc::new(denial));
             Err(Box::new(reply))
         }
     }
@@ -176,14 +194,21 @@ fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
     }
 }
 
-fn network(rules: &[Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
-    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
+fn network(
+    rules: &[Arc<Rbac>],
+    facts: &Facts,
+    tell: TellDenials,
+    mut explained: Option<&mut Explained>,
+) -> Result<(), Reply> {
+    let client = facts.remote.ip();
+    let one =
+        |rules: &Arc<Rbac>| enforce(rules, (facts, client), None, tell, explained.as_deref_mut());
     rules.iter().try_for_each(one).map_err(|reply| *reply)
 }
 
 /// Decides on a connection that is not read as HTTP; the reply only says why not.
-pub(crate) fn tcp(action: &TcpAction, facts: &Facts) -> Result<(), Reply> {
-    network(&action.rbac, facts)
+pub(crate) fn tcp(action: &TcpAction, facts: &Facts, tell: TellDenials) -> Result<(), Reply> {
+    network(&action.rbac, facts, tell, None)
 }
 
 async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(), Box<Reply>> {

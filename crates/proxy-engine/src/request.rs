@@ -23,7 +23,9 @@ use crate::attempt::{Answered, Failure, Tries};
 use crate::change;
 use crate::connection::{Bound, Facts};
 use crate::decide::{self, Forward, Matched, Routed};
+use crate::denied::Denial;
 use crate::elsewhere;
+use crate::explained::Explained;
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
@@ -36,6 +38,7 @@ use crate::reply::Reply;
 use crate::worker::{Counted, Worker};
 
 mod answer;
+mod explain;
 mod tell;
 
 pub(crate) use tell::logged;
@@ -149,6 +152,8 @@ pub(crate) struct Run<'a> {
     /// Why there was no further try, where one was wanted.
     pub(crate) untried: Flag,
     details: Cow<'static, str>,
+    denied: Option<Arc<Denial>>,
+    explained: Option<Box<Explained>>,
     upstream_millis: Option<u64>,
 }
 
@@ -194,6 +199,8 @@ impl<'a> Run<'a> {
             flag: Flag::None,
             untried: Flag::None,
             details: Cow::Borrowed(""),
+            denied: None,
+            explained: None,
             upstream_millis: None,
         }
     }
@@ -222,8 +229,8 @@ impl<'a> Run<'a> {
             return self.reply(head, client, &reply).await;
         }
         let matched = found.map(|matched| matched.found);
-        match filter::apply(self.worker, self.http, (self.facts, self.client), head, matched).await
-        {
+        let (who, asked) = ((self.facts, self.client), (matched, self.explained.as_deref_mut()));
+        match filter::apply(self.worker, self.http, who, head, asked).await {
             Ok(extra) => self.extra = extra,
             Err(reply) => return self.reply(head, client, &reply).await,
         }
@@ -249,6 +256,10 @@ impl<'a> Run<'a> {
             self.peer = metadata;
             head.fields.remove(METADATA);
             head.fields.remove(METADATA_ID);
+            let to = &self.worker.shared.explain_to;
+            if !to.is_empty() {
+                self.explained = Explained::asked(to, self.facts, head);
+            }
         }
         forwarded::request(head, trust, &mut self.worker.rng.borrow_mut());
         change::client_cert(self.http, self.bound, self.facts, head);

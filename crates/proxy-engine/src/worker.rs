@@ -22,6 +22,8 @@ use weft_telemetry::Sink;
 
 use crate::called::Hosts;
 use crate::connection;
+use crate::denied::TellDenials;
+use crate::explained::ExplainTo;
 use crate::heads::Heads;
 use crate::peers::{PeerExchange, Peers};
 use crate::plan::{Listener, Plan};
@@ -71,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// Time that connections of a removed listener have left.
     pub(crate) listener_drain: Duration,
+    pub(crate) denials: TellDenials,
+    pub(crate) explain_to: ExplainTo,
     pub(crate) exchange: Arc<PeerExchange>,
     pub(crate) bound: Arc<crate::engine::BoundBoard>,
 }

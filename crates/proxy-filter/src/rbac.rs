@@ -9,10 +9,14 @@ use proxy_config::{ConnectionFacts, RequestFacts};
 
 use crate::Verdict;
 
+mod denial;
+mod name;
 mod template;
 mod trace;
 mod words;
 
+pub use denial::denial;
+pub use name::RuleName;
 pub use trace::{Miss, Tried, nearest, trace};
 
 /// Looks up the values of a claim by its path.

@@ -5,6 +5,7 @@
 //! Never: deciding what is recorded.
 
 pub mod access_log;
+mod denials;
 pub mod prometheus;
 pub mod series;
 

@@ -14,6 +14,7 @@ use weft_telemetry::{
 };
 
 use crate::AccessLog;
+use crate::denials::Denials;
 
 /// Most series that one worker keeps.
 pub const MAX_SERIES: usize = 4096;
@@ -87,6 +88,7 @@ struct State {
     by_print: foldhash::HashMap<u64, Vec<(Key, Box<Counts>)>>,
     series: usize,
     dropped: u64,
+    denials: Denials,
 }
 
 /// Counts of one worker.
@@ -100,7 +102,7 @@ impl Cells {
 
     fn update(&self, facts: &Facts<'_>, change: impl FnOnce(&mut Counts)) {
         let mut state = self.lock();
-        let State { by_print, series, dropped } = &mut *state;
+        let State { by_print, series, dropped, denials: _ } = &mut *state;
         let bucket = by_print.entry(facts.print()).or_default();
         if let Some((_, counts)) = bucket.iter_mut().find(|(key, _)| facts.is(key)) {
             change(counts);
@@ -200,6 +202,14 @@ impl Registry {
         WorkerSink { cells, log }
     }
 
+    /// What rules did not let pass, summed over workers.
+    pub(crate) fn denials(&self) -> Denials {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Denials::default();
+        workers.iter().for_each(|worker| all.add(&worker.lock().denials));
+        all
+    }
+
     /// Every series summed over workers, and how many updates were dropped.
     pub(crate) fn sum(&self) -> (HashMap<Key, Box<Counts>>, u64) {
         let (mut all, mut dropped) = (HashMap::<Key, Box<Counts>>::new(), 0);
@@ -233,6 +243,9 @@ impl Sink for WorkerSink {
             counts.request_bytes.observe(record.request_bytes as f64);
             counts.response_bytes.observe(record.response_bytes as f64);
         });
+        if let Some(denied) = record.denied {
+            self.cells.lock().denials.count(protocol, denied);
+        }
         if record.log.enabled
             && let Some(log) = &self.log
         {
@@ -254,6 +267,9 @@ impl Sink for WorkerSink {
             counts.received += record.received;
             counts.sent += record.sent;
         });
+        if let Some(denied) = record.denied.filter(|_| record.event == TcpEvent::Closed) {
+            self.cells.lock().denials.count(Protocol::Tcp, denied);
+        }
         if record.log.enabled
             && record.event == TcpEvent::Closed
             && let Some(log) = &self.log

@@ -4,13 +4,14 @@
 //! Holds: proxy-filter decides; here its names become objects with their places.
 //! Never: a rule of its own about who may call whom.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ctl_snapshot::Mtls;
+use ctl_snapshot::{Config, Mtls};
 use proxy_config::listener::FilterChain;
 use proxy_config::rbac::{Action, Rbac, Rules};
-use proxy_filter::rbac::{self, Decision, Tried};
+use proxy_filter::rbac::{self, Decision, RuleName, Tried};
 use weft_model::api::authorization_policy::{Action as Written, AuthorizationPolicy};
 use weft_model::api::peer_authentication::{Mode, PeerAuthentication};
 use weft_model::{Object, ObjectRef};
@@ -19,7 +20,7 @@ use crate::answer::NearestMiss;
 use crate::facts::{Request, connection, peer_names};
 use crate::trace::Step;
 use crate::walk::Walk;
-use crate::{Outcome, Security};
+use crate::{Mesh, Outcome, Proxy, Security};
 
 const GROUP: &str = "security.istio.io";
 
@@ -35,8 +36,7 @@ impl<'a> Walk<'a> {
             Mtls::Disable => "plain text only (DISABLE)",
         };
         let step = Step::new("mtls", format!("port {port} accepts {accepts}"));
-        let mut scopes = config.peer_authentications(namespace, labels);
-        let step = match scopes.find(|object| says_something(&object.spec, port)) {
+        let step = match accepting(config, namespace, labels, port) {
             Some(object) => {
                 let kind = "PeerAuthentication";
                 let object = reference(kind, &object.meta.namespace, &object.meta.name);
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
         let workload = &self.proxy.workload;
         let config = self.mesh.snapshot().config();
         let mut all = config.policies(workload.namespace(), workload.labels());
-        all.retain(|object| !object.meta.annotations.get(DRY_RUN).is_some_and(|v| is_true(v)));
+        all.retain(|object| !is_dry_run(object));
         let named = |object: &&&Arc<Object<AuthorizationPolicy>>| {
             let own = format!("ns[{}]-policy[{}]-", object.meta.namespace, object.meta.name);
             rules.policies().iter().any(|(name, _)| name.starts_with(&own))
@@ -137,15 +137,11 @@ impl<'a> Walk<'a> {
 
     /// Tells what came of it.
     fn decided(&mut self, rules: &Rules, decision: Decision<'_>, tried: &[Tried<'_>]) {
-        let matched = decision.policy.map(named);
-        if let Some((policy, rule)) = &matched {
+        let matched = decision.policy.map(RuleName::read);
+        if let Some(RuleName { policy, rule }) = &matched {
             (self.answer.policy, self.answer.rule) = (Some(policy.clone()), *rule);
         }
-        let who = match &matched {
-            Some((policy, Some(rule))) => format!("rule {rule} of {policy}"),
-            Some((policy, None)) => policy.clone(),
-            None => String::new(),
-        };
+        let who = matched.as_ref().map(ToString::to_string).unwrap_or_default();
         match (rules.action, decision.allowed) {
             (Action::Allow, true) => self.step("policy", format!("{who} allows it")),
             (Action::Deny, false) => {
@@ -161,10 +157,56 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// An AuthorizationPolicy that is for a pod.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PolicyOfPod {
+    /// `NAMESPACE/NAME`.
+    pub policy: String,
+    /// `ALLOW`, `DENY`, `AUDIT` or `CUSTOM`.
+    pub action: &'static str,
+    /// How many rules it has.
+    pub rules: usize,
+    /// It is tried out, and decides nothing.
+    pub dry_run: bool,
+}
+
+impl Proxy {
+    /// The policies that are for its pod, in the order in which they are asked.
+    #[must_use]
+    pub fn policies(&self, mesh: &Mesh) -> Vec<PolicyOfPod> {
+        let (namespace, labels) = (self.workload.namespace(), self.workload.labels());
+        let all = mesh.snapshot().config().policies(namespace, labels);
+        let mut found: Vec<PolicyOfPod> = all
+            .into_iter()
+            .map(|object| PolicyOfPod {
+                policy: format!("{}/{}", object.meta.namespace, object.meta.name),
+                action: object.spec.action.as_str(),
+                rules: object.spec.rules.as_ref().map_or(0, Vec::len),
+                dry_run: is_dry_run(object),
+            })
+            .collect();
+        let asked = ["CUSTOM", "DENY", "ALLOW", "AUDIT"];
+        found.sort_by_key(|one| asked.iter().position(|action| *action == one.action));
+        found
+    }
+}
+
 const DRY_RUN: &str = "istio.io/dry-run";
 
-fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+fn is_dry_run(object: &Object<AuthorizationPolicy>) -> bool {
+    let value = object.meta.annotations.get(DRY_RUN).map(String::as_str);
+    matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+/// The PeerAuthentication that says what a port of a workload accepts.
+pub(crate) fn accepting<'a>(
+    config: &'a Config,
+    namespace: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    port: u16,
+) -> Option<&'a Arc<Object<PeerAuthentication>>> {
+    let mut scopes = config.peer_authentications(namespace, labels);
+    scopes.find(|object| says_something(&object.spec, port))
 }
 
 /// Whether it is this policy that says what the port accepts.
@@ -198,21 +240,8 @@ fn cannot(http: bool) -> &'static str {
     }
 }
 
-/// `ns[NAMESPACE]-policy[NAME]-rule[NUMBER]` as `NAMESPACE/NAME` and number; another name as it is.
-fn named(compiled: &str) -> (String, Option<usize>) {
-    let parts = compiled.strip_prefix("ns[").and_then(|rest| rest.split_once("]-policy["));
-    let parts = parts.and_then(|(namespace, rest)| {
-        let (name, rule) = rest.split_once("]-rule[")?;
-        Some((format!("{namespace}/{name}"), rule.strip_suffix(']')?.parse().ok()?))
-    });
-    match parts {
-        Some((policy, rule)) => (policy, Some(rule)),
-        None => (compiled.to_owned(), None),
-    }
-}
-
 fn nearest_miss(tried: &Tried<'_>) -> NearestMiss {
-    let (policy, rule) = named(tried.policy);
+    let RuleName { policy, rule } = RuleName::read(tried.policy);
     let conditions = tried.misses.iter().map(ToString::to_string).collect();
     NearestMiss { policy, rule, conditions }
 }

@@ -9,6 +9,7 @@
 
 mod access;
 mod answer;
+pub mod around;
 mod call;
 mod complete;
 mod describe;
@@ -25,6 +26,7 @@ mod trace;
 mod walk;
 mod workload;
 
+pub use access::PolicyOfPod;
 pub use answer::{Answer, NearestMiss, Outcome};
 pub use call::{Call, Origin, Security, Spoken};
 pub use ctl_translate::{Resource, Resources};

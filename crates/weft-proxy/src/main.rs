@@ -160,7 +160,9 @@ fn start_engine(
     let (identity, clock) = (identity.clone(), clock.clone());
     let listener_drain = settings.listener_drain.unwrap_or(LISTENER_DRAIN);
     let network = Network::tcp();
-    let options = Options { identity, exchange, sinks, listener_drain, clock, network };
+    let (denials, explain_to) = (settings.denials, settings.explain_to.clone());
+    let options =
+        Options { identity, exchange, sinks, listener_drain, denials, explain_to, clock, network };
     Engine::start(options).context("cannot start workers")
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use hyper_util::rt::TokioIo;
 use proxy_discovery::{Accepted, Follower, follow};
-use proxy_engine::{Engine, Network, Options, PeerExchange};
+use proxy_engine::{Engine, ExplainTo, Network, Options, PeerExchange, TellDenials};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -103,6 +103,8 @@ impl Proxy {
             exchange: PeerExchange { id: who.pod.clone(), metadata: String::new(), read: |_| None },
             sinks: vec![Box::new(Ears(Arc::clone(&lost_clusters)))],
             listener_drain: Duration::from_secs(45),
+            denials: TellDenials::default(),
+            explain_to: ExplainTo::default(),
             clock: clock.clone(),
             network: Network { listen: Arc::clone(&pod) as _, connect: pod as _ },
         };

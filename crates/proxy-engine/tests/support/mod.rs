@@ -22,7 +22,7 @@ use proxy_config::route::{
     FilterOverrides, Forward, HeaderOps, PathMatch, Retry, RetryOn, Route, RouteAction,
     RouteConfig, RouteMatch, VirtualHost, WeightedCluster,
 };
-use proxy_engine::{Engine, Options, PeerExchange};
+use proxy_engine::{Engine, ExplainTo, Options, PeerExchange, TellDenials};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use weft_identity::IdentityStore;
@@ -32,10 +32,17 @@ use weft_telemetry::{ExchangeRecord, Sink, TcpRecord};
 /// What a sink was told: code, flag, reporter's view.
 pub type Told = Arc<Mutex<Vec<(u16, &'static str)>>>;
 
-struct Ears(Told);
+/// Which policy did not let a call pass, and why.
+pub type Denied = Arc<Mutex<Vec<(Option<String>, Option<String>)>>>;
+
+struct Ears(Told, Denied);
 
 impl Sink for Ears {
     fn exchange(&self, r: &ExchangeRecord<'_>) {
+        if let Some(denied) = r.denied {
+            let one = (denied.policy.map(str::to_owned), denied.why.map(str::to_owned));
+            self.1.lock().unwrap().push(one);
+        }
         self.0.lock().unwrap().push((r.response_code, r.flags.to_string().leak()));
     }
     fn tcp(&self, r: &TcpRecord<'_>) {
@@ -46,6 +53,7 @@ impl Sink for Ears {
 pub struct Proxy {
     pub engine: Engine,
     pub told: Told,
+    pub denied: Denied,
     pub config: ProxyConfig,
 }
 
@@ -295,22 +303,48 @@ impl Proxy {
         (Self::with(config, IdentityStore::new(), Duration::from_secs(30), clock), time)
     }
 
+    /// A proxy that says why rules did not let a call pass.
+    pub fn that_tells(config: ProxyConfig, denials: TellDenials) -> Self {
+        let (drain, clock) = (Duration::from_secs(30), Clock::real());
+        Self::telling(config, IdentityStore::new(), drain, clock, denials)
+    }
+
     fn with(
         config: ProxyConfig,
         identity: IdentityStore,
         listener_drain: Duration,
         clock: Clock,
     ) -> Self {
-        let told = Told::default();
+        Self::telling(config, identity, listener_drain, clock, TellDenials::default())
+    }
+
+    fn telling(
+        config: ProxyConfig,
+        identity: IdentityStore,
+        listener_drain: Duration,
+        clock: Clock,
+        denials: TellDenials,
+    ) -> Self {
+        let (told, denied) = (Told::default(), Denied::default());
         let exchange =
             PeerExchange { id: "test~node".into(), metadata: "bWU=".into(), read: |_| None };
-        let sinks: Vec<Box<dyn Sink + Send>> = vec![Box::new(Ears(Arc::clone(&told)))];
+        let sinks: Vec<Box<dyn Sink + Send>> =
+            vec![Box::new(Ears(Arc::clone(&told), Arc::clone(&denied)))];
         let network = proxy_engine::Network::tcp();
-        let options = Options { identity, exchange, sinks, listener_drain, clock, network };
+        let options = Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to: ExplainTo::default(),
+            clock,
+            network,
+        };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");
-        Self { engine, told, config }
+        Self { engine, told, denied, config }
     }
 
     pub fn publish(&mut self, change: impl FnOnce(&mut ProxyConfig)) {

@@ -159,3 +159,78 @@ fn what_must_not_be_is_told_as_such() {
         "to.operation.notMethods: PUT is one of PUT, DELETE"
     );
 }
+
+/// What a proxy says of a call of nobody to `/` of a service on port 8080.
+fn denied(action: Action, policy: Policy) -> String {
+    let policies = vec![(Arc::from("ns[shop]-policy[p]-rule[3]"), policy)];
+    let rules = Rules::new(action, policies);
+    let connection = ConnectionFacts {
+        direct_remote: IpAddr::from([10, 244, 0, 9]),
+        remote: IpAddr::from([10, 244, 0, 9]),
+        destination: "10.244.0.5:8080".parse().unwrap(),
+        server_name: None,
+        peer_names: &[],
+        peer_verified: false,
+    };
+    let request = Request("GET", "/");
+    denial(&rules, &Facts { connection, request: Some(&request), claims: None })
+}
+
+fn asks_for(permissions: Vec<Permission>, principals: Vec<Principal>) -> Policy {
+    Policy { permissions, principals }
+}
+
+#[test]
+fn a_denial_says_which_rule_denies_or_came_nearest() {
+    let any = || asks_for(vec![Permission::Any], vec![Principal::Any]);
+    assert_eq!(denied(Action::Deny, any()), "rule 3 of shop/p denies it");
+    let posts = asks_for(vec![method("POST")], vec![Principal::Any]);
+    assert_eq!(
+        denied(Action::Allow, posts),
+        "no rule allows it; rule 3 of shop/p comes nearest, but to.operation.methods: GET is not POST"
+    );
+    let none = Rules::new(Action::Allow, Vec::new());
+    let connection = ConnectionFacts {
+        direct_remote: IpAddr::from([10, 244, 0, 9]),
+        remote: IpAddr::from([10, 244, 0, 9]),
+        destination: "10.244.0.5:8080".parse().unwrap(),
+        server_name: None,
+        peer_names: &[],
+        peer_verified: false,
+    };
+    let told = denial(&none, &Facts { connection, request: None, claims: None });
+    assert_eq!(told, "no rule allows it, as there is none");
+}
+
+#[test]
+fn a_denial_has_no_secret_and_no_end_of_line_and_an_end() {
+    let header = |name: &str, value: &str| {
+        Permission::Header(HeaderMatch {
+            name: name.into(),
+            value: HeaderValueMatch::Text(StringMatcher::Exact(value.into())),
+            invert: false,
+            missing_is_empty: false,
+        })
+    };
+    let claim = Principal::Claim(
+        vec!["payload".into(), "group".into()],
+        StringMatcher::Exact("topsecret".into()),
+    );
+    let wants = vec![header("x-key", "topsecret")];
+    let told = denied(Action::Allow, asks_for(wants, vec![claim]));
+    assert!(!told.contains("topsecret"), "{told}");
+    assert!(told.contains("when request.headers[x-key] does not hold"), "{told}");
+    assert!(told.contains("when request.auth.claims[group] does not hold"), "{told}");
+
+    let paths = |number: usize, path: &dyn Fn(usize) -> String| {
+        let one = |n| Permission::Path(StringMatcher::Exact(path(n).into()));
+        let any = Permission::Or((0..number).map(one).collect());
+        denied(Action::Allow, asks_for(vec![any], vec![Principal::Any]))
+    };
+    let told = paths(20, &|n| format!("/{n}"));
+    assert!(told.ends_with("/ is not one of /0, /1, /2, /3, /4, /5, /6, /7, 12 more"), "{told}");
+    let told = paths(1, &|_| "/a\r\nb".to_owned());
+    assert!(told.ends_with("/ is not /a??b"), "{told}");
+    let told = paths(1, &|_| "/\u{e4}".repeat(5000));
+    assert!(told.ends_with("\u{e4}...") && told.chars().count() < 1100, "{}", told.len());
+}
