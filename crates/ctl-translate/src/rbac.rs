@@ -21,10 +21,11 @@ use crate::listener::network_filter;
 use crate::names;
 use crate::tokens::Tokens;
 
-mod claims;
 mod operation;
 mod source;
 mod values;
+
+pub(crate) use values::text;
 
 /// Envoy's rules; its own type has no order, and bytes must be the same each time.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -99,13 +100,14 @@ impl Access {
         Self { http: of(true), tcp: of(false), policies: paths, tokens }
     }
 
-    pub(crate) fn http_filters(&self) -> Vec<HttpFilter> {
+    /// Filters of requests; `reroutes` where routes may ask for claims.
+    pub(crate) fn http_filters(&self, reroutes: bool) -> Vec<HttpFilter> {
         let one = |rules: &Rules| {
             let config = HttpRbac { rules: Some(rules.clone()) };
             let name = "envoy.filters.http.rbac";
             http_filter(name, any("envoy.extensions.filters.http.rbac.v3.RBAC", &config))
         };
-        self.tokens.http_filter().into_iter().chain(self.http.iter().map(one)).collect()
+        self.tokens.http_filter(reroutes).into_iter().chain(self.http.iter().map(one)).collect()
     }
 
     pub(crate) fn network_filters(&self) -> Vec<Filter> {

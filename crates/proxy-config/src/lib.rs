@@ -6,6 +6,7 @@
 //! Why an `Arc` per resource: a change replaces one resource and shares the rest.
 
 pub mod access_log;
+pub mod claim;
 pub mod cluster;
 pub mod endpoint;
 pub mod facts;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use proxy_listen::Listen;
 use proxy_upstream::Connect;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
@@ -70,6 +70,8 @@ pub struct Options {
     pub clock: Clock,
     /// The network.
     pub network: Network,
+    /// Takes the issuers whose tokens are signed by keys that are not known.
+    pub unknown_keys: mpsc::Sender<String>,
 }
 
 impl fmt::Debug for Options {
@@ -165,6 +167,7 @@ impl Engine {
             explain_to,
             clock,
             network,
+            unknown_keys,
         } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
@@ -180,6 +183,7 @@ impl Engine {
             explain_to,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
+            unknown_keys,
         };
         let (activity, bound) = (Arc::clone(&shared.activity), Arc::clone(&shared.bound));
         let (drain, threads) = (shared.drain.clone(), Vec::new());

@@ -21,8 +21,8 @@ use proxy_http::RequestHead;
 use proxy_route::Found;
 use weft_telemetry::Flag;
 
-use crate::connection::Facts;
-use crate::decide::Head;
+use crate::connection::{Bound, Facts};
+use crate::decide::{self, Head, Matched};
 use crate::denied::{Denial, TellDenials};
 use crate::explained::Explained;
 use crate::plan::{HttpAction, TcpAction};
@@ -55,29 +55,46 @@ pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(),
     }
 }
 
-/// Asks every filter.
-pub(crate) async fn apply(
-    worker: &Worker,
-    http: &HttpAction,
-    (facts, client): (&Facts, IpAddr),
+/// Where a request is served.
+#[derive(Clone, Copy)]
+pub(crate) struct On<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) bound: &'a Bound,
+    pub(crate) http: &'a HttpAction,
+    pub(crate) facts: &'a Facts,
+}
+
+/// Asks every filter. A token that is believed may lead to another route, which counts for the filters that follow.
+pub(crate) async fn apply<'a>(
+    on: &On<'a>,
+    client: IpAddr,
     head: &mut RequestHead,
-    (found, mut explained): (Option<Found<'_>>, Option<&mut Explained>),
+    matched: &mut Option<Matched<'a>>,
+    mut explained: Option<&mut Explained>,
 ) -> Result<Extra, Box<Reply>> {
+    let On { worker, http, facts, bound: _ } = *on;
     let tell = worker.shared.denials;
     network(&http.rbac, facts, tell, explained.as_deref_mut()).map_err(Box::new)?;
     let mut extra = Extra::new();
     let mut claimed = None;
     for filter in &http.manager.filters {
+        let found = matched.as_ref().map(|matched| matched.found);
         match filter {
             HttpFilter::Tokens(rules) => {
+                let fields = head.fields.len();
                 claimed = verify(rules, worker, facts, head)?;
                 if let Some(explained) = &mut explained {
                     explained.request_principal = claimed.as_ref().and_then(Claimed::principal);
                 }
+                // What a client says of claims itself has led to no route either.
+                let changed = claimed.is_some() || head.fields.len() != fields;
+                if rules.reroutes && changed {
+                    *matched = reroute(on, head, claimed.as_ref())?;
+                }
             }
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
-                let asked = Asked { head, claimed: claimed.as_ref() };
+                let asked = Head(head, facts, claimed.as_ref());
                 let explained = explained.as_deref_mut();
                 enforce(rules, (facts, client), Some(asked), tell, explained)?;
             }
@@ -87,7 +104,7 @@ pub(crate) async fn apply(
             }
             HttpFilter::Cors => {
                 let Some(config) = overridden(found, |f| f.cors.as_deref()) else { continue };
-                match cors::decide(config, &Head(head, facts)) {
+                match cors::decide(config, &Head(head, facts, claimed.as_ref())) {
                     Cross::Nothing => {}
                     Cross::Response(fields) => extra = fields,
                     Cross::Preflight(fields) => return Err(Box::new(preflight(fields))),
@@ -122,7 +139,8 @@ fn verify<'a>(
     let now = worker.shared.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
     // A clock before 1970 knows no token that is still valid, and none that is valid already.
     let now = now.map_or(0, |since| since.as_secs());
-    let Judged { changes, verdict } = tokens::decide(rules, &Head(head, facts), now);
+    let Judged { changes, verdict, unknown } = tokens::decide(rules, &Head(head, facts, None), now);
+    unknown.into_iter().for_each(|issuer| worker.shared.unknown_key(issuer));
     for change in changes {
         match change {
             Change::Remove(name) => {
@@ -142,27 +160,30 @@ fn verify<'a>(
     })
 }
 
-/// A request that rules are asked about.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    head: &'a RequestHead,
-    claimed: Option<&'a Claimed<'a>>,
+/// The route of a request whose token is believed, which may ask for claims, and for fields that tell of them.
+fn reroute<'a>(
+    on: &On<'a>,
+    head: &RequestHead,
+    claimed: Option<&Claimed<'_>>,
+) -> Result<Option<Matched<'a>>, Box<Reply>> {
+    let On { worker, bound, http, facts } = *on;
+    let matched = decide::find(worker, bound, http, Head(head, facts, claimed));
+    if decide::refuses_tunnel(http, head, matched) {
+        return Err(Box::new(Reply::untunnelled()));
+    }
+    Ok(matched)
 }
 
 fn enforce(
     rules: &Rbac,
     (facts, client): (&Facts, IpAddr),
-    asked: Option<Asked<'_>>,
+    request: Option<Head<'_>>,
     tell: TellDenials,
     explained: Option<&mut Explained>,
 ) -> Result<(), Box<Reply>> {
-    let request = asked.map(|asked| Head(asked.head, facts));
-    let claimed = asked.and_then(|asked| asked.claimed);
-    let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
     let asked = rbac::Facts {
         connection: connection(facts, client),
         request: request.as_ref().map(|head| head as _),
-        claims: claims.as_ref().map(|claims| claims as _),
     };
     let decision = rbac::decide(rules, &asked);
     if let (Some(explained), Some(rules)) = (explained, &rules.rules) {

@@ -41,6 +41,11 @@ impl Reply {
         Self::new(404, "", Flag::NoRoute, "route_not_found")
     }
 
+    /// It asks for a tunnel that its route does not lead to.
+    pub(crate) const fn untunnelled() -> Self {
+        Self::new(403, "", Flag::None, "upgrade_failed")
+    }
+
     pub(crate) const fn no_cluster(status: u16) -> Self {
         Self::new(status, "", Flag::NoCluster, "cluster_not_found")
     }

@@ -22,11 +22,11 @@ use weft_telemetry::{Flag, Workload};
 use crate::attempt::{Answered, Failure, Tries};
 use crate::change;
 use crate::connection::{Bound, Facts};
-use crate::decide::{self, Forward, Matched, Routed};
+use crate::decide::{self, Forward, Head, Matched, Routed};
 use crate::denied::Denial;
 use crate::elsewhere;
 use crate::explained::Explained;
-use crate::filter::{self, Extra};
+use crate::filter::{self, Extra, On};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
 use crate::patience::{Over, Patience};
@@ -222,19 +222,18 @@ impl<'a> Run<'a> {
             return self.reply(head, client, &reply).await;
         }
         self.receive(head);
-        let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
-        self.matched = found;
-        if decide::refuses_tunnel(self.http, head, found) {
-            let reply = Reply::new(403, "", Flag::None, "upgrade_failed");
-            return self.reply(head, client, &reply).await;
+        let asked = Head(head, self.facts, None);
+        self.matched = decide::find(self.worker, self.bound, self.http, asked);
+        if decide::refuses_tunnel(self.http, head, self.matched) {
+            return self.reply(head, client, &Reply::untunnelled()).await;
         }
-        let matched = found.map(|matched| matched.found);
-        let (who, asked) = ((self.facts, self.client), (matched, self.explained.as_deref_mut()));
-        match filter::apply(self.worker, self.http, who, head, asked).await {
+        let on = On { worker: self.worker, bound: self.bound, http: self.http, facts: self.facts };
+        let explained = self.explained.as_deref_mut();
+        match filter::apply(&on, self.client, head, &mut self.matched, explained).await {
             Ok(extra) => self.extra = extra,
             Err(reply) => return self.reply(head, client, &reply).await,
         }
-        match decide::act(self.worker, self.facts, head, found) {
+        match decide::act(self.worker, self.facts, head, self.matched) {
             Routed::Forward(forward) => self.forward(head, client, forward).await,
             Routed::Reply(reply) => self.reply(head, client, &reply).await,
         }

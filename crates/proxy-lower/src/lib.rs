@@ -8,6 +8,7 @@
 mod access_log;
 mod any;
 mod called;
+mod claim;
 mod cluster;
 mod endpoints;
 mod http;

@@ -73,13 +73,7 @@ impl<'a> Walk<'a> {
         if let Some(client) = request.and_then(|request| request.client) {
             connection.remote = client;
         }
-        let claimed = request.and_then(|request| request.claimed.as_ref());
-        let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
-        let facts = rbac::Facts {
-            connection,
-            request: request.map(|request| request as _),
-            claims: claims.as_ref().map(|claims| claims as _),
-        };
+        let facts = rbac::Facts { connection, request: request.map(|request| request as _) };
         let (decision, tried) = rbac::trace(rules, &facts);
         self.considered(rules, &tried, request.is_some());
         self.decided(rules, decision, &tried);

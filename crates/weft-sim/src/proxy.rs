@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use hyper_util::rt::TokioIo;
 use proxy_discovery::{Accepted, Follower, follow};
 use proxy_engine::{Engine, ExplainTo, Network, Options, PeerExchange, TellDenials};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tonic::transport::{Channel, Endpoint, Uri};
 use weft_identity::IdentityStore;
@@ -107,6 +107,8 @@ impl Proxy {
             explain_to: ExplainTo::default(),
             clock: clock.clone(),
             network: Network { listen: Arc::clone(&pod) as _, connect: pod as _ },
+            // Nobody is told: there are no issuers here.
+            unknown_keys: mpsc::channel(1).0,
         };
         let (engine, work) = Engine::here(options, seed);
         let proxy = Arc::new(Self {

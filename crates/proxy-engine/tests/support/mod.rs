@@ -25,6 +25,7 @@ use proxy_config::route::{
 use proxy_engine::{Engine, ExplainTo, Options, PeerExchange, TellDenials};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, FakeTime};
 use weft_telemetry::{ExchangeRecord, Sink, TcpRecord};
@@ -55,6 +56,8 @@ pub struct Proxy {
     pub told: Told,
     pub denied: Denied,
     pub config: ProxyConfig,
+    /// Issuers whose tokens are signed by keys that are not known.
+    pub unknown: mpsc::Receiver<String>,
 }
 
 pub fn listener(name: &str, filter: NetworkFilter) -> Listener {
@@ -194,6 +197,7 @@ pub fn route(prefix: &str, action: Forward) -> Route {
             case_sensitive: true,
             headers: Vec::new(),
             query: Vec::new(),
+            claims: Vec::new(),
             grpc: false,
             fraction: Fraction::ALWAYS,
         },
@@ -331,6 +335,7 @@ impl Proxy {
         let sinks: Vec<Box<dyn Sink + Send>> =
             vec![Box::new(Ears(Arc::clone(&told), Arc::clone(&denied)))];
         let network = proxy_engine::Network::tcp();
+        let (unknown_keys, unknown) = mpsc::channel(1);
         let options = Options {
             identity,
             exchange,
@@ -340,11 +345,12 @@ impl Proxy {
             explain_to: ExplainTo::default(),
             clock,
             network,
+            unknown_keys,
         };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");
-        Self { engine, told, denied, config }
+        Self { engine, told, denied, config, unknown }
     }
 
     pub fn publish(&mut self, change: impl FnOnce(&mut ProxyConfig)) {
