@@ -28,7 +28,9 @@ fn mesh(more: &[Value]) -> MeshSnapshot {
     inventory.apply(&service);
     inventory.apply(&pod("shop", "web-5b8j-abcde", "10.0.0.1", &labels));
     inventory.apply(&pod("old", "batch-77-x", "10.0.0.9", &json!({"pod-template-hash": "77"})));
-    more.iter().for_each(|object| drop(inventory.apply(object)));
+    for object in more {
+        inventory.apply(object);
+    }
     MeshSnapshot::build(1, Arc::default(), &inventory.model().0)
 }
 
