@@ -12,7 +12,7 @@ use protox::Compiler;
 mod protos;
 
 /// Every message that our control plane sends, a config dump shows, or a bootstrap holds.
-const ROOTS: [&str; 41] = [
+const ROOTS: [&str; 42] = [
     "envoy/admin/v3/config_dump.proto",
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/cluster/v3/cluster.proto",
@@ -21,6 +21,7 @@ const ROOTS: [&str; 41] = [
     "envoy/config/rbac/v3/rbac.proto",
     "envoy/config/route/v3/route.proto",
     "envoy/extensions/access_loggers/file/v3/file.proto",
+    "envoy/extensions/access_loggers/grpc/v3/als.proto",
     "envoy/extensions/access_loggers/stream/v3/stream.proto",
     "envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto",
     "envoy/extensions/filters/http/cors/v3/cors.proto",

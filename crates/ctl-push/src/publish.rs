@@ -104,6 +104,12 @@ impl<W: World> PushServer<W> {
         revision
     }
 
+    /// What was published last.
+    #[must_use]
+    pub fn world(&self) -> Option<Arc<W>> {
+        self.newest.borrow().as_ref().map(|published| Arc::clone(&published.world))
+    }
+
     /// The book.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {

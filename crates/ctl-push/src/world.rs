@@ -68,7 +68,7 @@ impl<V: Eq + Hash> Views<V> {
 /// A world with its number and the translations made of it so far.
 pub(crate) struct Published<W: World> {
     pub(crate) revision: u64,
-    world: Arc<W>,
+    pub(crate) world: Arc<W>,
     views: Arc<Views<W::View>>,
     /// By where the view lies; it stays there, since it is kept beside.
     made: Mutex<Made<W::View>>,

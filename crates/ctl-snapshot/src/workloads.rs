@@ -205,6 +205,11 @@ impl Workloads {
         pods.any(|(place, pod)| place == namespace && pod == name)
     }
 
+    /// All pods that have an address of their own, once for each address.
+    pub fn pods(&self) -> impl Iterator<Item = &Arc<Object<Pod>>> {
+        self.pods.values()
+    }
+
     /// The pod of an address.
     #[must_use]
     pub fn pod(&self, ip: IpAddr) -> Option<&Arc<Object<Pod>>> {

@@ -10,7 +10,7 @@ use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3
 use weft_proto::google::protobuf::Any;
 
 use crate::started::{Server, Started};
-use crate::{access_log, called, policy, wire};
+use crate::{access_log, called, callers, policy, wire};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
@@ -57,6 +57,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) access_log: Option<&'a str>,
     pub(crate) paths: PathNormalization,
     pub(crate) started: &'a Started,
+    /// Its requests come in plaintext, and the agent is told of them.
+    pub(crate) tells_callers: bool,
 }
 
 impl Manager<'_> {
@@ -137,6 +139,11 @@ impl Manager<'_> {
                     });
                 manager.http_protocol_options = Some(core::Http1ProtocolOptions::default());
             }
+        }
+        if self.tells_callers {
+            callers::only_ended(&mut manager.access_log);
+            manager.access_log.push(callers::of_requests());
+            manager.access_log_options = Some(callers::while_requested());
         }
         as_started(&mut manager, self.started);
         Filter {

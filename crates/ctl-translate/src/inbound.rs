@@ -22,7 +22,7 @@ use crate::http::{Manager, Routes, Side};
 use crate::listener::{self, ANY_ADDRESS, TcpTerms};
 use crate::rbac::Access;
 use crate::view::{InboundPort, InboundView};
-use crate::{cluster, names, policy, route, tls, wire};
+use crate::{callers, cluster, names, policy, route, tls, wire};
 
 mod ingress;
 mod kinds;
@@ -159,6 +159,7 @@ impl Builder<'_> {
             first.metadata = listener::made_from(self.objects());
         }
         listener.filter_chains = chains;
+        listener.access_log.extend(self.view.tells_callers.then(callers::of_refusals));
         let declared = |port: &&&InboundPort| port.protocol != Protocol::Auto;
         let plain = |port: &&&InboundPort| {
             let mode = self.mode(port.port);
@@ -239,6 +240,7 @@ impl Builder<'_> {
         (cluster, terms): (&str, TcpTerms<'_>),
         routes: impl Fn() -> weft_proto::envoy::config::route::v3::RouteConfiguration,
     ) -> FilterChain {
+        let tells_callers = self.view.tells_callers && !kind.mtls;
         let filters: Vec<Filter> = if kind.http {
             let manager = Manager {
                 side: Side::Inbound,
@@ -249,11 +251,13 @@ impl Builder<'_> {
                 access_log: self.log,
                 paths: self.snapshot.settings().paths,
                 started: &self.view.started,
+                tells_callers,
             };
             vec![manager.filter()]
         } else {
             let mut filters = self.access.network_filters();
             let to = [(cluster.to_owned(), 1)];
+            let terms = TcpTerms { tells_callers, ..terms };
             filters.push(listener::tcp_proxy_under(&to, terms, self.log));
             filters
         };

@@ -10,6 +10,7 @@
 
 mod access_log;
 mod called;
+mod callers;
 mod claims;
 mod cluster;
 mod credential;

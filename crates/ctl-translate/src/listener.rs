@@ -18,7 +18,7 @@ use weft_proto::envoy::r#type::v3::{HashPolicy, Int32Range};
 use weft_proto::google::protobuf::{Any, Struct};
 
 use crate::started::Started;
-use crate::{access_log, wire};
+use crate::{access_log, callers, wire};
 
 pub(crate) const ANY_ADDRESS: &str = "0.0.0.0";
 /// What detection calls plaintext HTTP that is served. HTTP/1.0 passes as bytes where it would only be refused.
@@ -147,6 +147,8 @@ pub(crate) struct TcpTerms<'a> {
     pub(crate) by_source_ip: bool,
     /// They go on to somewhere behind the cluster.
     pub(crate) tunnel: Option<&'a Tunnel>,
+    /// They come in plaintext, and the agent is told of them.
+    pub(crate) tells_callers: bool,
 }
 
 /// The same, under these terms.
@@ -173,7 +175,7 @@ pub(crate) fn tcp_proxy_under(
         [(cluster, _)] => cluster.clone(),
         many => many.first().map_or_else(String::new, |(cluster, _)| cluster.clone()),
     };
-    let proxy = tcp::TcpProxy {
+    let mut proxy = tcp::TcpProxy {
         stat_prefix: prefix,
         cluster_specifier: Some(specifier),
         access_log: access_log::loggers(access_log),
@@ -183,6 +185,11 @@ pub(crate) fn tcp_proxy_under(
         tunneling_config: terms.tunnel.map(tunneling),
         ..tcp::TcpProxy::default()
     };
+    if terms.tells_callers {
+        callers::only_ended(&mut proxy.access_log);
+        proxy.access_log.push(callers::of_connections());
+        proxy.access_log_options = Some(callers::while_connected());
+    }
     network_filter("tcp_proxy", wire::any(&proxy))
 }
 

@@ -136,6 +136,7 @@ fn requests(place: &Place, routes: Routes, own: Own<'_>) -> FilterChain {
         access_log: own.mesh.access_log.as_deref(),
         paths: own.mesh.paths,
         started: own.started,
+        tells_callers: false,
     };
     listener::chain("", (!alone).then(|| plain_http(own.started)), vec![manager.filter()], None)
 }

@@ -65,6 +65,8 @@ pub struct InboundView {
     pub sidecar: Option<(String, String)>,
     /// Ports that services name, or a Sidecar, by number.
     pub ports: Vec<InboundPort>,
+    /// It is an Envoy beside an agent, which is to hear who calls in plaintext.
+    pub tells_callers: bool,
     /// What its proxy was started with.
     pub started: Started,
 }
@@ -141,6 +143,7 @@ pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
                 .as_ref()
                 .and_then(|sidecar| proxy.opened_ports(snapshot, sidecar))
                 .unwrap_or_else(|| proxy.inbound_ports(snapshot)),
+            tells_callers: is_envoy(node),
             started: started.clone(),
         }),
         router: proxy.router.then(|| RouterView {
@@ -320,6 +323,12 @@ impl Proxy {
         found.dedup();
         found
     }
+}
+
+/// As the agent names itself; an Envoy of somebody else has no agent of ours to tell.
+fn is_envoy(node: &Node) -> bool {
+    let plane = node.metadata.as_ref().and_then(|fields| fields.fields.get("DATAPLANE"));
+    matches!(plane.and_then(|plane| plane.kind.as_ref()), Some(Kind::StringValue(plane)) if plane == "envoy")
 }
 
 fn labels(node: &Node) -> BTreeMap<String, String> {

@@ -20,6 +20,7 @@ use proxy_listen::sniff::Ask;
 use proxy_listen::{Arrived, Hello, Introduced, Peer, Prefixed, Sniffed, accept_tls, sniff};
 use weft_rt::{DrainWatch, Elapsed};
 
+use crate::callers::{OpenCall, served};
 use crate::plan::{Action, Chain, ChainTls, Listener, Plan, Transport};
 use crate::worker::{Counted, Worker};
 use crate::{http1, http2, patience, tcp};
@@ -128,7 +129,8 @@ pub(crate) fn serve(
             let _counted = Counted::one(&activity.opening);
             opening.await
         };
-        let Some(opened) = opened else { return };
+        let Some(mut opened) = opened else { return };
+        let _call = opened.call.take();
         activity.opened.fetch_add(1, Ordering::Relaxed);
         let serving = dispatch(worker, opened, watch);
         serving.await;
@@ -141,6 +143,8 @@ struct Opened {
     facts: Facts,
     wire: Wire,
     is_h2: bool,
+    /// Counts it as open, when it came in plaintext to the pod.
+    call: Option<Box<OpenCall>>,
 }
 
 async fn open(
@@ -180,6 +184,7 @@ async fn open(
     }
     let Some(bound) = Bound::find(&plan, &listener, &facts) else {
         tracing::debug!(listener = %listener.name, %remote, %local, "no filter chain for this connection");
+        served::refused(&worker, &listener, &facts);
         proxy_listen::reset(stream);
         return None;
     };
@@ -190,7 +195,8 @@ async fn open(
             speaks_h2((&worker, &bound), &facts, http.manager.codec, wire).await?
         }
     };
-    Some(Opened { bound, facts, wire, is_h2 })
+    let call = served::begun(&worker, &bound, &facts);
+    Some(Opened { bound, facts, wire, is_h2, call })
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
@@ -320,7 +326,7 @@ async fn secure(
 type Serving = Pin<Box<dyn Future<Output = ()>>>;
 
 fn dispatch(worker: Rc<Worker>, opened: Opened, watch: DrainWatch) -> Serving {
-    let Opened { bound, facts, wire, is_h2 } = opened;
+    let Opened { bound, facts, wire, is_h2, call: _ } = opened;
     match &bound.chain.action {
         Action::Tcp(action) => {
             let action = Arc::clone(action);

@@ -22,6 +22,7 @@ use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
+use crate::callers::Callers;
 use crate::denied::TellDenials;
 use crate::explained::ExplainTo;
 use crate::peers::PeerExchange;
@@ -113,6 +114,7 @@ type Sinks = Vec<Box<dyn Sink + Send>>;
 pub struct Engine {
     publisher: Arc<Publisher>,
     activity: Arc<Activity>,
+    callers: Callers,
     bound: Arc<BoundBoard>,
     drain: Drain,
     clock: Clock,
@@ -177,6 +179,7 @@ impl Engine {
             network,
             clock: clock.clone(),
             activity: Arc::default(),
+            callers: Callers::default(),
             drain: Drain::new(),
             listener_drain,
             denials,
@@ -186,8 +189,9 @@ impl Engine {
             unknown_keys,
         };
         let (activity, bound) = (Arc::clone(&shared.activity), Arc::clone(&shared.bound));
-        let (drain, threads) = (shared.drain.clone(), Vec::new());
-        let engine = Self { publisher, activity, bound, drain, clock, stop, threads };
+        let (drain, callers) = (shared.drain.clone(), shared.callers.clone());
+        let threads = Vec::new();
+        let engine = Self { publisher, activity, callers, bound, drain, clock, stop, threads };
         (engine, shared, sinks, stopped)
     }
 
@@ -206,6 +210,12 @@ impl Engine {
     #[must_use]
     pub fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// Who calls without the mesh's mutual TLS.
+    #[must_use]
+    pub const fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// Where listeners are bound.

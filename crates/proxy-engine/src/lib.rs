@@ -11,6 +11,7 @@ mod access;
 mod ask;
 mod attempt;
 mod called;
+mod callers;
 mod chains;
 mod change;
 mod compile;
@@ -44,6 +45,7 @@ mod unserved;
 mod websocket;
 mod worker;
 
+pub use callers::{Callers, News, Secured, Seen};
 pub use denied::TellDenials;
 pub use engine::{BoundBoard, Engine, Network, Options};
 pub use explained::ExplainTo;

@@ -21,6 +21,7 @@ use weft_rt::{Clock, Drain, DrainWatch, Rng};
 use weft_telemetry::Sink;
 
 use crate::called::Hosts;
+use crate::callers::Callers;
 use crate::connection;
 use crate::denied::TellDenials;
 use crate::explained::ExplainTo;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) network: crate::engine::Network,
     pub(crate) clock: Clock,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) callers: Callers,
     pub(crate) drain: Drain,
     /// Time that connections of a removed listener have left.
     pub(crate) listener_drain: Duration,

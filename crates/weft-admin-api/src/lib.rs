@@ -5,4 +5,5 @@
 //! Never: how the answer comes about.
 
 pub mod ca;
+pub mod mtls;
 pub mod sync;

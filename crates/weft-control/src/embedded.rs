@@ -14,6 +14,7 @@ use ctl_admission::MeshSettings;
 use ctl_apiserver::tokens::TokenKey;
 use ctl_apiserver::{Registry, Server};
 use ctl_ca::Ca;
+use ctl_callers::Callers;
 use ctl_keys::Keys;
 use ctl_source::Source;
 use ctl_store::Store;
@@ -139,10 +140,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let keys = keys.start(&state_dir, addresses, clock.clone(), shutdown.clone());
     let (watched, stop) = (Arc::clone(&source), shutdown.clone());
     let walk = pipeline::start(watched, clock.clone(), stop, Feedback::Full, keys).await?;
-    let (reporting, authority) = (walk.clone(), Arc::clone(&ca));
+    let callers = Callers::open(state_dir.join("callers.json"), clock.clone());
+    let (reporting, authority, called) = (walk.clone(), Arc::clone(&ca), callers.clone());
     server.set_extra(Arc::new(move |path| match path {
         "/weft/debug/syncz" => serde_json::to_value(reporting.report()).ok(),
         "/weft/debug/ca" => serde_json::to_value(authority.report()).ok(),
+        "/weft/debug/mtls" => {
+            serde_json::to_value(crate::callers::report(&called, &reporting.push)?).ok()
+        }
         _ => None,
     }));
     let hooks = Hooks { admission, source: Arc::clone(&source), clock: clock.clone() };
@@ -154,12 +159,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         shutdown.clone(),
     );
     let authority = tokio::spawn(keeper);
+    let remembering = tokio::spawn(callers.clone().keep(shutdown.clone()));
     let services = serve::Services {
         walk,
         mesh,
         ca,
         roots,
         tokens: Tokens(registry.clone()),
+        callers,
         hooks,
         clock: clock.clone(),
         stop: shutdown.clone(),
@@ -184,5 +191,6 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     served.await?.context("the API server")?;
     house.await?;
     authority.await?;
+    remembering.await?;
     Ok(())
 }

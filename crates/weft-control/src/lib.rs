@@ -7,6 +7,7 @@
 mod addresses;
 mod admission;
 mod authority;
+mod callers;
 mod catalogue;
 mod debug;
 pub mod embedded;

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ctl_ca::{Ca, CaService, ServerIdentity, tls_incoming};
+use ctl_callers::Callers;
 use ctl_push::Access;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use weft_proto::ca::CertificateServer;
+use weft_proto::callers::CallerServer;
 use weft_proto::trust::TrustServer;
 use weft_rt::Clock;
 
+use crate::callers::CallerReports;
 use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Running;
 use crate::tokens::Tokens;
@@ -39,6 +42,7 @@ pub(crate) struct Services {
     pub(crate) ca: Arc<Ca>,
     pub(crate) roots: watch::Receiver<String>,
     pub(crate) tokens: Tokens,
+    pub(crate) callers: Callers,
     pub(crate) hooks: Hooks,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
@@ -49,7 +53,7 @@ pub(crate) struct Services {
 /// # Errors
 /// When a port is taken or the server's certificate cannot be made.
 pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result<()> {
-    let Services { walk, mesh, ca, roots, tokens, hooks, clock, stop } = services;
+    let Services { walk, mesh, ca, roots, tokens, callers, hooks, clock, stop } = services;
     let bind = async |port: u16| {
         let at = SocketAddr::new(address, port);
         TcpListener::bind(at).await.with_context(|| format!("control plane port {at}"))
@@ -71,6 +75,8 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     tokio::spawn(until(stop.clone(), identity.keep(clock.clone())));
     let domain = move || mesh.current().domain.clone();
     let authority = Arc::new(CaService::new(Arc::clone(&ca), Arc::new(tokens.clone()), domain));
+    let push = walk.push.clone();
+    let reports = CallerReports { callers, push, tokens: tokens.clone() };
     let proven = Access::Proven(Arc::new(tokens));
     let tls = server()
         .add_service(walk.push.service(proven.clone()))
@@ -78,6 +84,7 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
         .add_service(UnknownKeys::service(&walk.keys, proven))
         .add_service(CertificateServer::new(Arc::clone(&authority)))
         .add_service(TrustServer::new(Arc::clone(&authority)))
+        .add_service(CallerServer::new(Arc::new(reports)))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let open = server()
         .add_service(walk.push.service(Access::From(is_node)))

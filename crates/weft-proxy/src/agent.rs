@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use proxy_engine::Callers;
 use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use weft_identity::{IdentityStore, RotateOptions, rotate};
@@ -17,9 +18,11 @@ use weft_rt::{Clock, Tasks};
 use weft_types::SpiffeId;
 
 use crate::authority::{Authority, ControlPlane};
+use crate::callers::Reports;
 use crate::names::Resolving;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
+mod access_log;
 mod admin;
 mod bootstrap;
 mod drain;
@@ -66,7 +69,13 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
     let signer = Authority(control_plane.also_at(&settings.authority));
     tasks.spawn("certificates", certificates(&settings, &store, signer, &clock)?);
     let secrets = listen(&places.secrets())?;
-    tasks.spawn("secrets", secrets::serve(secrets, store.clone(), clock.clone()));
+    let callers = Callers::default();
+    let log = access_log::service(callers.clone(), clock.clone());
+    tasks.spawn("secrets", secrets::serve(secrets, log, store.clone(), clock.clone()));
+    let reports = Reports::new(&settings, control_plane.clone(), callers, clock.clone());
+    if settings.role == Role::Sidecar {
+        tasks.spawn("callers", reports.clone().run());
+    }
     let discovery = listen(&places.discovery())?;
     let names = settings.captures_names().then(|| Resolving::of(&settings, &clock));
     if let Some(names) = &names {
@@ -80,6 +89,7 @@ pub(crate) async fn run(settings: Settings, env: &BTreeMap<String, String>) -> R
     std::fs::write(&bootstrap, text)
         .with_context(|| format!("cannot write {}", bootstrap.display()))?;
     let ended = envoy::run(&places.envoy, &bootstrap, &settings, &clock).await;
+    reports.finish().await;
     tasks.shutdown(&clock, std::time::Duration::from_millis(200)).await;
     ended
 }

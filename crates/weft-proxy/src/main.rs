@@ -6,6 +6,7 @@
 mod admin;
 mod agent;
 mod authority;
+mod callers;
 mod dump;
 mod files;
 mod metadata;
@@ -34,6 +35,7 @@ use weft_types::SpiffeId;
 use weft_xds::ClientOptions;
 
 use crate::authority::{Authority, ControlPlane};
+use crate::callers::Reports;
 use crate::running::Running;
 use crate::settings::{Role, Settings};
 
@@ -123,6 +125,12 @@ async fn serve(settings: Settings) -> Result<()> {
         names.serve(&mut tasks).await?;
     }
     tasks.spawn("certificates", rotate(identity, signer, rotation, clock.clone()));
+    let (settings, callers) = (&running.settings, running.engine.callers().clone());
+    let reports = Reports::new(settings, control.clone(), callers, clock.clone());
+    let reporting = running.settings.role == Role::Sidecar;
+    if reporting {
+        tasks.spawn("callers", reports.clone().run());
+    }
     tasks.spawn("unknown keys", unknown_keys::tell(control.clone(), unknown, clock.clone()));
     tasks.spawn("discovery", discovery(Arc::clone(&running), control));
     tasks.spawn("files", files::follow(Arc::clone(&running)));
@@ -138,6 +146,9 @@ async fn serve(settings: Settings) -> Result<()> {
     }
     tracing::info!("draining");
     running.engine.drain(drain).await;
+    if reporting {
+        reports.finish().await;
+    }
     tasks.shutdown(&clock, std::time::Duration::ZERO).await;
     if let Some(running) = Arc::into_inner(running) {
         running.engine.stop();

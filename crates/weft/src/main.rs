@@ -26,6 +26,7 @@ mod files;
 mod hand_over;
 mod kubeconfig;
 mod live;
+mod mtls;
 mod node;
 mod offline;
 mod plan;
@@ -82,6 +83,8 @@ enum Command {
     Authz(authz::Options),
     /// Show the certificate authority, or change its root.
     Ca(ca::Options),
+    /// Show who still calls in plaintext, and make workloads STRICT that nobody does.
+    Mtls(mtls::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
     Validate(validate::Options),
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
@@ -190,6 +193,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Authz(options) => Box::pin(authz::run(options)).await,
         Command::Ca(options) => Box::pin(ca::run(options)).await,
+        Command::Mtls(options) => Box::pin(mtls::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Describe(options) => Box::pin(describe::run(options)).await,
         Command::Explain(options) => Box::pin(explain::run(*options)).await,

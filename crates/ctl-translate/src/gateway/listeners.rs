@@ -86,6 +86,7 @@ impl Listeners<'_> {
             access_log: self.snapshot.settings().access_log.as_deref(),
             paths: self.snapshot.settings().paths,
             started: &self.view.started,
+            tells_callers: false,
         };
         manager.filter()
     }

@@ -156,6 +156,7 @@ fn filter(context: &Context<'_>, clusters: &[(String, u32)], to: Option<&Destine
         longest: tcp.and_then(|tcp| tcp.max_connection_duration).map(|span| span.0),
         by_source_ip: hash.is_some_and(|hash| hash.use_source_ip == Some(true)),
         tunnel: policy.tunnel,
+        tells_callers: false,
     };
     listener::tcp_proxy_under(clusters, terms, log)
 }

@@ -37,6 +37,38 @@ fn started(mesh: &Mesh, workload: &str, config: &Value) -> Served {
     served
 }
 
+#[test]
+fn only_an_envoy_is_asked_to_tell_its_agent_who_calls_in_plaintext() {
+    use weft_proto::google::protobuf::value::Kind;
+    let peers = |mode: &str| {
+        let mesh = Mesh::small().and(&format!(
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\n\
+             metadata: {{name: all, namespace: east}}\nspec: {{mtls: {{mode: {mode}}}}}\n"
+        ));
+        move |plane: &str| {
+            let snapshot = mesh.snapshot();
+            let own = |pod: &Pod| pod.namespace == "east" && !pod.gateway;
+            let mut node = mesh.proxies().into_iter().find(own).unwrap().node();
+            if let Some(Kind::StructValue(fields)) = wire(&json!({ "DATAPLANE": plane })).kind {
+                node.metadata = Some(fields);
+            }
+            let view = ctl_translate::view_of(&snapshot, &node);
+            let served = Served(ctl_translate::translate(&snapshot, &view));
+            assert_eq!(crate::envoy::objection(&served.0), None);
+            served.listener("virtualInbound")
+        }
+    };
+    let logs = |listener: &Value, name: &str| {
+        listener.to_string().matches(&format!("envoy.access_loggers.{name}_grpc")).count()
+    };
+    let (permissive, strict) = (peers("PERMISSIVE"), peers("STRICT"));
+    assert_eq!(logs(&permissive("weft"), "http") + logs(&permissive("weft"), "tcp"), 0);
+    let (open, closed) = (permissive("envoy"), strict("envoy"));
+    assert!(logs(&open, "http") > 0 && logs(&open, "tcp") > 1, "{open}");
+    assert_eq!((logs(&closed, "http"), logs(&closed, "tcp")), (0, 1), "refusals only: {closed}");
+    assert_eq!(open["access_log"], closed["access_log"], "a change of mode changes only chains");
+}
+
 /// A gateway that is open for every host.
 pub(crate) const GATEWAY: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\n\
     metadata: {name: g, namespace: east}\n\

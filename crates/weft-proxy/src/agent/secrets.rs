@@ -24,16 +24,24 @@ use weft_proto::envoy::config::core::v3::{DataSource, data_source::Specifier};
 use weft_proto::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, Secret, TlsCertificate, secret::Type,
 };
+use weft_proto::envoy::service::accesslog::v3::access_log_service_server::{
+    AccessLogService, AccessLogServiceServer,
+};
 use weft_proto::type_url::SECRET;
 use weft_rt::Clock;
 use weft_xds::{Mode, Resource, ResourceSet, Session};
 
 use crate::files;
 
-/// Serves Envoy on `incoming` for as long as the agent lives.
-pub(super) async fn serve(incoming: UnixListenerStream, store: IdentityStore, clock: Clock) {
+/// Serves Envoy on `incoming` for as long as the agent lives, and `log` beside it.
+pub(super) async fn serve<L: AccessLogService>(
+    incoming: UnixListenerStream,
+    log: AccessLogServiceServer<L>,
+    store: IdentityStore,
+    clock: Clock,
+) {
     let service = SdsServer::new(Arc::new(Secrets { store, clock }));
-    let server = tonic::transport::Server::builder().add_service(service);
+    let server = tonic::transport::Server::builder().add_service(service).add_service(log);
     if let Err(error) = server.serve_with_incoming(incoming).await {
         tracing::error!(%error, "secrets socket failed");
     }
