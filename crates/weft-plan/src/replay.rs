@@ -30,11 +30,12 @@ const ENDS: usize = 8;
 const REASONS: usize = 20;
 
 /// What a log does not have.
-const ABSENT: [&str; 4] = [
+const ABSENT: [&str; 5] = [
     "header fields other than host and user-agent",
     "tokens of users and what they claim",
     "bodies",
     "identities, other than those of pods by their addresses",
+    "answers of providers that CUSTOM policies ask, which are taken to allow",
 ];
 
 /// What becomes of the requests of a log.
