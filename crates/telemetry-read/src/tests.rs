@@ -119,3 +119,16 @@ fn what_is_no_entry_is_told_from_an_entry_that_is_broken() {
         .into_iter()
         .for_each(|line| assert!(matches!(read(line), Line::Unreadable(_)), "{line}"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn every_line_has_an_answer(begin in "(\\[2|\\{\"response_code\"|\\[pod/)?", line in ".{0,200}") {
+        let _answer = read(&format!("{begin}{line}"));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_or_has_more_in_it_has_an_answer(at in 0..SERVED.len(), more in "[ \"\\-\\[\\]a-z]{0,6}", cut: bool) {
+        let (begin, end) = SERVED.split_at(at);
+        let _answer = read(&format!("{begin}{more}{}", if cut { "" } else { end }));
+    }
+}

@@ -94,7 +94,7 @@ fn labels(object: &Value) -> (&Value, &Value) {
 /// A call in one line.
 #[must_use]
 pub fn described(call: &Call) -> String {
-    use weft_explain::{Origin, Security};
+    use weft_explain::{Origin, Security, Spoken};
     let origin = match &call.origin {
         Origin::From(name, namespace) => format!("from {name}.{namespace}"),
         Origin::Gateway(name, namespace) => format!("at gateway {name}.{namespace}"),
@@ -106,12 +106,21 @@ pub fn described(call: &Call) -> String {
         (_, None, Some(address)) => format!(" from address {address}"),
         (_, None, None) => " with TLS".to_owned(),
     };
+    let called = format!("{}:{}", call.host, call.port);
+    let is_called =
+        |name: &str, value: &str| name == "host" && (value == call.host || value == called);
+    let fields = call.fields.iter().filter(|(name, value)| !is_called(name, value));
     let fields: Vec<String> =
-        call.fields.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
+        fields.map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
     let user = match call.claims.is_empty() {
         true => String::new(),
         false => format!(" with a token that claims {}", Value::Object(call.claims.clone())),
     };
-    let (method, host, port, path) = (&call.method, &call.host, call.port, &call.path);
-    format!("{origin}{who}{user}: {method} {host}:{port}{path}{}", fields.concat())
+    let (method, path) = (&call.method, &call.path);
+    match call.spoken {
+        Spoken::Tcp => format!("{origin}{who}: bytes to {called}"),
+        Spoken::Http1 | Spoken::Http2 => {
+            format!("{origin}{who}{user}: {method} {called}{path}{}", fields.concat())
+        }
+    }
 }

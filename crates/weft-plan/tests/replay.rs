@@ -117,7 +117,7 @@ fn exactly_the_requests_that_end_otherwise_are_told_the_most_frequent_first() {
         found.changes.iter().map(|one| (one.requests, one.call.as_str())).collect();
     let into = "into web.default as spiffe://cluster.local/ns/default/sa/client";
     let server = format!("{into}: GET localhost:8080/private -H 'host: {HOST}'");
-    let client = format!("from client.default: GET {HOST}:80/private -H 'host: {HOST}'");
+    let client = format!("from client.default: GET {HOST}:80/private");
     assert_eq!(told, [(2, server.as_str()), (1, client.as_str())]);
     for change in &found.changes {
         assert_eq!(change.because, ["AuthorizationPolicy default/guard"]);
@@ -174,6 +174,31 @@ fn a_call_through_a_gateway_is_led_through_its_routes() {
     assert!(redirected.call.starts_with("at gateway gate.default: GET"), "{redirected:#?}");
     assert_eq!(redirected.fields[0].after, "redirect");
     assert_eq!(found.disagreeing, 0, "{found:#?}");
+}
+
+#[test]
+fn connections_of_plain_bytes_are_asked_about_too() {
+    let database = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "default"},
+        "spec": {"clusterIP": "10.2.0.2", "selector": {"app": "web"},
+            "ports": [{"name": "tcp", "port": 5432, "targetPort": 5432}]}});
+    let line = |cluster: &str, to: &str, name: &str| {
+        format!(
+            "[2026-11-22T17:00:00.001Z] \"- - -\" 0 - - - \"-\" 5 6 7 - \"-\" \"-\" \"-\" \"-\" \"10.1.0.2:5432\" {cluster} \
+             10.1.0.1:9 {to} 10.1.0.1:4711 {name} -"
+        )
+    };
+    let name = "outbound_.5432_._.db.default.svc.cluster.local";
+    let log = [
+        line("outbound|5432||db.default.svc.cluster.local", "10.2.0.2:5432", "-"),
+        line("inbound|5432||", "10.1.0.2:5432", name),
+    ];
+    let closed =
+        policy(&json!({"action": "DENY", "rules": [{"to": [{"operation": {"ports": ["5432"]}}]}]}));
+    let after = mesh_of(&[database.clone(), closed]);
+    let found = replayed(&mesh_of(&[database]), &after, 100, &log);
+    assert_eq!((found.changed, found.disagreeing), (2, 0), "{found:#?}");
+    assert_eq!(found.changes[0].call, "from client.default: bytes to 10.2.0.2:5432");
+    assert_eq!(found.changes[0].fields[0].before, "tcp");
 }
 
 #[test]
