@@ -177,6 +177,9 @@ fn stamp(f: &mut fmt::Formatter<'_>, at: SystemTime) -> fmt::Result {
 }
 
 #[cfg(test)]
+mod read_back;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

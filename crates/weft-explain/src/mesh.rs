@@ -3,7 +3,8 @@
 //! In: objects, where they were written, the mesh's settings. Out: the snapshot that translation reads.
 //! Holds: an object with an error is left out, as it is in a running mesh; what is left out is told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
@@ -21,6 +22,8 @@ pub struct Mesh {
     snapshot: MeshSnapshot,
     places: BTreeMap<ObjectRef, Place>,
     proxies: Map<String, Value>,
+    /// Of pods and services; others were filled in.
+    written: Arc<BTreeSet<IpAddr>>,
 }
 
 impl Mesh {
@@ -31,6 +34,7 @@ impl Mesh {
         places: BTreeMap<ObjectRef, Place>,
         settings: MeshSettings,
     ) -> (Self, Vec<Problem>) {
+        let written = Arc::new(addresses(&objects));
         let objects = complete(objects);
         let mut inventory = Inventory::default();
         for object in &objects {
@@ -40,7 +44,7 @@ impl Mesh {
         let settings = Arc::new(settings);
         let snapshot = MeshSnapshot::build(1, Arc::clone(&settings), &model);
         let proxies = Map::new();
-        (Self { objects, inventory, settings, snapshot, places, proxies }, problems)
+        (Self { objects, inventory, settings, snapshot, places, proxies, written }, problems)
     }
 
     /// The same mesh with some objects of its configuration written otherwise, or (`None`) left out; what did not change
@@ -66,7 +70,8 @@ impl Mesh {
         let (version, settings) = (self.snapshot.version() + 1, Arc::clone(&self.settings));
         let snapshot = self.snapshot.next(version, Arc::clone(&settings), &model);
         let (places, proxies) = (self.places.clone(), self.proxies.clone());
-        (Self { objects, inventory, settings, snapshot, places, proxies }, problems)
+        let written = Arc::clone(&self.written);
+        (Self { objects, inventory, settings, snapshot, places, proxies, written }, problems)
     }
 
     /// What proxies are started with where their pods say nothing: `defaultConfig` of the mesh.
@@ -99,8 +104,25 @@ impl Mesh {
         &self.objects
     }
 
+    /// Whether an address was there before anything was filled in.
+    pub(crate) fn is_written(&self, address: IpAddr) -> bool {
+        self.written.contains(&address)
+    }
+
     /// Where an object was written.
     pub(crate) fn place(&self, object: &ObjectRef) -> Option<&Place> {
         self.places.get(object)
     }
+}
+
+/// Addresses that objects have of their own.
+fn addresses(objects: &[Value]) -> BTreeSet<IpAddr> {
+    let texts = objects.iter().flat_map(|object| {
+        let (spec, status) = (&object["spec"], &object["status"]);
+        let one = [&spec["clusterIP"], &status["podIP"]];
+        let many = [&spec["clusterIPs"], &status["podIPs"], &spec["addresses"]];
+        let many = many.into_iter().filter_map(Value::as_array).flatten();
+        many.map(|one| one.get("ip").unwrap_or(one)).chain(one)
+    });
+    texts.filter_map(|text| text.as_str()?.parse().ok()).collect()
 }

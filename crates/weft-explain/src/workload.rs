@@ -51,7 +51,7 @@ impl Workload {
         pods(mesh).find(has).map(|pod| Self::of(mesh, pod, false))
     }
 
-    fn of(mesh: &Mesh, pod: &Value, router: bool) -> Self {
+    pub(crate) fn of(mesh: &Mesh, pod: &Value, router: bool) -> Self {
         Self {
             router,
             name: name(pod).to_owned(),

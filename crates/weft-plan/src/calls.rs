@@ -3,15 +3,13 @@
 //! In: both meshes, calls, the objects that change. Out: each call with another answer, what differs, and the object that is
 //! the reason.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 use weft_explain::{Call, Mesh};
 use weft_model::ObjectRef;
 use weft_suite::Asked;
 
-use crate::described;
+use crate::{Changed, described};
 
 /// A part of an answer that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,7 +42,7 @@ pub(crate) fn compare(
     before: &Mesh,
     after: &Mesh,
     calls: &[Call],
-    changed: &BTreeMap<ObjectRef, &'static str>,
+    changed: &Changed,
 ) -> Vec<CallChange> {
     let (mut old, mut new) = (Asked::of(before), Asked::of(after));
     let mut found = Vec::new();
@@ -54,10 +52,7 @@ pub(crate) fn compare(
         if fields.is_empty() {
             continue;
         }
-        let steps = [&had, &gets].into_iter().filter_map(|answer| answer["trace"].as_array());
-        let named: Vec<&str> = steps.flatten().filter_map(|step| step["object"].as_str()).collect();
-        let is_meant = |name: &&ObjectRef| named.contains(&name.to_string().as_str());
-        let because = changed.keys().filter(is_meant).map(ToString::to_string).collect();
+        let because = because_of(&had, &gets, changed);
         found.push(CallChange { call: described(call), fields, because });
     }
     found
@@ -69,7 +64,16 @@ fn told(asked: &mut Asked<'_>, call: &Call) -> Value {
     answer.unwrap_or_else(|unclear| serde_json::json!({"outcome": unclear.to_string()}))
 }
 
-fn differences(had: &Value, gets: &Value) -> Vec<FieldChange> {
+/// Objects that change and that decided about either answer.
+pub(crate) fn because_of(had: &Value, gets: &Value, changed: &Changed) -> Vec<String> {
+    let steps = [had, gets].into_iter().filter_map(|answer| answer["trace"].as_array());
+    let named: Vec<&str> = steps.flatten().filter_map(|step| step["object"].as_str()).collect();
+    let is_meant = |name: &&ObjectRef| named.contains(&name.to_string().as_str());
+    changed.keys().filter(is_meant).map(ToString::to_string).collect()
+}
+
+/// Parts that differ; the outcome first.
+pub(crate) fn differences(had: &Value, gets: &Value) -> Vec<FieldChange> {
     let names = |answer: &Value| -> Vec<String> {
         answer.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
     };

@@ -1,7 +1,7 @@
 //! What a change of configuration does, told before it is made.
 //!
 //! In: a mesh as it is, and as it would be. Out: [`Plan`]: which proxies get which changed resources, and which calls end
-//! otherwise.
+//! otherwise; [`Replayed`]: which requests of an access log do.
 //! Holds: resources are those that translation would send, answers those of [`weft_explain`]; what was not asked is not
 //! claimed to stay as it is, so a plan says how many calls it asked about.
 //! Never: I/O, clocks, a rule of its own about traffic.
@@ -9,6 +9,7 @@
 mod calls;
 mod pods;
 mod proxies;
+mod replay;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use weft_model::ObjectRef;
 
 pub use calls::{CallChange, FieldChange};
 pub use proxies::{ProxyChange, ResourceChange, What};
+pub use replay::{Disagreement, Replay, Replayed, SHAPES, ShapeChange};
 
 /// What a change does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,8 +60,11 @@ pub fn plan(before: &Mesh, after: &Mesh) -> Plan {
 /// Kinds that a cluster makes of others; they are told by what they were made from.
 const MADE: [&str; 2] = ["EndpointSlice", "Pod"];
 
+/// Objects of the configuration, and what becomes of them.
+type Changed = BTreeMap<ObjectRef, &'static str>;
+
 /// Objects that are not the same in both, and what becomes of them.
-fn changed(before: &Mesh, after: &Mesh) -> BTreeMap<ObjectRef, &'static str> {
+fn changed(before: &Mesh, after: &Mesh) -> Changed {
     let all = |mesh: &Mesh| -> BTreeMap<ObjectRef, Value> {
         let objects = mesh.objects().iter();
         let objects = objects.map(|object| (ObjectRef::of(object), object.clone()));
@@ -89,7 +94,7 @@ fn labels(object: &Value) -> (&Value, &Value) {
 /// A call in one line.
 #[must_use]
 pub fn described(call: &Call) -> String {
-    use weft_explain::{Origin, Security};
+    use weft_explain::{Origin, Security, Spoken};
     let origin = match &call.origin {
         Origin::From(name, namespace) => format!("from {name}.{namespace}"),
         Origin::Gateway(name, namespace) => format!("at gateway {name}.{namespace}"),
@@ -101,12 +106,21 @@ pub fn described(call: &Call) -> String {
         (_, None, Some(address)) => format!(" from address {address}"),
         (_, None, None) => " with TLS".to_owned(),
     };
+    let called = format!("{}:{}", call.host, call.port);
+    let is_called =
+        |name: &str, value: &str| name == "host" && (value == call.host || value == called);
+    let fields = call.fields.iter().filter(|(name, value)| !is_called(name, value));
     let fields: Vec<String> =
-        call.fields.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
+        fields.map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
     let user = match call.claims.is_empty() {
         true => String::new(),
         false => format!(" with a token that claims {}", Value::Object(call.claims.clone())),
     };
-    let (method, host, port, path) = (&call.method, &call.host, call.port, &call.path);
-    format!("{origin}{who}{user}: {method} {host}:{port}{path}{}", fields.concat())
+    let (method, path) = (&call.method, &call.path);
+    match call.spoken {
+        Spoken::Tcp => format!("{origin}{who}: bytes to {called}"),
+        Spoken::Http1 | Spoken::Http2 => {
+            format!("{origin}{who}{user}: {method} {called}{path}{}", fields.concat())
+        }
+    }
 }

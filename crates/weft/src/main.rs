@@ -15,7 +15,9 @@ mod analyze;
 mod apply;
 mod authz;
 mod ca;
+mod changes;
 mod check;
+mod compared;
 mod control_plane;
 mod describe;
 mod down;
@@ -26,6 +28,7 @@ mod files;
 mod hand_over;
 mod kubeconfig;
 mod live;
+mod logs;
 mod mtls;
 mod node;
 mod offline;
@@ -35,6 +38,7 @@ mod process;
 mod proxy_config;
 mod proxy_status;
 mod ready;
+mod replay;
 mod report;
 mod settled;
 mod state;
@@ -97,6 +101,8 @@ enum Command {
     Test(test::Options),
     /// Say what a change of configuration does before it is made: which proxies get what, which calls end otherwise.
     Plan(plan::Options),
+    /// Say which requests of access logs end otherwise under another configuration.
+    Replay(replay::Options),
     /// Print what a proxy of the mesh would get, without starting anything.
     Translate(translate::Options),
     /// Print the CustomResourceDefinitions of the mesh, for `kubectl apply -f -`.
@@ -198,6 +204,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Describe(options) => Box::pin(describe::run(options)).await,
         Command::Explain(options) => Box::pin(explain::run(*options)).await,
         Command::Plan(options) => Box::pin(plan::run(options)).await,
+        Command::Replay(options) => Box::pin(replay::run(options)).await,
         Command::Translate(options) => Box::pin(translate::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),
         Command::Image { name, arguments } => Ok(local_images::run(&name, &arguments).await?),
