@@ -1,18 +1,20 @@
 """The decision table of AuthorizationPolicy and RequestAuthentication on both data planes: what `weft explain` says of every row, a running mesh does.
 
 The rows are those of crates/weft-explain/tests/decisions, whose runner judges the same offline. A set of policies gets a server of its own;
-as many sets as there are servers are in the mesh at a time.
+as many sets as there are servers are in the mesh at a time. Then hundreds of random policies are, and thousands of random requests.
 """
 
 import contextlib
 import json
+import os
 import pathlib
 
 import pytest
 import yaml
 
+import decisions_random
 from manifests import SLEEP, namespace, service
-from mesh import PEERS, ROOT, until
+from mesh import PEERS, ROOT, report, until
 
 TABLE = ROOT / "crates/weft-explain/tests/decisions"
 SIGNED = TABLE.parent / "tokens/signed.json"
@@ -159,6 +161,26 @@ class Table:
             self.until_right(asked)
         return len(asked)
 
+    def offline(self, asked):
+        """What `weft explain` says of rows: [(row, server)] → verdicts."""
+        calls = [json.dumps(self.call(row, server)) for row, server in asked]
+        done = self.mesh.weft("explain", "--calls", "-", "-o", "json", stdin="\n".join(calls))
+        return [verdict(json.loads(line)) for line in done.stdout.splitlines()]
+
+    def call(self, row, server):
+        asked, caller = ask(row, f"{server}.shop"), row.split(" ")[0]
+        begins = {"from": f"{caller}.{CALLERS[caller]}"} if caller != "plain" else {"inbound": f"{server}.shop", "source_ip": self.addresses["plain"]}
+        if asked["tcp"]:
+            return {**begins, "to": f"{server}.shop:9000", "tcp": True}
+        return {**begins, "to": f"{server}.shop:8080", "method": asked["method"], "path": asked["path"], "headers": asked["fields"]}
+
+
+def verdict(answer):
+    """What an answer says, as rows say it."""
+    if answer["outcome"] != "denied":
+        return "allow" if answer["outcome"] in ("routed", "tcp") else answer["outcome"]
+    return f"refused-{answer['status']}" if answer["trace"][-1]["step"] == "token" else "deny"
+
 
 @pytest.fixture(scope="module")
 def table(mesh_of):
@@ -169,3 +191,19 @@ def test_every_row_is_decided_as_it_says(table):
     sets = [one for file in sorted(TABLE.glob("*.yaml")) for one in yaml.safe_load(file.read_text())]
     rows = sum(table.judge(sets[first:first + SERVERS], first) for first in range(0, len(sets), SERVERS))
     assert rows >= 520
+
+
+def test_random_requests_are_decided_as_weft_explain_says(table):
+    """Another seed by WEFT_SEED, and as many requests as WEFT_SAMPLES says."""
+    seed, samples = (int(os.environ.get(name, usual)) for name, usual in (("WEFT_SEED", 20261122), ("WEFT_SAMPLES", 2400)))
+    objects, asked = [], []
+    for number, set_ in enumerate(decisions_random.sets(seed, SERVERS, samples)):
+        set_, own = table.objects(set_, number, f"web-{number}")
+        objects += own
+        asked += [(row, f"web-{number}") for row in set_["rows"]]
+    with table.with_rules(objects):
+        said = table.offline(asked)
+        table.until_right([(f"seed {seed}, {server}", row, server, told) for (row, server), told in zip(asked, said, strict=True)])
+    counts = {word: said.count(word) for word in sorted(set(said))}
+    assert min(counts[word] for word in ("allow", "deny", "refused-401")) > samples / 50, counts
+    report(f"decisions, {table.mesh.dataplane}: {len(objects)} random rules, {len(asked)} requests, as weft explain says: {counts}")
