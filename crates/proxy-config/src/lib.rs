@@ -9,6 +9,7 @@ pub mod access_log;
 pub mod claim;
 pub mod cluster;
 pub mod endpoint;
+pub mod ext_authz;
 pub mod facts;
 pub mod http;
 pub mod listener;

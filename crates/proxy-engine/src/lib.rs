@@ -7,6 +7,8 @@
 //! A request walks: `worker` (accept) → `connection` (destination, detection, chain, TLS) → `http1`/`http2` →
 //! `request` (normalise, receive, route, filter) → `attempt` (pick, connect, send, retry) → `pump` (bodies) → record.
 
+mod access;
+mod ask;
 mod attempt;
 mod called;
 mod chains;
@@ -18,6 +20,7 @@ mod denied;
 mod elsewhere;
 mod engine;
 mod explained;
+mod ext_authz;
 mod filter;
 mod forwarded;
 mod heads;

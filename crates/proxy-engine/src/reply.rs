@@ -168,6 +168,16 @@ impl Reply {
         Self::new(400, "", Flag::None, "missing_host_header")
     }
 
+    /// A body that is longer than what may be looked at.
+    pub(crate) const fn too_long() -> Self {
+        Self::new(413, "Payload Too Large", Flag::None, "request_payload_too_large")
+    }
+
+    /// Who should have been asked could not say.
+    pub(crate) const fn unasked(status: u16) -> Self {
+        Self::new(status, "", Flag::ExternalDenied, "ext_authz_error")
+    }
+
     /// A path that has no normal form.
     pub(crate) const fn unnormal() -> Self {
         Self::new(400, "", Flag::None, "path_normalization_failed")
@@ -185,6 +195,7 @@ impl Reply {
         };
         let message = grpc_message(&self.body);
         let mut fields = self.fields.clone();
+        fields.retain(|(name, _)| name != "content-type");
         fields.push(("content-type".into(), "application/grpc".into()));
         if !fields.iter().any(|(name, _)| name == "grpc-status") {
             fields.push(("grpc-status".into(), code.into()));

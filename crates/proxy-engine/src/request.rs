@@ -26,7 +26,7 @@ use crate::decide::{self, Forward, Head, Matched, Routed};
 use crate::denied::Denial;
 use crate::elsewhere;
 use crate::explained::Explained;
-use crate::filter::{self, Extra, On};
+use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
 use crate::patience::{Over, Patience};
@@ -121,14 +121,14 @@ pub(crate) struct Run<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     pub(crate) bound: &'a Bound,
     pub(crate) facts: &'a Facts,
-    http: &'a HttpAction,
+    pub(crate) http: &'a HttpAction,
     begun: Instant,
     path: String,
     head_bytes: u64,
     response_head_bytes: u64,
     is_grpc: bool,
     /// The client, by `x-forwarded-for` where that is trusted.
-    client: IpAddr,
+    pub(crate) client: IpAddr,
     pub(crate) patience: Patience,
     peer: Option<Arc<Workload>>,
     wants_peer: bool,
@@ -140,8 +140,8 @@ pub(crate) struct Run<'a> {
     pub(crate) failure: Option<String>,
     pub(crate) upload: Upload,
     download: Download,
-    matched: Option<Matched<'a>>,
-    extra: Extra,
+    pub(crate) matched: Option<Matched<'a>>,
+    pub(crate) extra: Extra,
     pub(crate) key: proxy_balance::Key,
     pub(crate) active: Option<Slot>,
     log: bool,
@@ -153,7 +153,7 @@ pub(crate) struct Run<'a> {
     pub(crate) untried: Flag,
     details: Cow<'static, str>,
     denied: Option<Arc<Denial>>,
-    explained: Option<Box<Explained>>,
+    pub(crate) explained: Option<Box<Explained>>,
     upstream_millis: Option<u64>,
 }
 
@@ -227,11 +227,8 @@ impl<'a> Run<'a> {
         if decide::refuses_tunnel(self.http, head, self.matched) {
             return self.reply(head, client, &Reply::untunnelled()).await;
         }
-        let on = On { worker: self.worker, bound: self.bound, http: self.http, facts: self.facts };
-        let explained = self.explained.as_deref_mut();
-        match filter::apply(&on, self.client, head, &mut self.matched, explained).await {
-            Ok(extra) => self.extra = extra,
-            Err(reply) => return self.reply(head, client, &reply).await,
+        if let Err(reply) = filter::apply(self, head, client).await {
+            return self.reply(head, client, &reply).await;
         }
         match decide::act(self.worker, self.facts, head, self.matched) {
             Routed::Forward(forward) => self.forward(head, client, forward).await,

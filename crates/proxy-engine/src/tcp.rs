@@ -28,7 +28,7 @@ use crate::patience::Patience;
 use crate::plan::{Cluster, TcpAction};
 use crate::tunnel::{self, Held, Through};
 use crate::worker::{Counted, Worker};
-use crate::{filter, pick};
+use crate::{access, pick};
 
 const TRIES: usize = 3;
 
@@ -48,8 +48,8 @@ pub(crate) async fn serve(
     let _counted = Counted::one(&worker.shared.activity.requests);
     let mut told = Told::new(&worker, &bound, &facts);
     told.logs = &action.proxy.access_logs;
-    if let Err(reply) = filter::tcp(&action, &facts, worker.shared.denials) {
-        (told.details, told.denied) = (reply.details, reply.denied);
+    if let Err(reply) = access::tcp(&worker, &bound, &action, &facts).await {
+        (told.details, told.flag, told.denied) = (reply.details, reply.flag, reply.denied);
         return told.tell(TcpEvent::Closed);
     }
     let Some(cluster) = pick::tcp_cluster(&worker, &bound.plan, &action) else {

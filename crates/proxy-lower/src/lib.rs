@@ -11,6 +11,7 @@ mod called;
 mod claim;
 mod cluster;
 mod endpoints;
+mod ext_authz;
 mod http;
 mod known;
 mod listener;

@@ -8,6 +8,7 @@ pub mod access_log;
 mod denials;
 pub mod prometheus;
 pub mod series;
+mod watched;
 
 pub use access_log::{AccessLog, LogWriter};
 pub use prometheus::render;

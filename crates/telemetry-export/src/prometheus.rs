@@ -23,6 +23,7 @@ pub fn render(registry: &Registry, version: &str) -> String {
     // Writing to a String cannot fail.
     write_all(&mut out, registry.own(), &series, dropped, version).ok();
     registry.denials().write(&mut out).ok();
+    out.push_str(&registry.watched_sum().rows());
     out
 }
 

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_telemetry::metric::BUCKETS;
 use weft_telemetry::record::Ends;
 use weft_telemetry::{
-    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, Workload,
+    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, WatchedRecord,
+    Workload,
 };
 
 use crate::AccessLog;
 use crate::denials::Denials;
+use crate::watched::Watched;
 
 /// Most series that one worker keeps.
 pub const MAX_SERIES: usize = 4096;
@@ -89,6 +91,7 @@ struct State {
     series: usize,
     dropped: u64,
     denials: Denials,
+    watched: Watched,
 }
 
 /// Counts of one worker.
@@ -102,7 +105,7 @@ impl Cells {
 
     fn update(&self, facts: &Facts<'_>, change: impl FnOnce(&mut Counts)) {
         let mut state = self.lock();
-        let State { by_print, series, dropped, denials: _ } = &mut *state;
+        let State { by_print, series, dropped, .. } = &mut *state;
         let bucket = by_print.entry(facts.print()).or_default();
         if let Some((_, counts)) = bucket.iter_mut().find(|(key, _)| facts.is(key)) {
             change(counts);
@@ -210,6 +213,19 @@ impl Registry {
         all
     }
 
+    /// What rules that are only watched would have decided, as Envoy's `/stats` has it.
+    #[must_use]
+    pub fn watched(&self) -> String {
+        self.watched_sum().lines()
+    }
+
+    pub(crate) fn watched_sum(&self) -> Watched {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Watched::default();
+        workers.iter().for_each(|worker| all.add(&worker.lock().watched));
+        all
+    }
+
     /// Every series summed over workers, and how many updates were dropped.
     pub(crate) fn sum(&self) -> (HashMap<Key, Box<Counts>>, u64) {
         let (mut all, mut dropped) = (HashMap::<Key, Box<Counts>>::new(), 0);
@@ -234,6 +250,10 @@ pub struct WorkerSink {
 
 #[expect(clippy::cast_precision_loss, reason = "a histogram is approximate from 2^53 bytes on")]
 impl Sink for WorkerSink {
+    fn watched(&self, record: &WatchedRecord<'_>) {
+        self.cells.lock().watched.count(record);
+    }
+
     fn exchange(&self, record: &ExchangeRecord<'_>) {
         let ExchangeRecord { ends, protocol, response_code, grpc_status, flags, .. } = *record;
         let facts = Facts { ends, protocol, code: response_code, grpc: grpc_status, flags };

@@ -68,14 +68,8 @@ impl<'a> Walk<'a> {
         request: Option<&Request<'_>>,
     ) -> bool {
         let Some(rules) = &rules.rules else { return true };
-        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
-        let mut connection = connection(self.call, to, &names);
-        if let Some(client) = request.and_then(|request| request.client) {
-            connection.remote = client;
-        }
-        let facts = rbac::Facts { connection, request: request.map(|request| request as _) };
-        let (decision, tried) = rbac::trace(rules, &facts);
-        self.considered(rules, &tried, request.is_some());
+        let (decision, tried) = self.judged(rules, to, request);
+        self.considered(rules, &tried, request.is_some(), false);
         self.decided(rules, decision, &tried);
         if !decision.allowed {
             self.answer.status = request.map(|_| 403);
@@ -83,8 +77,25 @@ impl<'a> Walk<'a> {
         decision.allowed
     }
 
-    fn considered(&mut self, rules: &Rules, tried: &[Tried<'_>], http: bool) {
-        for object in self.policies(rules) {
+    /// What rules make of it, and why.
+    pub(crate) fn judged<'r>(
+        &self,
+        rules: &'r Rules,
+        to: SocketAddr,
+        request: Option<&Request<'_>>,
+    ) -> (Decision<'r>, Vec<Tried<'r>>) {
+        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
+        let mut connection = connection(self.call, to, &names);
+        if let Some(client) = request.and_then(|request| request.client) {
+            connection.remote = client;
+        }
+        let facts = rbac::Facts { connection, request: request.map(|request| request as _) };
+        rbac::trace(rules, &facts)
+    }
+
+    /// Tells of every rule; `dry` are those of policies that are tried out.
+    pub(crate) fn considered(&mut self, rules: &Rules, tried: &[Tried<'_>], http: bool, dry: bool) {
+        for object in self.policies(rules, dry) {
             let (namespace, name) = (&object.meta.namespace, &object.meta.name);
             let written = object.spec.rules.as_deref().unwrap_or_default();
             let mut told: Vec<String> = Vec::new();
@@ -93,8 +104,9 @@ impl<'a> Walk<'a> {
             }
             for number in 0..written.len() {
                 let known = format!("ns[{namespace}]-policy[{name}]-rule[{number}]");
-                let compiled = rules.policies().iter().any(|(name, _)| **name == *known);
-                match tried.iter().find(|one| one.policy == known) {
+                let compiled =
+                    rules.policies().iter().any(|(name, _)| RuleName::bare(name) == known);
+                match tried.iter().find(|one| RuleName::bare(one.policy) == known) {
                     Some(one) => told.push(format!("rule {number} {}", outcome(one))),
                     None if compiled => {}
                     None => told.push(format!("rule {number} {}", cannot(http))),
@@ -108,14 +120,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The policies that such rules are made of.
-    fn policies(&self, rules: &Rules) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
+    fn policies(&self, rules: &Rules, dry: bool) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
         let workload = &self.proxy.workload;
         let config = self.mesh.snapshot().config();
         let mut all = config.policies(workload.namespace(), workload.labels());
-        all.retain(|object| !is_dry_run(object));
+        all.retain(|object| is_dry_run(object) == dry);
         let named = |object: &&&Arc<Object<AuthorizationPolicy>>| {
             let own = format!("ns[{}]-policy[{}]-", object.meta.namespace, object.meta.name);
-            rules.policies().iter().any(|(name, _)| name.starts_with(&own))
+            rules.policies().iter().any(|(name, _)| RuleName::bare(name).starts_with(&own))
         };
         let asks =
             |object: &&&Arc<Object<AuthorizationPolicy>>| object.spec.action == Written::Custom;
@@ -138,6 +150,12 @@ impl<'a> Walk<'a> {
         let who = matched.as_ref().map(ToString::to_string).unwrap_or_default();
         match (rules.action, decision.allowed) {
             (Action::Allow, true) => self.step("policy", format!("{who} allows it")),
+            (Action::Deny, false)
+                if decision.policy.is_some_and(|name| RuleName::bare(name) != name) =>
+            {
+                let why = format!("{who} asks a provider, and there is none that can be asked");
+                self.end(Outcome::Denied, "policy", why);
+            }
             (Action::Deny, false) => {
                 self.end(Outcome::Denied, "policy", format!("{who} denies it"));
             }

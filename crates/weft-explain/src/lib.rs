@@ -10,6 +10,7 @@
 mod access;
 mod answer;
 pub mod around;
+mod asked;
 mod call;
 mod complete;
 mod describe;

@@ -155,7 +155,13 @@ impl<'a> Walk<'a> {
                 }
                 HttpFilter::Rbac(rules) => {
                     let rules = overridden(overrides, |f| f.rbac.as_deref()).unwrap_or(rules);
+                    self.watched(rules, to, Some(request));
                     if !self.allowed(rules, to, Some(request)) {
+                        return false;
+                    }
+                }
+                HttpFilter::Ask(filter) => {
+                    if !self.asked(filter, Some(request)) {
                         return false;
                     }
                 }

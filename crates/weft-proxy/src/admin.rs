@@ -104,6 +104,7 @@ fn stats(running: &Running) -> String {
             writeln!(out, "cluster.{name}.{stat}: {}", count.load(Ordering::Relaxed)).ok();
         }
     }
+    out.push_str(&running.registry.watched());
     out
 }
 

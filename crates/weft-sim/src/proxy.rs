@@ -19,7 +19,7 @@ use weft_proto::envoy::config::core::v3::Node;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{Struct, Value as ProtoValue};
 use weft_rt::Clock;
-use weft_telemetry::{ExchangeRecord, Flag, Sink, TcpRecord};
+use weft_telemetry::{ExchangeRecord, Flag, Sink, TcpRecord, WatchedRecord};
 use weft_xds::ClientOptions;
 
 use crate::control;
@@ -58,6 +58,7 @@ impl Sink for Ears {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         }
     }
+    fn watched(&self, _record: &WatchedRecord<'_>) {}
 }
 
 impl Follower for Proxy {

@@ -170,10 +170,23 @@ pub struct TcpRecord<'a> {
     pub log: LogFields<'a>,
 }
 
+/// What rules of access control that are only watched (a dry run) would have decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchedRecord<'a> {
+    /// Name in statistics of the connection manager; `None` for a connection that is not read as HTTP.
+    pub manager: Option<&'a str>,
+    /// Prefix of the rules' findings.
+    pub rules: &'a str,
+    /// They would have let it pass.
+    pub allowed: bool,
+}
+
 /// Whoever listens. One per worker; must not block.
 pub trait Sink {
     /// An HTTP exchange ended.
     fn exchange(&self, record: &ExchangeRecord<'_>);
     /// A TCP connection opened or closed.
     fn tcp(&self, record: &TcpRecord<'_>);
+    /// Rules that are only watched would have decided like this.
+    fn watched(&self, record: &WatchedRecord<'_>);
 }

@@ -87,7 +87,7 @@ enum Command {
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
     Analyze(analyze::Options),
     /// Say what becomes of a call, and why: which listener, route and cluster take it.
-    Explain(explain::Options),
+    Explain(Box<explain::Options>),
     /// Say which objects act on a pod or a service, and what is wrong with them.
     Describe(describe::Options),
     /// Hold configuration against suites of calls and what is expected of them, without a mesh; exit code 1 when a case fails.
@@ -192,7 +192,7 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Ca(options) => Box::pin(ca::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Describe(options) => Box::pin(describe::run(options)).await,
-        Command::Explain(options) => Box::pin(explain::run(options)).await,
+        Command::Explain(options) => Box::pin(explain::run(*options)).await,
         Command::Plan(options) => Box::pin(plan::run(options)).await,
         Command::Translate(options) => Box::pin(translate::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),

@@ -15,7 +15,7 @@ use crate::explained::FIELD;
 use crate::peers::{METADATA, METADATA_ID};
 use crate::pump::grpc_status;
 use crate::reply::Reply;
-use crate::{change, elsewhere, forwarded};
+use crate::{change, elsewhere, filter, forwarded};
 
 impl<'a> Run<'a> {
     /// The answer's fields on the way to the client.
@@ -39,8 +39,8 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA_ID);
         }
         change::change_response(&route.matched, request, self.facts, head, self.known());
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
+        for change in &self.extra {
+            filter::change(&mut head.fields, change);
         }
         for cookie in &self.key.cookies {
             head.fields.append("set-cookie", cookie.as_bytes());
@@ -90,8 +90,8 @@ impl<'a> Run<'a> {
         if let Some(matched) = &self.matched {
             change::change_response(matched, request, self.facts, &mut head, self.known());
         }
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
+        for change in &self.extra {
+            filter::change(&mut head.fields, change);
         }
         self.explain(request, &mut head);
         // No server, no time of a server's: as in Envoy the field stands only on answers that came from one.

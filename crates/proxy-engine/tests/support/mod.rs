@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, FakeTime};
-use weft_telemetry::{ExchangeRecord, Sink, TcpRecord};
+use weft_telemetry::{ExchangeRecord, Sink, TcpRecord, WatchedRecord};
 
 /// What a sink was told: code, flag, reporter's view.
 pub type Told = Arc<Mutex<Vec<(u16, &'static str)>>>;
@@ -48,6 +48,10 @@ impl Sink for Ears {
     }
     fn tcp(&self, r: &TcpRecord<'_>) {
         self.0.lock().unwrap().push((0, r.flag.name()));
+    }
+    fn watched(&self, r: &WatchedRecord<'_>) {
+        let found = if r.allowed { "would pass" } else { "would not" };
+        self.0.lock().unwrap().push((1, found));
     }
 }
 

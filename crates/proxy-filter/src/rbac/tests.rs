@@ -205,7 +205,7 @@ fn a_denial_has_no_secret_and_no_end_of_line_and_an_end() {
         })
     };
     let group = ClaimValue::Text(StringMatcher::Exact("topsecret".into()));
-    let claim = Principal::Claim(vec!["payload".into(), "group".into()], group);
+    let claim = Principal::Claim(vec!["group".into()], group);
     let wants = vec![header("x-key", "topsecret")];
     let told = denied(Action::Allow, asks_for(wants, vec![claim]));
     assert!(!told.contains("topsecret"), "{told}");
