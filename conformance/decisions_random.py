@@ -1,12 +1,14 @@
 """Rules and requests by chance, from few words, so that they meet often: what test_decisions.py sends through running meshes.
 
-A crowded server has many cells: paths that begin with /cN, and a few policies that speak of those only, so that hundreds of policies are
+A crowded server has many cells: paths that begin with /cN, and a few rules that speak of those only, so that hundreds of rules are
 in force at once and each request is about few. The other servers have a few policies about everything, and take bytes as well.
 """
 
 import random
 
 CROWDED, CELLS = 6, 25
+# Cells whose rules are in one object: the API takes longer over objects than a mesh over rules.
+TOGETHER = 4
 PRINCIPALS = ["cluster.local/ns/shop/sa/client", "cluster.local/ns/far/sa/other", "cluster.local/ns/shop/*", "*/sa/other", "*",
               "cluster.local/ns/shop/sa/clien", "elsewhere/ns/shop/sa/client"]
 USERS = ["https://one.example/ann", "https://one.example/*", "*/ann", "*/bob", "https://two.example/*", "*"]
@@ -82,14 +84,13 @@ class Chance(random.Random):
             rule["when"] = [self.condition() for _ in range(self.randint(1, 2))]
         return rule
 
-    def policies(self, cell=""):
-        """A few, by a name that no other cell of a server has."""
-        found = {}
-        for number in range(self.randint(1, 3)):
-            action = self.choice(["ALLOW", "ALLOW", "DENY"])
-            rules = [self.rule(cell) for _ in range(self.randint(1, 2))]
-            found[f"p{cell.strip('/')}-{number}"] = {"action": action, "rules": rules}
-        return found
+    def policies(self, name, cells):
+        """One of each action where there is a rule of it: what a few policies of each cell say, together."""
+        rules = {"ALLOW": [], "DENY": []}
+        for cell in cells:
+            for _ in range(self.randint(1, 3)):
+                rules[self.choice(["ALLOW", "ALLOW", "DENY"])] += [self.rule(cell) for _ in range(self.randint(1, 2))]
+        return {f"{action.lower()}{name}": {"action": action, "rules": own} for action, own in rules.items() if own}
 
     def requests(self, cells, count):
         """Rows without a verdict, in the words of the decision table."""
@@ -114,8 +115,8 @@ def sets(seed, servers, count):
         chance.users = number % 2 == 0
         cells = [f"/c{cell}" for cell in range(CELLS)] if number < CROWDED else []
         policies = {}
-        for cell in cells or [""]:
-            policies |= chance.policies(cell)
+        for first in range(0, len(cells) or 1, TOGETHER):
+            policies |= chance.policies(f"-{first}", cells[first:first + TOGETHER] or [""])
         rows = list(chance.requests(cells, each))
         rows += [] if cells else [f"{caller} tcp" for caller in ("client", "other", "plain")]
         yield {"policies": policies, "tokens": {"known": KNOWN} if chance.users else {}, "rows": rows}
