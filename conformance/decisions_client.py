@@ -10,6 +10,8 @@ import socket
 import sys
 
 PATIENCE = 30.0
+# What is wrong with a token is said in these words first.
+TOKEN = ("Jwt", "Jwks", "Audiences in Jwt")
 # Envoy's TLS inspector waits for five bytes, the head of a record, before it says that something is none.
 HELLO = b"hello, here are some bytes of no protocol\n"
 
@@ -25,6 +27,8 @@ def request(ask):
         body = answer.read().decode(errors="replace")
         if answer.status == 403 and body == "RBAC: access denied":
             return "deny"
+        if answer.status in (401, 403) and body.startswith(TOKEN):
+            return f"refused-{answer.status}"
         return "allow" if answer.status == 200 else f"{answer.status} {body[:200]}"
     finally:
         connection.close()

@@ -47,6 +47,25 @@ spec:
 """
 
 
+def workload(name, place, *containers):
+    """A pod with an account of its own name."""
+    containers = ", ".join(f"{{name: c{number}, {container}}}" for number, container in enumerate(containers))
+    return f"""---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: {name}, namespace: {place}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}, namespace: {place}}}
+spec:
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{serviceAccountName: {name}, containers: [{containers}]}}
+"""
+
+
 def gate(place, routes, gateways="door"):
     """What comes in at the ingress gateway for any host, and where it goes."""
     return f"""---

@@ -1,6 +1,7 @@
 """Sends raw bytes and tells what came back: statuses, how the connection ended, and from which port it went out.
 
 Runs inside a pod: a JSON list of {name, host, port, from, hex, h2, first, quiet} on standard input, a JSON object by name on standard output.
+With `tls` ({files, name, protocols}) the bytes go through TLS, whose server is not judged, with the certificate and key of `files` if there are any.
 A peer that says nothing for `first` seconds, or nothing more for `quiet` seconds, has left the connection open.
 """
 
@@ -8,6 +9,7 @@ import concurrent.futures
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -55,7 +57,8 @@ def frames(data):
         payload, data = data[9:9 + length], data[9 + length:]
         if kind == 1:
             fields = dict(decoder.decode(payload))
-            said.append(int(fields[":status"]) if ":status" in fields else "trailers")
+            grpc = f"grpc {fields['grpc-status']}" if "grpc-status" in fields else ""
+            said.append(grpc or (int(fields[":status"]) if ":status" in fields else "trailers"))
         elif kind == 3:
             said.append("reset " + CODES[struct.unpack(">I", payload)[0]])
         elif kind == 7:
@@ -63,10 +66,27 @@ def frames(data):
     return list(dict.fromkeys(said))
 
 
+def secured(connection, tls):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(tls["protocols"])
+    if tls["files"]:
+        context.load_cert_chain(*tls["files"])
+    return context.wrap_socket(connection, server_hostname=tls["name"])
+
+
 def ask(case):
-    connection = socket.create_connection((case["host"], case["port"]), timeout=5, source_address=("", case["from"]))
+    try:
+        return spoken(case)
+    except OSError:
+        return {"said": [], "end": "close", "local": ""}
+
+
+def spoken(case):
+    connection = socket.create_connection((case["host"], case["port"]), timeout=5, source_address=("", case.get("from", 0)))
     local = "%s:%d" % connection.getsockname()
     connection.settimeout(case["first"])
+    connection = secured(connection, case["tls"]) if case.get("tls") else connection
     sender = threading.Thread(target=pour, args=(connection, bytes.fromhex(case["hex"])))
     sender.start()
     data, end = receive(connection, case["quiet"])

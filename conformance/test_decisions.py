@@ -1,41 +1,27 @@
-"""The decision table of AuthorizationPolicy on both data planes: what `weft explain` says of every row, a running mesh does.
+"""The decision table of AuthorizationPolicy and RequestAuthentication on both data planes: what `weft explain` says of every row, a running mesh does.
 
 The rows are those of crates/weft-explain/tests/decisions, whose runner judges the same offline. A set of policies gets a server of its own;
-as many sets as there are servers are in the mesh at a time.
+as many sets as there are servers are in the mesh at a time. Then hundreds of random rules are, and thousands of random requests go.
 """
 
+import contextlib
 import json
+import os
 import pathlib
 
+import pytest
 import yaml
 
-from manifests import SLEEP, namespace, service
-from mesh import PEERS, ROOT, until
+import decisions_random
+from manifests import SLEEP, namespace, service, workload
+from mesh import PEERS, ROOT, report, until
 
 TABLE = ROOT / "crates/weft-explain/tests/decisions"
+SIGNED = TABLE.parent / "tokens/signed.json"
 CLIENT = pathlib.Path(__file__).resolve().parent / "decisions_client.py"
 SERVERS = 12
 # Where the callers are.
 CALLERS = {"client": "shop", "other": "far", "plain": "outside"}
-
-
-def workload(name, place, *containers):
-    """A pod with an account of its own name."""
-    containers = ", ".join(f"{{name: c{number}, {container}}}" for number, container in enumerate(containers))
-    return f"""---
-apiVersion: v1
-kind: ServiceAccount
-metadata: {{name: {name}, namespace: {place}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: {name}, namespace: {place}}}
-spec:
-  selector: {{matchLabels: {{app: {name}}}}}
-  template:
-    metadata: {{labels: {{app: {name}}}}}
-    spec: {{serviceAccountName: {name}, containers: [{containers}]}}
-"""
 
 
 # A connection keeps the policies that it was opened under for a while on Envoy, so that each request has its own.
@@ -60,75 +46,156 @@ def placed(thing, names):
     """The same, with `{client}` and the like replaced in every text."""
     text = json.dumps(thing)
     for name, value in names.items():
-        text = text.replace(f"{{{name}}}", value)
+        text = text.replace(f"{{{name}}}", json.dumps(value)[1:-1])
     return json.loads(text)
 
 
-def policy(key, spec, number, server):
+def policy(key, spec, number, server, kind="AuthorizationPolicy"):
     place, _, name = key.rpartition("/")
     spec = {"selector": {"matchLabels": {"app": server}}, **spec}
     dry = spec.pop("dryRun", False)
     meta = {"name": f"{name}-{number}", "namespace": place or "shop", "annotations": {"istio.io/dry-run": "true"} if dry else {}}
-    return {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": spec}
+    return {"apiVersion": "security.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
 
 
 def ask(row, server):
     words = row.split(" ")
     tcp = words[1] == "tcp"
-    return {"server": server, "tcp": tcp, "method": words[1], "path": None if tcp else words[2],
-            "fields": dict(word.split("=", 1) for word in words[3:])}
+    fields = dict(word.split("=", 1) for word in words[3:])
+    if token := fields.pop("bearer", None):
+        fields["authorization"] = f"Bearer {token}"
+    return {"server": server, "tcp": tcp, "method": words[1], "path": None if tcp else words[2], "fields": fields}
+
+
+def asked_by(mesh, caller, asks):
+    """What came of each, asked from a caller's pod."""
+    done = mesh.run(
+        mesh.peers / "kubectl", "exec", "-i", "-n", CALLERS[caller], f"deploy/{caller}", "-c", "c0", "--", PEERS / "python", CLIENT,
+        stdin=json.dumps(asks))
+    return json.loads(done.stdout)
+
+
+def in_force(mesh, objects):
+    """Waits until every proxy has these rules."""
+    kinds = ",".join(sorted({one["kind"].lower() for one in objects}))
+    wanted = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) for one in objects}
+
+    def programmed():
+        for one in mesh.get(kinds, "-A")["items"]:
+            if any(told["type"] == "Programmed" and told["status"] == "True" for told in one.get("status", {}).get("conditions", [])):
+                yield one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]
+
+    if objects:
+        until("every rule is programmed", lambda: wanted <= set(programmed()))
+    until("every proxy has the rules", lambda: "STALE" not in mesh.weft("proxy-status", check=False).stdout)
 
 
 class Table:
     def __init__(self, mesh):
         self.mesh = mesh
+        self.signed = json.loads(SIGNED.read_text())
         pods = mesh.get("pods", "-A")["items"]
         self.addresses = {pod["metadata"].get("labels", {}).get("app"): pod["status"].get("podIP") for pod in pods}
 
     def names(self, server):
-        return {"client": self.addresses["client"], "server": self.addresses[server], "host": f"{server}.shop.svc.cluster.local"}
+        own = {name: self.addresses[name] for name in CALLERS}
+        return {**self.signed, **own, "server": self.addresses[server], "name": server, "host": f"{server}.shop.svc.cluster.local"}
 
-    def wrong(self, asked):
-        """What of the rows differs now: [(number, row, server)] → texts."""
-        found = []
-        for caller, place in CALLERS.items():
-            own = [(set_, row, server) for set_, row, server in asked if row.startswith(f"{caller} ")]
-            asks = [ask(row.split(" => ")[0], f"{server}.shop") for _, row, server in own]
-            done = self.mesh.run(
-                self.mesh.peers / "kubectl", "exec", "-i", "-n", place, f"deploy/{caller}", "-c", "c0", "--", PEERS / "python", CLIENT,
-                stdin=json.dumps(asks))
-            for (set_, row, _), came in zip(own, json.loads(done.stdout), strict=True):
-                if came != row.split(" => ")[1].split(" ")[0]:
-                    found.append(f"{set_['title']}: {row}: {came}")
-        return found
+    def objects(self, set_, number, server):
+        """A set, as it is for a server, and its rules."""
+        set_ = placed(set_, self.names(server))
+        kinds = (("policies", "AuthorizationPolicy"), ("tokens", "RequestAuthentication"))
+        return set_, [policy(name, spec, number, server, kind) for key, kind in kinds for name, spec in set_.get(key, {}).items()]
 
-    def judge(self, sets, first):
-        """Puts the policies of some sets in the mesh, asks their rows, and takes them away."""
-        objects, asked = [], []
-        for number, set_ in enumerate(sets):
-            server = f"web-{number}"
-            set_ = placed(set_, self.names(server))
-            objects += [policy(key, spec, first + number, server) for key, spec in set_["policies"].items()]
-            asked += [(set_, row, server) for row in set_["rows"]]
+    @contextlib.contextmanager
+    def with_rules(self, objects):
+        """These rules are in the mesh, and gone afterwards."""
         text = yaml.safe_dump_all(objects)
         self.mesh.apply_text(text)
-        places = {one["metadata"]["namespace"] for one in objects}
-        for place in places:
-            self.mesh.kubectl("wait", "-n", place, "--for=condition=Programmed", "authorizationpolicy", "--all", "--timeout=120s")
-        until("every proxy has the policies", lambda: "STALE" not in self.mesh.weft("proxy-status", check=False).stdout)
-        last = []
+        in_force(self.mesh, objects)
+        yield
+        self.mesh.kubectl("delete", "--wait=false", "-f", "-", stdin=text)
+
+    def wrong(self, asked):
+        """Which of the rows differ now: [(set, row, server, verdict)] → the same of those, with what came instead."""
+        found = []
+        for caller in CALLERS:
+            own = [one for one in asked if one[1].startswith(f"{caller} ")]
+            asks = [ask(row, f"{server}.shop") for _, row, server, _ in own]
+            for one, came in zip(own, asked_by(self.mesh, caller, asks), strict=True):
+                if came != one[3]:
+                    found.append((*one, came))
+        return found
+
+    def until_right(self, asked):
+        """Asks until every row is decided as it should be; those that are once are not asked again."""
+        last = [asked]
 
         def right():
-            last[:] = self.wrong(asked)
-            return not last
+            last[0] = self.wrong([one[:4] for one in last[0]])
+            return not last[0]
 
-        until(lambda: "these differ:\n" + "\n".join(last), right)
-        self.mesh.kubectl("delete", "--wait=false", "-f", "-", stdin=text)
+        told = lambda: "\n".join(f"{title}: {row} => {verdict}, but {came[0]}" for title, row, _, verdict, *came in last[0])
+        until(lambda: f"these differ:\n{told()}", right)
+
+    def judge(self, sets, first):
+        """Puts the rules of some sets in the mesh, asks their rows, and takes them away."""
+        objects, asked = [], []
+        for number, set_ in enumerate(sets):
+            set_, own = self.objects(set_, first + number, f"web-{number}")
+            objects += own
+            rows = [row.split(" => ") for row in set_["rows"]]
+            asked += [(set_["title"], row, f"web-{number}", told.split(" ")[0]) for row, told in rows]
+        with self.with_rules(objects):
+            self.until_right(asked)
         return len(asked)
 
+    def offline(self, asked):
+        """What `weft explain` says of rows: [(row, server)] → verdicts."""
+        calls = [json.dumps(self.call(row, server)) for row, server in asked]
+        done = self.mesh.weft("explain", "--calls", "-", "-o", "json", stdin="\n".join(calls))
+        return [verdict(json.loads(line)) for line in done.stdout.splitlines()]
 
-def test_every_row_is_decided_as_it_says(mesh_of):
-    table = Table(mesh_of(world()))
+    def call(self, row, server):
+        asked, caller = ask(row, f"{server}.shop"), row.split(" ")[0]
+        begins = {"from": f"{caller}.{CALLERS[caller]}"} if caller != "plain" else {"inbound": f"{server}.shop", "source_ip": self.addresses["plain"]}
+        if asked["tcp"]:
+            return {**begins, "to": f"{server}.shop:9000", "tcp": True}
+        return {**begins, "to": f"{server}.shop:8080", "method": asked["method"], "path": asked["path"], "headers": asked["fields"]}
+
+
+def verdict(answer):
+    """What an answer says, as rows say it."""
+    if answer["outcome"] != "denied":
+        return "allow" if answer["outcome"] in ("routed", "tcp") else answer["outcome"]
+    return f"refused-{answer['status']}" if answer["trace"][-1]["step"] == "token" else "deny"
+
+
+@pytest.fixture(scope="module")
+def table(mesh_of):
+    return Table(mesh_of(world()))
+
+
+def test_every_row_is_decided_as_it_says(table):
     sets = [one for file in sorted(TABLE.glob("*.yaml")) for one in yaml.safe_load(file.read_text())]
     rows = sum(table.judge(sets[first:first + SERVERS], first) for first in range(0, len(sets), SERVERS))
-    assert rows >= 300
+    assert rows >= 520
+
+
+def test_random_requests_are_decided_as_weft_explain_says(table):
+    """Another seed by WEFT_SEED, and as many requests as WEFT_SAMPLES says."""
+    seed, samples = (int(os.environ.get(name, usual)) for name, usual in (("WEFT_SEED", 20261122), ("WEFT_SAMPLES", 2400)))
+    objects, asked = [], []
+    for number, set_ in enumerate(decisions_random.sets(seed, SERVERS, samples)):
+        set_, own = table.objects(set_, number, f"web-{number}")
+        objects += own
+        asked += [(row, f"web-{number}") for row in set_["rows"]]
+    # They stay until the mesh ends, with this test.
+    table.mesh.apply_text(yaml.safe_dump_all(objects))
+    in_force(table.mesh, objects)
+    said = table.offline(asked)
+    table.until_right([(f"seed {seed}, {server}", row, server, told) for (row, server), told in zip(asked, said, strict=True)])
+    rules = sum(len(one["spec"].get("rules", [])) for one in objects)
+    counts = {word: said.count(word) for word in sorted(set(said))}
+    assert min(counts[word] for word in ("allow", "deny", "refused-401")) > samples / 50, counts
+    report(f"decisions, {table.mesh.dataplane}: {rules} random rules, {len(asked)} requests, as weft explain says: {counts}")

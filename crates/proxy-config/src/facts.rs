@@ -107,12 +107,14 @@ impl HeaderMatch {
     /// Does the condition hold?
     #[must_use]
     pub fn holds(&self, request: &dyn RequestFacts) -> bool {
-        let value = request.any_field(&self.name);
-        let value = match (value, self.missing_is_empty) {
-            (None, true) => Some(Cow::Borrowed("")),
-            (value, _) => value,
-        };
-        let holds = match (&self.value, &value) {
+        self.accepts(request.any_field(&self.name).as_deref())
+    }
+
+    /// Does the condition hold for this value of its field?
+    #[must_use]
+    pub fn accepts(&self, value: Option<&str>) -> bool {
+        let value = value.or(self.missing_is_empty.then_some(""));
+        let holds = match (&self.value, value) {
             (HeaderValueMatch::Present, value) => value.is_some(),
             (HeaderValueMatch::Absent, value) => value.is_none(),
             (_, None) => return false,

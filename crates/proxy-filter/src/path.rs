@@ -2,7 +2,8 @@
 //!
 //! In: a path with query. Out: the same path normalised, or a refusal.
 //! Holds: normalising twice changes nothing; the query is never touched; the result begins with `/`.
-//! Source of the semantics: Envoy's `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action`; RFC 3986.
+//! Source of the semantics: Envoy's `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action`; RFC 3986. Where
+//! it differs: dots with a path parameter (`..;a`) are refused.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,7 @@ pub enum Normal<'a> {
 /// How paths are normalised.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Resolve `.` and `..`, decode unreserved characters, escape what no URL has, `\` counts as `/`, refuse `%00`.
+    /// Resolve `.` and `..`, decode unreserved characters, escape what no URL has, `\` counts as `/`, refuse `%00` and `..;`.
     pub normalize: bool,
     /// `//` counts as `/`.
     pub merge_slashes: bool,
@@ -51,7 +52,12 @@ pub fn normalize(path: &str, options: Options) -> Normal<'_> {
     };
     let mut fresh = bare;
     if options.normalize {
-        fresh = Cow::Owned(resolve(&escape(&decode_unreserved(&fresh.replace('\\', "/")))));
+        let plain = escape(&decode_unreserved(&fresh.replace('\\', "/")));
+        // Servers with path parameters take `..;a` for `..`; to others it is a name.
+        if plain.split('/').any(parameterised_dots) {
+            return Normal::Refused;
+        }
+        fresh = Cow::Owned(resolve(&plain));
     }
     if options.merge_slashes && fresh.contains("//") {
         fresh = Cow::Owned(merge(&fresh));
@@ -63,6 +69,10 @@ pub fn normalize(path: &str, options: Options) -> Normal<'_> {
         return Normal::Path(Cow::Borrowed(path));
     }
     Normal::Path(Cow::Owned(format!("{fresh}{rest}")))
+}
+
+fn parameterised_dots(segment: &str) -> bool {
+    segment.split_once(';').is_some_and(|(name, _)| [".", ".."].contains(&name))
 }
 
 /// The path with escaped slashes treated, and whether there were any; `None` when they are refused.
@@ -174,10 +184,11 @@ mod tests {
         check("/a/./b/../c?x=/../y", normal, "/a/c?x=/../y");
         check("/../../etc", normal, "/etc");
         check("/{a}|^`\"<>?{", normal, "/%7Ba%7D%7C%5E%60%22%3C%3E?{");
-        for odd in ["/a#b", "/a?b#c", "/a%00"] {
+        for odd in ["/a#b", "/a?b#c", "/a%00", "/a/..;/b", "/a/%2e.;x=y", "/.;", "/a\\..;"] {
             assert_eq!(normalize(odd, normal), Normal::Refused, "{odd}");
         }
         check("/a/..", normal, "/");
+        check("/a;b/..c;/;?..;", normal, "/a;b/..c;/;?..;");
         check("/a\\b", normal, "/a/b");
         check("/%61dmin/%2e%2e/x", normal, "/x");
         check("/a%2fb", normal, "/a%2fb");

@@ -1,8 +1,9 @@
 //! Role based access control.
 //!
 //! In: rules, facts. Out: allowed or denied, and by which policy; with [`trace`] also why no other policy did it.
-//! Holds: a condition on a field never holds where there is no request (plain TCP); what cannot be decided does not match.
-//! Source of the semantics, texts and details: Envoy's RBAC filter.
+//! Holds: a condition on a field never holds where there is no request (plain TCP); what cannot be decided does not match; a field
+//! that may be read in two ways passes no rule that one of them breaks.
+//! Source of the semantics, texts and details: Envoy's RBAC filter. Where it differs: `doubt.rs`.
 
 use proxy_config::rbac::{Action, Permission, Policy, Principal, Rbac, Rules};
 use proxy_config::{ConnectionFacts, RequestFacts};
@@ -10,6 +11,7 @@ use proxy_config::{ConnectionFacts, RequestFacts};
 use crate::Verdict;
 
 mod denial;
+mod doubt;
 mod name;
 mod template;
 mod trace;
@@ -18,6 +20,8 @@ mod words;
 pub use denial::denial;
 pub use name::RuleName;
 pub use trace::{Miss, Tried, nearest, trace};
+
+use doubt::Doubt;
 
 /// What rules look at.
 #[derive(Clone, Copy)]
@@ -73,7 +77,8 @@ pub fn verdict(decision: Decision<'_>) -> Verdict {
 
 fn judge<'a>(rules: &'a Rules, facts: &Facts<'_>) -> Decision<'a> {
     let mut candidates = rules.candidates(facts.connection, facts.request);
-    let matched = candidates.find(|(_, policy)| matches(policy, facts));
+    let doubt = Doubt::of(rules.action);
+    let matched = candidates.find(|(_, policy)| matches(policy, facts, doubt));
     let policy = matched.map(|(name, _)| &**name);
     let allowed = match rules.action {
         Action::Allow => policy.is_some(),
@@ -83,19 +88,19 @@ fn judge<'a>(rules: &'a Rules, facts: &Facts<'_>) -> Decision<'a> {
     Decision { allowed, policy }
 }
 
-fn matches(policy: &Policy, facts: &Facts<'_>) -> bool {
-    policy.permissions.iter().any(|p| permitted(p, facts))
-        && policy.principals.iter().any(|p| is(p, facts))
+fn matches(policy: &Policy, facts: &Facts<'_>, doubt: Doubt) -> bool {
+    policy.permissions.iter().any(|p| permitted(p, facts, doubt))
+        && policy.principals.iter().any(|p| is(p, facts, doubt))
 }
 
-fn permitted(permission: &Permission, facts: &Facts<'_>) -> bool {
+fn permitted(permission: &Permission, facts: &Facts<'_>, doubt: Doubt) -> bool {
     let destination = facts.connection.destination;
     match permission {
         Permission::Any => true,
-        Permission::And(all) => all.iter().all(|p| permitted(p, facts)),
-        Permission::Or(any) => any.iter().any(|p| permitted(p, facts)),
-        Permission::Not(inner) => !permitted(inner, facts),
-        Permission::Header(header) => facts.request.is_some_and(|r| header.holds(r)),
+        Permission::And(all) => all.iter().all(|p| permitted(p, facts, doubt)),
+        Permission::Or(any) => any.iter().any(|p| permitted(p, facts, doubt)),
+        Permission::Not(inner) => !permitted(inner, facts, doubt.inside()),
+        Permission::Header(header) => facts.request.is_some_and(|r| doubt.holds(header, r)),
         Permission::Path(path) => facts.request.is_some_and(|r| path.matches(r.bare_path())),
         Permission::PathTemplate(text) => {
             facts.request.is_some_and(|r| template::matches(text, r.bare_path()))
@@ -109,20 +114,20 @@ fn permitted(permission: &Permission, facts: &Facts<'_>) -> bool {
     }
 }
 
-fn is(principal: &Principal, facts: &Facts<'_>) -> bool {
+fn is(principal: &Principal, facts: &Facts<'_>, doubt: Doubt) -> bool {
     let connection = &facts.connection;
     match principal {
         Principal::Any => true,
-        Principal::And(all) => all.iter().all(|p| is(p, facts)),
-        Principal::Or(any) => any.iter().any(|p| is(p, facts)),
-        Principal::Not(inner) => !is(inner, facts),
+        Principal::And(all) => all.iter().all(|p| is(p, facts, doubt)),
+        Principal::Or(any) => any.iter().any(|p| is(p, facts, doubt)),
+        Principal::Not(inner) => !is(inner, facts, doubt.inside()),
         Principal::Authenticated(None) => connection.peer_verified,
         Principal::Authenticated(Some(name)) => {
             connection.peer_verified && connection.peer_names.iter().any(|n| name.matches(n))
         }
         Principal::DirectRemoteIp(range) => range.contains(connection.direct_remote),
         Principal::RemoteIp(range) => range.contains(connection.remote),
-        Principal::Header(header) => facts.request.is_some_and(|r| header.holds(r)),
+        Principal::Header(header) => facts.request.is_some_and(|r| doubt.holds(header, r)),
         Principal::Path(path) => facts.request.is_some_and(|r| path.matches(r.bare_path())),
         Principal::Claim(path, value) => {
             facts.request.is_some_and(|r| value.matches(r.claim(path).as_ref()))

@@ -16,6 +16,7 @@ use proxy_filter::rbac::{Facts, decide};
 struct Request {
     method: String,
     path: String,
+    host: String,
     tenant: Option<String>,
 }
 
@@ -26,8 +27,8 @@ impl RequestFacts for Request {
     fn path(&self) -> &str {
         &self.path
     }
-    fn authority(&self) -> &'static str {
-        "web"
+    fn authority(&self) -> &str {
+        &self.host
     }
     fn scheme(&self) -> &'static str {
         "http"
@@ -58,8 +59,8 @@ fn name() -> impl Strategy<Value = StringMatcher> {
 }
 
 fn field() -> impl Strategy<Value = HeaderMatch> {
-    let names = prop_oneof![Just(":method"), Just("x-tenant")];
-    let parts = (names, text("(GET|POST|blue|)"), any::<bool>(), any::<bool>());
+    let names = prop_oneof![Just(":method"), Just(":authority"), Just("x-tenant")];
+    let parts = (names, text("(GET|POST|web|web:80|blue|)"), any::<bool>(), any::<bool>());
     parts.prop_map(|(name, value, invert, missing_is_empty)| HeaderMatch {
         name: name.into(),
         value: HeaderValueMatch::Text(value),
@@ -124,9 +125,9 @@ fn policies() -> impl Strategy<Value = Vec<(Arc<str>, Policy)>> {
 }
 
 fn request() -> impl Strategy<Value = Option<Request>> {
-    let tenant = prop::option::of("(blue|green|)");
-    let one = ("(GET|POST)", PATH, tenant);
-    let one = one.prop_map(|(method, path, tenant)| Request { method, path, tenant });
+    let tenant = prop::option::of("(blue|green|blue,green|green, blue|)");
+    let one = ("(GET|POST)", PATH, r"web\.?(:80)?", tenant);
+    let one = one.prop_map(|(method, path, host, tenant)| Request { method, path, host, tenant });
     prop::option::weighted(0.9, one)
 }
 
@@ -142,11 +143,15 @@ fn connection(peer_names: &[String], peer_verified: bool) -> ConnectionFacts<'_>
 }
 
 /// The first that matches, each looked at alone, which is too few for an index.
-fn one_by_one(policies: &[(Arc<str>, Policy)], facts: &Facts<'_>) -> Option<String> {
+fn one_by_one(
+    action: Action,
+    policies: &[(Arc<str>, Policy)],
+    facts: &Facts<'_>,
+) -> Option<String> {
     let found = policies.iter().find(|(name, policy)| {
         let policies = vec![(Arc::clone(name), policy.clone())];
-        let rules = Some(Rules::new(Action::Allow, policies));
-        decide(&Rbac { rules, ..Rbac::default() }, facts).allowed
+        let rules = Some(Rules::new(action, policies));
+        decide(&Rbac { rules, ..Rbac::default() }, facts).policy.is_some()
     });
     found.map(|(name, _)| name.to_string())
 }
@@ -156,16 +161,17 @@ proptest! {
     #[test]
     fn an_index_changes_no_decision(
         policies in policies(),
+        action in prop_oneof![Just(Action::Allow), Just(Action::Deny)],
         calls in prop::collection::vec((request(), prop::collection::vec(IDENTITY, 0..6), any::<bool>()), 20),
     ) {
-        let rules = Rules::new(Action::Allow, policies.clone());
+        let rules = Rules::new(action, policies.clone());
         let rbac = Rbac { rules: Some(rules), ..Rbac::default() };
         for (request, names, peer_verified) in &calls {
             let connection = connection(names, *peer_verified);
             let request = request.as_ref().map(|request| request as &dyn RequestFacts);
             let facts = Facts { connection, request };
             let found = decide(&rbac, &facts).policy.map(str::to_owned);
-            prop_assert_eq!(found, one_by_one(&policies, &facts), "{:?}", names);
+            prop_assert_eq!(found, one_by_one(action, &policies, &facts), "{:?}", names);
         }
     }
 }
@@ -183,7 +189,8 @@ fn is_found(permission: Permission, principal: &str, path: &str, names: &[String
     let mut policies: Vec<(Arc<str>, Policy)> = (0..7).map(other).collect();
     policies.push(("wanted".into(), policy(permission, principal)));
     let rbac = Rbac { rules: Some(Rules::new(Action::Allow, policies)), ..Rbac::default() };
-    let request = Request { method: "GET".into(), path: path.into(), tenant: None };
+    let (method, host) = ("GET".into(), "web".into());
+    let request = Request { method, path: path.into(), host, tenant: None };
     let facts = Facts { connection: connection(names, true), request: Some(&request) };
     decide(&rbac, &facts).policy == Some("wanted")
 }

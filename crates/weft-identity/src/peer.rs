@@ -9,7 +9,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 /// The names that a certificate gives to its owner, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerNames {
-    /// URIs; the first is the identity in the mesh.
+    /// URIs; an only one is the identity in the mesh.
     pub uris: Vec<String>,
     /// Host names.
     pub hosts: Vec<String>,
@@ -24,6 +24,11 @@ impl PeerNames {
     #[must_use]
     pub fn of(leaf: &CertificateDer<'_>) -> Self {
         X509Certificate::from_der(leaf).map(|(_, leaf)| names(&leaf)).unwrap_or_default()
+    }
+
+    /// The identity in the mesh: a certificate with two of them is nobody's (SPIFFE X.509-SVID, section 2).
+    pub(crate) fn identity(&self) -> Option<&String> {
+        self.uris.first().filter(|_| self.uris.len() == 1)
     }
 
     /// Every name as text.

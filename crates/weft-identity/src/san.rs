@@ -5,9 +5,9 @@ use crate::PeerNames;
 /// One accepted name. An empty list of them accepts every name under our roots.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SanMatch {
-    /// This URI, e.g. `spiffe://cluster.local/ns/payments/sa/payment-service`.
+    /// This URI and no other one, e.g. `spiffe://cluster.local/ns/payments/sa/payment-service`.
     Exact(String),
-    /// Every URI that starts so, e.g. `spiffe://cluster.local/`.
+    /// Every URI that starts so, where it is the only one, e.g. `spiffe://cluster.local/`.
     Prefix(String),
     /// This name of whatever kind: URI, host (which a wildcard in the certificate may stand for), mail or IP address.
     Named(String),
@@ -20,8 +20,10 @@ impl SanMatch {
     #[must_use]
     pub fn accepts(&self, names: &PeerNames) -> bool {
         match self {
-            Self::Exact(want) => names.uris.iter().any(|uri| uri == want),
-            Self::Prefix(want) => names.uris.iter().any(|uri| uri.starts_with(want.as_str())),
+            Self::Exact(want) => names.identity().is_some_and(|uri| uri == want),
+            Self::Prefix(want) => {
+                names.identity().is_some_and(|uri| uri.starts_with(want.as_str()))
+            }
             Self::Named(want) => {
                 names.all().any(|name| name == *want)
                     || names.hosts.iter().any(|host| stands_for(host, want))
@@ -67,6 +69,15 @@ mod tests {
         }
         for other in ["a.b.example.com", "example.com", "spiffe://a", "10.0.0.2", ".example.com"] {
             assert!(!named(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn whoever_shows_two_identities_has_none() {
+        let two = PeerNames { uris: vec!["spiffe://a/b".into(), "spiffe://a/c".into()], ..names() };
+        for wanted in [SanMatch::Exact("spiffe://a/b".into()), SanMatch::Prefix("spiffe://".into())]
+        {
+            assert!(wanted.accepts(&names()) && !wanted.accepts(&two), "{wanted:?}");
         }
     }
 

@@ -176,11 +176,21 @@ impl Keyed {
             }
             (Subject::Field(name), Some(request)) => {
                 let value = request.any_field(name);
+                looked.all = value.as_deref().is_some_and(|value| ambiguous(name, value));
                 looked.sets[0] = value.and_then(|value| self.keys.get(&*value));
             }
         }
         looked
     }
+}
+
+/// Whether another reader may take the value of a field for several, or for another host.
+fn ambiguous(name: &str, value: &str) -> bool {
+    value.contains(',') || ([":authority", "host"].contains(&name) && dotted(value))
+}
+
+fn dotted(authority: &str) -> bool {
+    authority.ends_with('.') || authority.contains(".:")
 }
 
 /// At most so many lengths of keys, the shortest among them.

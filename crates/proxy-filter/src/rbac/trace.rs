@@ -6,6 +6,7 @@
 
 use proxy_config::rbac::{Permission, Policy, Principal, Rules};
 
+use super::doubt::Doubt;
 use super::{Decision, Facts, is, judge, permitted, words};
 
 /// A policy that was looked at.
@@ -66,9 +67,10 @@ impl std::fmt::Display for Miss {
 #[must_use]
 pub fn trace<'a>(rules: &'a Rules, facts: &Facts<'_>) -> (Decision<'a>, Vec<Tried<'a>>) {
     let decision = judge(rules, facts);
+    let doubt = Doubt::of(rules.action);
     let mut tried = Vec::new();
     for (name, policy) in rules.policies() {
-        tried.push(Tried { policy: name, misses: missed(policy, facts) });
+        tried.push(Tried { policy: name, misses: missed(policy, facts, doubt) });
         if decision.policy == Some(name) {
             break;
         }
@@ -82,17 +84,21 @@ pub fn nearest<'t, 'a>(tried: &'t [Tried<'a>]) -> Option<&'t Tried<'a>> {
     tried.iter().filter(|one| !one.matched()).min_by_key(|one| one.distance())
 }
 
-fn missed(policy: &Policy, facts: &Facts<'_>) -> Vec<Miss> {
+fn missed(policy: &Policy, facts: &Facts<'_>, doubt: Doubt) -> Vec<Miss> {
     let asked = policy.permissions.iter().map(Condition::Asked);
     let asker = policy.principals.iter().map(Condition::Asker);
-    let mut misses = of_any(asker, facts);
-    misses.extend(of_any(asked, facts));
+    let mut misses = of_any(asker, facts, doubt);
+    misses.extend(of_any(asked, facts, doubt));
     misses
 }
 
 /// What the alternative that came nearest misses.
-fn of_any<'a>(all: impl Iterator<Item = Condition<'a>>, facts: &Facts<'_>) -> Vec<Miss> {
-    let nearest = all.map(|one| one.misses(facts)).min_by_key(Vec::len);
+fn of_any<'a>(
+    all: impl Iterator<Item = Condition<'a>>,
+    facts: &Facts<'_>,
+    doubt: Doubt,
+) -> Vec<Miss> {
+    let nearest = all.map(|one| one.misses(facts, doubt)).min_by_key(Vec::len);
     nearest.unwrap_or_else(|| vec![words::nothing()])
 }
 
@@ -112,10 +118,10 @@ enum Parts<'a> {
 }
 
 impl<'a> Condition<'a> {
-    fn holds(self, facts: &Facts<'_>) -> bool {
+    fn holds(self, facts: &Facts<'_>, doubt: Doubt) -> bool {
         match self {
-            Self::Asked(permission) => permitted(permission, facts),
-            Self::Asker(principal) => is(principal, facts),
+            Self::Asked(permission) => permitted(permission, facts, doubt),
+            Self::Asker(principal) => is(principal, facts, doubt),
         }
     }
 
@@ -143,14 +149,16 @@ impl<'a> Condition<'a> {
         }
     }
 
-    fn misses(self, facts: &Facts<'_>) -> Vec<Miss> {
-        if self.holds(facts) {
+    fn misses(self, facts: &Facts<'_>, doubt: Doubt) -> Vec<Miss> {
+        if self.holds(facts, doubt) {
             return Vec::new();
         }
         match (self.parts(), self.values()) {
-            (Parts::All(all), _) => all.into_iter().flat_map(|one| one.misses(facts)).collect(),
+            (Parts::All(all), _) => {
+                all.into_iter().flat_map(|one| one.misses(facts, doubt)).collect()
+            }
             (_, Some(values)) => vec![words::told(&values, facts, false)],
-            (Parts::Any(any), None) => of_any(any.into_iter(), facts),
+            (Parts::Any(any), None) => of_any(any.into_iter(), facts, doubt),
             (Parts::Not(inner), None) => {
                 let values = inner.values().unwrap_or_default();
                 vec![words::told(&values, facts, true)]
