@@ -8,6 +8,7 @@ mod agent;
 mod authority;
 mod dump;
 mod files;
+mod horizon;
 mod metadata;
 mod names;
 mod ports;
