@@ -101,7 +101,7 @@ fn bench(criterion: &mut Criterion) {
             peer_names: &names,
             peer_verified: true,
         };
-        let facts = Facts { connection, request: Some(&request), claims: None };
+        let facts = Facts { connection, request: Some(&request) };
         assert_eq!(rbac::decide(&rbac, &facts).allowed, allowed, "{what}");
         criterion.bench_function(&format!("{RULES} rules of 10 conditions: {what}"), |bencher| {
             bencher.iter(|| rbac::decide(black_box(&rbac), black_box(&facts)).allowed);

@@ -2,26 +2,30 @@
 //!
 //! In: the places that are wanted. Out: [`Found`].
 //! Holds: one fetch per place at a time, each a task of its own that this one owns; after keys the next fetch comes when the
-//! period has passed (a tenth more or less), after a failure sooner. Of a row of failures the first is logged, and the end of it.
-//! Never: more than the period between two tries. No proxy tells that it met an unknown key, so the period is what a rotation waits
-//! at most where the issuer does not show its next key beforehand.
+//! period has passed (a tenth more or less), after a failure sooner, and sooner when a token came that none of the keys could have signed,
+//! though not within [`REST`]: anybody can send such tokens. Of a row of failures the first is logged, and the end of it.
+//! Never: more than the period between two tries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use weft_rt::{Backoff, Clock, Rng};
 
 use crate::memory::Memory;
-use crate::{Found, Held, KeyText, Place, Wanted, Web, obtain};
+use crate::{Found, Held, KeyText, Place, Wanted, Web, Wish, obtain};
 
 /// First wait after a failure; it doubles up to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+/// From the begin of one fetch of a place to that of the next which tokens ask for.
+const REST: Duration = Duration::from_secs(10);
+/// Issuers of such tokens that wait to be looked at; more of them come again.
+const WAITING: usize = 64;
 /// How much the period of a place differs from the others'.
 const JITTER: f64 = 0.1;
 
@@ -49,6 +53,7 @@ impl std::fmt::Debug for Parts {
 #[derive(Debug, Clone)]
 pub struct Keys {
     wanted: Arc<watch::Sender<Wanted>>,
+    unknown: mpsc::Sender<String>,
     found: watch::Receiver<Found>,
 }
 
@@ -56,7 +61,8 @@ impl Keys {
     /// Of nobody: nothing is ever fetched.
     #[must_use]
     pub fn none() -> Self {
-        Self { wanted: Arc::default(), found: watch::channel(Found::default()).1 }
+        let (unknown, found) = (mpsc::channel(1).0, watch::channel(Found::default()).1);
+        Self { wanted: Arc::default(), unknown, found }
     }
 
     /// Fetches keys until told to stop.
@@ -64,14 +70,15 @@ impl Keys {
     pub fn start(parts: Parts, stop: CancellationToken) -> Self {
         let (wanted, asked) = watch::channel(Wanted::new());
         let (told, found) = watch::channel(Found::default());
+        let (unknown, met) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            let keeper = Keeper::new(parts, told).run(asked);
+            let keeper = Keeper::new(parts, told).run(asked, met);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = keeper => {}
             }
         });
-        Self { wanted: Arc::new(wanted), found }
+        Self { wanted: Arc::new(wanted), unknown, found }
     }
 
     /// From now on these are wanted, and no others.
@@ -81,6 +88,13 @@ impl Keys {
             *before = wanted;
             other
         });
+    }
+
+    /// A token of this issuer came that none of its keys could have signed: its keys are looked at again, unless that was just done.
+    pub fn look_again(&self, issuer: String) {
+        if let Ok(place) = self.unknown.try_reserve() {
+            place.send(issuer);
+        }
     }
 
     /// What is known now.
@@ -102,10 +116,14 @@ type Outcome = Result<Arc<str>, String>;
 
 #[derive(Debug)]
 struct Entry {
-    patience: Duration,
+    wish: Wish,
     held: Held,
     backoff: Backoff,
     task: AbortHandle,
+    /// When the fetch before this one began.
+    before: Instant,
+    /// When this one begins, or has begun.
+    begins: Instant,
 }
 
 struct Keeper {
@@ -136,7 +154,7 @@ impl Keeper {
         }
     }
 
-    async fn run(mut self, mut asked: watch::Receiver<Wanted>) {
+    async fn run(mut self, mut asked: watch::Receiver<Wanted>, mut met: mpsc::Receiver<String>) {
         let mut known = match &self.memory {
             Some(memory) => memory.read().await,
             None => BTreeMap::new(),
@@ -154,6 +172,7 @@ impl Keeper {
                         Err(_nobody_asks) => return,
                     },
                     Some(ended) = self.tasks.join_next_with_id() => self.end(ended).await,
+                    Some(issuer) = met.recv() => self.look_again(&issuer),
                 }
             }
         }
@@ -168,17 +187,42 @@ impl Keeper {
             stays
         });
         self.running.retain(|_, place| wanted.contains_key(place));
-        for (place, patience) in wanted {
+        let now = self.clock.now();
+        for (place, wish) in wanted {
             if let Some(entry) = self.entries.get_mut(&place) {
-                entry.patience = patience;
+                entry.wish = wish;
                 continue;
             }
             let held = Held { keys: known.get(&place).cloned(), failure: None };
             let backoff = Backoff::new(FIRST, self.period.clamp(FIRST, LONGEST));
-            let task = self.fetch(&place, Duration::ZERO, patience);
-            self.entries.insert(place, Entry { patience, held, backoff, task });
+            let task = self.fetch(&place, Duration::ZERO, wish.patience);
+            let entry = Entry { wish, held, backoff, task, before: now, begins: now };
+            self.entries.insert(place, entry);
         }
         self.tell(|_| true);
+    }
+
+    /// Brings the next fetch of an issuer's keys forward; one that runs already may bring them.
+    fn look_again(&mut self, issuer: &str) {
+        let now = self.clock.now();
+        let soonest = |entry: &Entry| now.max(entry.before + REST);
+        let waits = |entry: &Entry| {
+            let later = entry.begins > now && entry.begins > soonest(entry);
+            later && entry.wish.issuers.contains(issuer)
+        };
+        let entries = self.entries.iter().filter(|(_, entry)| waits(entry));
+        let sooner: Vec<(Place, Instant, Duration)> = entries
+            .map(|(place, entry)| (place.clone(), soonest(entry), entry.wish.patience))
+            .collect();
+        for (place, begins, patience) in sooner {
+            tracing::info!(%place, issuer, "a token has a key that is not known; the keys are looked at again");
+            let task = self.fetch(&place, begins - now, patience);
+            let Some(entry) = self.entries.get_mut(&place) else { continue };
+            let other = std::mem::replace(&mut entry.task, task);
+            entry.begins = begins;
+            self.running.remove(&other.id());
+            other.abort();
+        }
     }
 
     /// Starts the next fetch of a place.
@@ -214,7 +258,8 @@ impl Keeper {
         } else {
             entry.backoff.next(&mut self.rng)
         };
-        let (patience, keys) = (entry.patience, entry.held.keys.clone());
+        (entry.before, entry.begins) = (entry.begins, self.clock.now() + wait);
+        let (patience, keys) = (entry.wish.patience, entry.held.keys.clone());
         let task = self.fetch(&place, wait, patience);
         if let Some(entry) = self.entries.get_mut(&place) {
             entry.task = task;

@@ -19,7 +19,7 @@ pub use found::{Failure, Found, Held, KeyText};
 pub use http_web::{Addresses, Authorities, Http};
 pub use keeper::{Keys, Parts};
 pub use obtain::{Answer, Web};
-pub use place::{Place, Wanted};
+pub use place::{Place, Wanted, Wish};
 
 #[cfg(test)]
 mod tests;

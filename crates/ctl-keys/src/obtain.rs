@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 use weft_token::KeySet;
 
@@ -44,18 +44,7 @@ pub(crate) async fn keys(web: &dyn Web, place: &Place) -> Result<Arc<str>, Strin
     };
     let body = follow(web, parsed(&uri)?).await?;
     let text = str::from_utf8(&body).map_err(|error| format!("the key set is no text: {error}"))?;
-    let read = KeySet::read(text).map_err(|error| error.to_string())?;
-    if read.left_out() == 0 { Ok(text.into()) } else { usable(text) }
-}
-
-/// The keys of a set that can be used, alone: a proxy may refuse a set for what it does not know in it.
-fn usable(text: &str) -> Result<Arc<str>, String> {
-    let read: Result<Value, _> = serde_json::from_str(text);
-    let mut set = read.map_err(|error| error.to_string())?;
-    if let Some(keys) = set["keys"].as_array_mut() {
-        keys.retain(|key| KeySet::read(&json!({ "keys": [key] }).to_string()).is_ok());
-    }
-    Ok(set.to_string().into())
+    KeySet::usable(text).map(Arc::from).map_err(|error| error.to_string())
 }
 
 /// Where an issuer says that its keys are.

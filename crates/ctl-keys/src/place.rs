@@ -1,6 +1,6 @@
 //! Where the keys of an issuer are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -16,8 +16,17 @@ pub enum Place {
     Issuer(String),
 }
 
-/// The places that are asked, and how long one fetch may take.
-pub type Wanted = BTreeMap<Place, Duration>;
+/// What is wanted of a place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// How long one fetch may take.
+    pub patience: Duration,
+    /// Whose keys they are.
+    pub issuers: BTreeSet<String>,
+}
+
+/// The places that are asked.
+pub type Wanted = BTreeMap<Place, Wish>;
 
 impl Place {
     /// What is asked first.

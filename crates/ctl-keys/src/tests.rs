@@ -1,6 +1,6 @@
 //! What goes wrong at issuers, played without a network.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +16,9 @@ const PERIOD: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longer than any wait for the next fetch.
 const LATER: Duration = Duration::from_secs(70);
+
+/// Seconds, of which a little more than ten pass between two fetches that tokens ask for.
+const WAITS: u64 = 12;
 
 /// What is answered at a URI.
 #[derive(Debug, Clone)]
@@ -60,9 +63,7 @@ impl Web for Script {
 /// A set of one key; `kid` tells sets apart.
 fn set(kid: &str) -> String {
     let point = "A".repeat(43);
-    format!(
-        r#"{{"keys":[{{"kty":"EC","crv":"P-256","kid":"{kid}","x":"{point}","y":"{point}"}}]}}"#
-    )
+    format!(r#"{{"keys":[{{"crv":"Ed25519","kid":"{kid}","kty":"OKP","x":"{point}"}}]}}"#)
 }
 
 fn uri(uri: &str) -> Place {
@@ -95,7 +96,8 @@ impl Play {
     }
 
     fn ask(&self, places: &[&Place]) {
-        self.keys.ask(places.iter().map(|place| ((*place).clone(), PATIENCE)).collect());
+        let wish = || Wish { patience: PATIENCE, issuers: BTreeSet::from(["i".to_owned()]) };
+        self.keys.ask(places.iter().map(|place| ((*place).clone(), wish())).collect());
     }
 
     /// What is known as soon as it fits.
@@ -274,4 +276,25 @@ async fn what_is_no_key_in_a_set_reaches_no_proxy() {
         keys.contains(r#""kid":"1""#) && !keys.contains("oct") && !keys.contains('7'),
         "{keys}"
     );
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_for_at_once_and_not_over_and_over() {
+    let at = uri("http://a/jwks");
+    let mut play = Play::new(&[("http://a/jwks", Said::Body(set("1")))]);
+    play.ask(&[&at]);
+    play.known(|found| has(found, &at, "1")).await;
+    play.script.say("http://a/jwks", Said::Body(set("2")));
+    play.pass(1, Duration::from_secs(11)).await;
+    play.keys.look_again("somebody else".to_owned());
+    play.keys.look_again("i".to_owned());
+    play.known(|found| has(found, &at, "2")).await;
+    assert_eq!(play.script.asked("http://a/jwks"), 2, "for its own issuer");
+    // Whoever sends such tokens all the time makes the control plane ask once in a while.
+    for _ in 0..WAITS {
+        play.keys.look_again("i".to_owned());
+        play.pass(1, Duration::from_secs(1)).await;
+    }
+    play.known(|found| found.fetched == 3).await;
+    assert_eq!(play.script.asked("http://a/jwks"), 3);
 }

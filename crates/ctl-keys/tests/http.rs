@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ctl_keys::{Addresses, Answer, Authorities, Found, Http, Keys, Parts, Place, Web};
+use ctl_keys::{Addresses, Answer, Authorities, Found, Http, Keys, Parts, Place, Web, Wish};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,8 @@ async fn keys_come_over_http_and_what_is_wrong_is_said() {
     let place = |path: &str| Place::Uri(format!("http://issuer.example{path}"));
     let paths = ["/jwks?tenant=a", "/moved", "/broken", "/endless", "/none"];
     let patience = std::time::Duration::from_secs(60);
-    keys.ask(paths.iter().map(|path| (place(path), patience)).collect());
+    let wish = || Wish { patience, ..Wish::default() };
+    keys.ask(paths.iter().map(|path| (place(path), wish())).collect());
     let known = |found: &Found| {
         let all =
             found.places.values().filter(|held| held.keys.is_some() || held.failure.is_some());

@@ -48,8 +48,11 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Judges a new stream; `None` means that no identity is known.
-    pub(crate) async fn open(
+    /// Judges a new stream or call; `None` means that no identity is known.
+    ///
+    /// # Errors
+    /// The status that a caller who is not admitted gets.
+    pub async fn open(
         &self,
         metadata: &MetadataMap,
         peer: Option<SocketAddr>,

@@ -209,6 +209,14 @@ impl Config {
         self.services.get(host)?.iter().find(|service| service.namespace == namespace)
     }
 
+    /// The services of a host, one per namespace.
+    pub fn services_called<'a>(
+        &'a self,
+        host: &Host,
+    ) -> impl Iterator<Item = &'a Arc<Service>> + use<'a> {
+        self.services.get(host).into_iter().flatten()
+    }
+
     /// A service by its full name.
     #[must_use]
     pub fn service(&self, host: &Host) -> Option<&Arc<Service>> {

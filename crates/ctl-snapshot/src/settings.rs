@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use weft_model::api::mesh_config::LabelSelector;
+use weft_model::api::mesh_config::{ExtensionProvider, LabelSelector};
 use weft_model::api::traffic_policy::{
     ClientTls, ConnectionPool, LocalityLb, OutlierDetection, TcpKeepalive,
 };
@@ -53,6 +53,8 @@ pub struct MeshSettings {
     pub retries: Option<Retries>,
     /// Retries of a sidecar towards its own pod; `None` for the built-in ones.
     pub inbound_retries: Option<Retries>,
+    /// Who can be asked whether requests may pass (CUSTOM); others are not listed.
+    pub authorizers: Vec<ExtensionProvider>,
 }
 
 /// What happens to traffic to what nobody knows.
@@ -115,6 +117,7 @@ impl Default for MeshSettings {
             locality: Some(LocalityLb { enabled: Some(true), ..LocalityLb::default() }),
             retries: None,
             inbound_retries: None,
+            authorizers: Vec::new(),
         }
     }
 }

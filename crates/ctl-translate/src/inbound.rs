@@ -244,7 +244,7 @@ impl Builder<'_> {
                 side: Side::Inbound,
                 name,
                 routes: Routes::Inline(Box::new(routes())),
-                access: self.access.http_filters(),
+                access: self.access.http_filters(false),
                 looks_up: false,
                 access_log: self.log,
                 paths: self.snapshot.settings().paths,

@@ -10,6 +10,7 @@
 
 mod access_log;
 mod called;
+mod claims;
 mod cluster;
 mod credential;
 mod domains;

@@ -101,6 +101,7 @@ pub fn same_inbound(one: &MeshSnapshot, other: &MeshSnapshot, view: &InboundView
     let limits = [Aspect::Services, Aspect::Rules];
     same_aspects(one, other, &[Aspect::Sidecars, Aspect::Credentials])
         && same_policies(one, other, namespace, labels)
+        && (one.settings().authorizers.is_empty() || old.same(new, Aspect::Services))
         && all_same(
             old.peer_authentications(namespace, labels),
             new.peer_authentications(namespace, labels),

@@ -62,8 +62,8 @@ impl Tokens {
         Self { rules, objects: objects.collect() }
     }
 
-    /// The filter; nothing where no tokens are looked at.
-    pub(crate) fn http_filter(&self) -> Option<HttpFilter> {
+    /// The filter; nothing where no tokens are looked at. `reroutes`: routes may ask for claims, and are looked for behind it again.
+    pub(crate) fn http_filter(&self, reroutes: bool) -> Option<HttpFilter> {
         if self.rules.is_empty() {
             return None;
         }
@@ -79,7 +79,7 @@ impl Tokens {
             needs,
         ));
         let config = Authentication {
-            providers: named().map(|(name, rule)| (name, of_rule(rule))).collect(),
+            providers: named().map(|(name, rule)| (name, of_rule(rule, reroutes))).collect(),
             rules: vec![wire::RequirementRule {
                 r#match: Some(everything),
                 requirement_type: Some(requires),
@@ -129,8 +129,8 @@ fn all_or_one(
     }
 }
 
-fn of_rule(rule: &JwtRule) -> wire::JwtProvider {
-    let usable = rule.jwks.clone().filter(|text| KeySet::read(text).is_ok());
+fn of_rule(rule: &JwtRule, clear_route_cache: bool) -> wire::JwtProvider {
+    let usable = rule.jwks.as_deref().and_then(|text| KeySet::usable(text).ok());
     let keys = usable.unwrap_or_else(|| NO_KEYS.to_owned());
     let keys = DataSource {
         specifier: Some(data_source::Specifier::InlineString(keys)),
@@ -156,6 +156,7 @@ fn of_rule(rule: &JwtRule) -> wire::JwtProvider {
         from_cookies: rule.from_cookies.clone(),
         forward_payload_header: rule.output_payload_to_header.clone(),
         claim_to_headers: claims.collect(),
+        clear_route_cache,
         payload_in_metadata: PAYLOAD.to_owned(),
         normalize_payload_in_metadata: Some(wire::jwt_provider::NormalizePayload {
             space_delimited_claims: spaced.chain(rule.space_delimited_claims.clone()).collect(),

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use crate::claim::Claim;
 use crate::route::{HeaderMatch, HeaderValueMatch};
 
 /// A request's head, as far as decisions need it.
@@ -37,6 +39,11 @@ pub trait RequestFacts {
     /// Every value of a field for itself, where whoever holds the request knows them apart.
     fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
         self.field(name).into_iter().collect()
+    }
+
+    /// A claim of the request's verified token, by its path; none where there is no such token.
+    fn claim(&self, _path: &[Arc<str>]) -> Option<Claim<'_>> {
+        None
     }
 
     /// A field or pseudo-header.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
+use crate::ext_authz::ExtAuthz;
 use crate::matcher::Fraction;
 use crate::rbac::Rbac;
 use crate::route::RouteConfig;
@@ -97,6 +98,8 @@ pub enum HttpFilter {
     Tokens(Arc<Tokens>),
     /// Role based access control.
     Rbac(Arc<Rbac>),
+    /// Asks somebody else.
+    Ask(Arc<ExtAuthz>),
     /// Injected faults; the configuration may come per route.
     Fault(Arc<Fault>),
     /// Cross-origin requests; the configuration comes per route.

@@ -6,8 +6,10 @@
 //! Why an `Arc` per resource: a change replaces one resource and shares the rest.
 
 pub mod access_log;
+pub mod claim;
 pub mod cluster;
 pub mod endpoint;
+pub mod ext_authz;
 pub mod facts;
 pub mod http;
 pub mod listener;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
+use crate::ext_authz::ExtAuthz;
 use crate::http::HttpManager;
 use crate::matcher::AddressRange;
 use crate::rbac::Rbac;
@@ -135,6 +136,8 @@ pub enum Transport {
 pub enum NetworkFilter {
     /// Decides on the connection before anything is forwarded.
     Rbac(Arc<Rbac>),
+    /// Asks somebody else about the connection.
+    Ask(Arc<ExtAuthz>),
     /// The name that the connection asks for in TLS is looked up, and this port of it is gone to.
     Called(u16),
     /// Speaks HTTP. Terminal.

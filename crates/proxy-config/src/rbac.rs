@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::claim::ClaimValue;
 use crate::matcher::{AddressRange, StringMatcher};
 use crate::route::HeaderMatch;
 use crate::{ConnectionFacts, RequestFacts};
@@ -133,5 +134,5 @@ pub enum Principal {
     /// The path without query (HTTP only).
     Path(StringMatcher),
     /// A claim of a verified token, by its path (dynamic metadata of the JWT filter); never holds without one.
-    Claim(Vec<Arc<str>>, StringMatcher),
+    Claim(Vec<Arc<str>>, ClaimValue),
 }

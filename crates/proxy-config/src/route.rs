@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::claim::ClaimMatch;
 use crate::http::Fault;
 use crate::matcher::{Fraction, StringMatcher};
 use crate::rbac::Rbac;
@@ -81,6 +82,8 @@ pub struct RouteMatch {
     pub headers: Vec<HeaderMatch>,
     /// Query parameters.
     pub query: Vec<QueryMatch>,
+    /// Claims of a verified token.
+    pub claims: Vec<ClaimMatch>,
     /// Only gRPC requests.
     pub grpc: bool,
     /// Share of the requests that it takes.

@@ -15,6 +15,8 @@ pub struct Tokens {
     pub needs: Need,
     /// A cross-origin preflight needs nothing.
     pub passes_preflight: bool,
+    /// The route is looked for again once a token was believed, since it may ask for claims.
+    pub reroutes: bool,
 }
 
 /// One issuer.

@@ -118,7 +118,7 @@ fn value_of(
     format_value(
         text,
         &FormatFacts {
-            request: &Head(head, facts),
+            request: &Head(head, facts, None),
             downstream_remote: Some(facts.remote),
             downstream_local: Some(facts.local),
             peer_uri: facts.principal(),

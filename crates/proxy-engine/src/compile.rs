@@ -18,7 +18,7 @@ use weft_identity::IdentityStore;
 use weft_telemetry::{Reporter, Service, Workload};
 
 use crate::plan::{
-    Action, Chain, ChainTls, Cluster, Host, HttpAction, Listener, Plan, TcpAction, Tls,
+    Action, Chain, ChainTls, Cluster, Guard, Host, HttpAction, Listener, Plan, TcpAction, Tls,
 };
 use crate::unserved;
 
@@ -147,11 +147,15 @@ fn compile_chain(
             ChainTls::Unusable
         }
     };
-    let (mut rbac, mut called) = (Vec::new(), None);
+    let (mut guards, mut called) = (Vec::new(), None);
     for filter in &config.filters {
         let action = match filter {
             NetworkFilter::Rbac(rules) => {
-                rbac.push(Arc::clone(rules));
+                guards.push(Guard::Rbac(Arc::clone(rules)));
+                continue;
+            }
+            NetworkFilter::Ask(filter) => {
+                guards.push(Guard::Ask(Arc::clone(filter)));
                 continue;
             }
             NetworkFilter::Called(port) => {
@@ -164,10 +168,15 @@ fn compile_chain(
                     RouteSource::Inline(routes) => Some(table(None, routes)),
                     RouteSource::Named(_) => None,
                 };
+                let rbac = guards.into_iter().map(|guard| match guard {
+                    Guard::Rbac(rules) => Ok(rules),
+                    Guard::Ask(_) => Err("a connection of HTTP is not asked about".to_owned()),
+                });
+                let rbac = rbac.collect::<Result<_, _>>()?;
                 Action::Http(HttpAction { manager: Arc::clone(manager), rbac, inline })
             }
             NetworkFilter::Tcp(proxy) => {
-                Action::Tcp(Arc::new(TcpAction { proxy: Arc::clone(proxy), called, rbac }))
+                Action::Tcp(Arc::new(TcpAction { proxy: Arc::clone(proxy), called, guards }))
             }
         };
         return Ok(Chain { config: Arc::clone(config), tls, action });

@@ -4,13 +4,16 @@
 //! Holds: randomness comes from the worker's generator; nothing here waits.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::RequestFacts;
+use proxy_config::claim::Claim;
 use proxy_config::http::RouteSource;
 use proxy_config::route::{
     self, HeaderOps, HostRewrite, RouteAction, RouteConfig, WeightedCluster,
 };
+use proxy_filter::tokens::Claimed;
 use proxy_http::RequestHead;
 use proxy_route::{Found, Routes, pick_cluster, redirect};
 use weft_telemetry::Flag;
@@ -21,8 +24,13 @@ use crate::plan::{HttpAction, Plan};
 use crate::reply::Reply;
 use crate::worker::Worker;
 
-/// A head with what the connection adds to it.
-pub(crate) struct Head<'a>(pub(crate) &'a RequestHead, pub(crate) &'a Facts);
+/// A head with what the connection and a verified token add to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a>(
+    pub(crate) &'a RequestHead,
+    pub(crate) &'a Facts,
+    pub(crate) Option<&'a Claimed<'a>>,
+);
 
 impl RequestFacts for Head<'_> {
     fn method(&self) -> &str {
@@ -53,6 +61,10 @@ impl RequestFacts for Head<'_> {
     fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
         self.0.fields.all(name).map(String::from_utf8_lossy).collect()
     }
+
+    fn claim(&self, path: &[Arc<str>]) -> Option<Claim<'_>> {
+        self.2?.claim(path)
+    }
 }
 
 /// What a request matched. Its operations change every answer, our own ones too.
@@ -65,6 +77,11 @@ pub(crate) struct Matched<'a> {
 }
 
 impl<'a> Matched<'a> {
+    /// Name of the route configuration.
+    pub(crate) fn config_name(&self) -> &'a str {
+        &self.config.name
+    }
+
     /// The most specific first, as Envoy applies them.
     pub(crate) fn ops(&self) -> impl Iterator<Item = &'a HeaderOps> {
         let Found { host, route } = self.found;
@@ -150,12 +167,11 @@ pub(crate) fn find<'a>(
     worker: &Worker,
     bound: &'a Bound,
     http: &'a HttpAction,
-    facts: &Facts,
-    head: &RequestHead,
+    head: Head<'_>,
 ) -> Option<Matched<'a>> {
     let routes = routes(&bound.plan, http)?;
     let random = worker.rng.borrow_mut().next_u64();
-    let found = routes.find(&Head(head, facts), random)?;
+    let found = routes.find(&head, random)?;
     Some(Matched { found, config: routes.config(), target: None })
 }
 
@@ -172,7 +188,7 @@ pub(crate) fn act<'a>(
     let action = match &found.route.action {
         RouteAction::Forward(action) => action.as_ref(),
         RouteAction::Redirect(to) => {
-            let to = redirect(to, &found.route.matches, &Head(head, facts));
+            let to = redirect(to, &found.route.matches, &Head(head, facts, None));
             let mut reply = Reply::new(to.status, "", Flag::None, "direct_response");
             reply.fields.push(("location".into(), to.location));
             return Routed::Reply(Box::new(reply));

@@ -16,12 +16,14 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use proxy_listen::Listen;
 use proxy_upstream::Connect;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
 
+use crate::denied::TellDenials;
+use crate::explained::ExplainTo;
 use crate::peers::PeerExchange;
 use crate::plan::Plan;
 use crate::publish::Publisher;
@@ -60,10 +62,16 @@ pub struct Options {
     pub sinks: Vec<Box<dyn Sink + Send>>,
     /// Time that connections of a removed listener have left.
     pub listener_drain: Duration,
+    /// Who hears why rules did not let a call pass.
+    pub denials: TellDenials,
+    /// Clients that may ask what was decided about their requests.
+    pub explain_to: ExplainTo,
     /// Time.
     pub clock: Clock,
     /// The network.
     pub network: Network,
+    /// Takes the issuers whose tokens are signed by keys that are not known.
+    pub unknown_keys: mpsc::Sender<String>,
 }
 
 impl fmt::Debug for Options {
@@ -150,7 +158,17 @@ impl Engine {
     }
 
     fn prepare(options: Options) -> (Self, Shared, Sinks, watch::Receiver<bool>) {
-        let Options { identity, exchange, sinks, listener_drain, clock, network } = options;
+        let Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to,
+            clock,
+            network,
+            unknown_keys,
+        } = options;
         let publisher = Arc::new(Publisher::new(identity));
         let (stop, stopped) = watch::channel(false);
         let shared = Shared {
@@ -161,8 +179,11 @@ impl Engine {
             activity: Arc::default(),
             drain: Drain::new(),
             listener_drain,
+            denials,
+            explain_to,
             exchange: Arc::new(exchange),
             bound: Arc::default(),
+            unknown_keys,
         };
         let (activity, bound) = (Arc::clone(&shared.activity), Arc::clone(&shared.bound));
         let (drain, threads) = (shared.drain.clone(), Vec::new());

@@ -1,34 +1,36 @@
 //! The filters of a chain, in their order, with what the route says about them.
 //!
 //! In: a request that has found its route. Out: go on, or an answer.
-//! Holds: a rule that cannot be decided does not match; an injected delay is the only thing that waits; claims are those of a
-//! token that was verified for this request.
+//! Holds: a rule that cannot be decided does not match; only injected delays and questions to others wait; claims are those of
+//! a token that was verified for this request.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use proxy_config::ConnectionFacts;
 use proxy_config::http::{Abort, Fault, HttpFilter};
-use proxy_config::rbac::Rbac;
 use proxy_config::route::FilterOverrides;
 use proxy_config::tokens::Tokens;
 use proxy_filter::cors::{self, Cross};
+use proxy_filter::ext_authz::{Change, asks};
+use proxy_filter::fault;
 use proxy_filter::path::{self, Normal};
-use proxy_filter::tokens::{self, Change, Claimed, Judged};
-use proxy_filter::{Verdict, fault, rbac};
-use proxy_http::RequestHead;
+use proxy_filter::tokens::{self, Claimed, Judged};
+use proxy_http::{Fields, RequestHead};
+use proxy_listen::Exchange as Client;
 use proxy_route::Found;
 use weft_telemetry::Flag;
 
+use crate::access::{Watch, enforce, network};
 use crate::connection::Facts;
-use crate::decide::Head;
-use crate::plan::{HttpAction, TcpAction};
+use crate::decide::{self, Head};
+use crate::explained::Explained;
+use crate::ext_authz;
+use crate::plan::HttpAction;
 use crate::reply::Reply;
+use crate::request::Run;
 use crate::worker::Worker;
 
-/// Fields that a filter adds to the answer.
-pub(crate) type Extra = Vec<(&'static str, String)>;
+/// What filters change of the answer.
+pub(crate) type Extra = Vec<Change>;
 
 /// Brings the path into its normal form, or answers.
 pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(), Box<Reply>> {
@@ -53,42 +55,89 @@ pub(crate) fn normalize(http: &HttpAction, head: &mut RequestHead) -> Result<(),
     }
 }
 
-/// Asks every filter.
+/// Asks every filter. A token that is believed may lead to another route, which counts for the filters that follow.
 pub(crate) async fn apply(
-    worker: &Worker,
-    http: &HttpAction,
-    (facts, client): (&Facts, IpAddr),
+    run: &mut Run<'_>,
     head: &mut RequestHead,
-    found: Option<Found<'_>>,
-) -> Result<Extra, Box<Reply>> {
-    network(&http.rbac, facts).map_err(Box::new)?;
-    let mut extra = Extra::new();
+    client: &mut Client<'_>,
+) -> Result<(), Box<Reply>> {
+    let mut explained = run.explained.take();
+    let verdict = ask_all(run, head, client, explained.as_deref_mut()).await;
+    run.explained = explained;
+    verdict
+}
+
+async fn ask_all(
+    run: &mut Run<'_>,
+    head: &mut RequestHead,
+    client: &mut Client<'_>,
+    mut explained: Option<&mut Explained>,
+) -> Result<(), Box<Reply>> {
+    let (worker, http) = (run.worker, run.http);
+    let who = (run.facts, run.client);
+    let mut watch = Watch::new(worker, explained.as_deref_mut());
+    network(&http.rbac, run.facts, &mut watch).map_err(Box::new)?;
+    let mut watch = Watch::new(worker, explained);
+    watch.manager = Some(&http.manager.stat_prefix);
     let mut claimed = None;
     for filter in &http.manager.filters {
+        let found = run.matched.map(|matched| matched.found);
         match filter {
             HttpFilter::Tokens(rules) => {
-                claimed = verify(rules, worker, facts, head)?;
+                let fields = head.fields.len();
+                claimed = verify(rules, worker, run.facts, head)?;
+                if let Some(explained) = &mut watch.explained {
+                    explained.request_principal = claimed.as_ref().and_then(Claimed::principal);
+                }
+                // What a client says of claims itself has led to no route either.
+                let changed = claimed.is_some() || head.fields.len() != fields;
+                if rules.reroutes && changed {
+                    reroute(run, head, claimed.as_ref())?;
+                }
             }
             HttpFilter::Rbac(rules) => {
                 let rules = overridden(found, |f| f.rbac.as_deref()).unwrap_or(rules);
-                let asked = Asked { head, claimed: claimed.as_ref() };
-                enforce(rules, (facts, client), Some(asked))?;
+                let asked = Head(head, run.facts, claimed.as_ref());
+                enforce(rules, who, Some(asked), &mut watch)?;
             }
+            HttpFilter::Ask(filter) if asks(filter, &watch.notes) => {
+                Box::pin(ext_authz::request(run, filter, head, client)).await?;
+            }
+            HttpFilter::Ask(_) => {}
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
                 inject(worker, config, head).await?;
             }
             HttpFilter::Cors => {
                 let Some(config) = overridden(found, |f| f.cors.as_deref()) else { continue };
-                match cors::decide(config, &Head(head, facts)) {
+                match cors::decide(config, &Head(head, run.facts, claimed.as_ref())) {
                     Cross::Nothing => {}
-                    Cross::Response(fields) => extra = fields,
+                    Cross::Response(fields) => {
+                        let set = |(name, value): (&str, String)| Change::Set(name.into(), value);
+                        run.extra.extend(fields.into_iter().map(set));
+                    }
                     Cross::Preflight(fields) => return Err(Box::new(preflight(fields))),
                 }
             }
         }
     }
-    Ok(extra)
+    Ok(())
+}
+
+/// Makes one change of fields.
+pub(crate) fn change(fields: &mut Fields, change: &Change) {
+    match change {
+        Change::Set(name, value) => fields.set(name, value.as_bytes()),
+        Change::Add(name, value) => fields.append(name, value.as_bytes()),
+        Change::Extend(name, value) => {
+            if let Some(known) = fields.joined(name) {
+                fields.set(name, format!("{known},{value}").as_bytes());
+            }
+        }
+        Change::Remove(name) => {
+            fields.remove(name);
+        }
+    }
 }
 
 fn overridden<'a, T: ?Sized>(
@@ -99,7 +148,7 @@ fn overridden<'a, T: ?Sized>(
     pick(&route.filters).or_else(|| pick(&host.filters))
 }
 
-fn preflight(fields: Extra) -> Reply {
+fn preflight(fields: Vec<(&'static str, String)>) -> Reply {
     let mut reply = Reply::new(200, "", Flag::None, "cors_response");
     reply.fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     reply
@@ -115,16 +164,17 @@ fn verify<'a>(
     let now = worker.shared.clock.wall().duration_since(SystemTime::UNIX_EPOCH);
     // A clock before 1970 knows no token that is still valid, and none that is valid already.
     let now = now.map_or(0, |since| since.as_secs());
-    let Judged { changes, verdict } = tokens::decide(rules, &Head(head, facts), now);
+    let Judged { changes, verdict, unknown } = tokens::decide(rules, &Head(head, facts, None), now);
+    unknown.into_iter().for_each(|issuer| worker.shared.unknown_key(issuer));
     for change in changes {
         match change {
-            Change::Remove(name) => {
+            tokens::Change::Remove(name) => {
                 head.fields.remove(name);
             }
-            Change::RemoveParameter(name) => {
+            tokens::Change::RemoveParameter(name) => {
                 head.path = tokens::without_parameter(&head.path, name);
             }
-            Change::Add(name, value) => head.fields.append(name, value.as_bytes()),
+            tokens::Change::Add(name, value) => head.fields.append(name, value.as_bytes()),
         }
     }
     verdict.map_err(|denied| {
@@ -135,55 +185,18 @@ fn verify<'a>(
     })
 }
 
-/// A request that rules are asked about.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    head: &'a RequestHead,
-    claimed: Option<&'a Claimed<'a>>,
-}
-
-fn enforce(
-    rules: &Rbac,
-    (facts, client): (&Facts, IpAddr),
-    asked: Option<Asked<'_>>,
+/// The route of a request whose token is believed, which may ask for claims, and for fields that tell of them.
+fn reroute(
+    run: &mut Run<'_>,
+    head: &RequestHead,
+    claimed: Option<&Claimed<'_>>,
 ) -> Result<(), Box<Reply>> {
-    let request = asked.map(|asked| Head(asked.head, facts));
-    let claimed = asked.and_then(|asked| asked.claimed);
-    let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
-    let asked = rbac::Facts {
-        connection: connection(facts, client),
-        request: request.as_ref().map(|head| head as _),
-        claims: claims.as_ref().map(|claims| claims as _),
-    };
-    match rbac::verdict(rbac::decide(rules, &asked)) {
-        Verdict::Continue => Ok(()),
-        Verdict::Respond { status, body, details } => {
-            let mut reply = Reply::new(status, body, Flag::None, "");
-            reply.details = details.into();
-            Err(Box::new(reply))
-        }
+    let asked = Head(head, run.facts, claimed);
+    run.matched = decide::find(run.worker, run.bound, run.http, asked);
+    match decide::refuses_tunnel(run.http, head, run.matched) {
+        true => Err(Box::new(Reply::untunnelled())),
+        false => Ok(()),
     }
-}
-
-fn connection(facts: &Facts, client: IpAddr) -> ConnectionFacts<'_> {
-    ConnectionFacts {
-        direct_remote: facts.remote.ip(),
-        remote: client,
-        destination: facts.local,
-        server_name: facts.hello.sni.as_deref(),
-        peer_names: facts.peer.as_ref().map_or(&[], |peer| &peer.uris),
-        peer_verified: facts.mutual_tls(),
-    }
-}
-
-fn network(rules: &[Arc<Rbac>], facts: &Facts) -> Result<(), Reply> {
-    let one = |rules: &Arc<Rbac>| enforce(rules, (facts, facts.remote.ip()), None);
-    rules.iter().try_for_each(one).map_err(|reply| *reply)
-}
-
-/// Decides on a connection that is not read as HTTP; the reply only says why not.
-pub(crate) fn tcp(action: &TcpAction, facts: &Facts) -> Result<(), Reply> {
-    network(&action.rbac, facts)
 }
 
 async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(), Box<Reply>> {

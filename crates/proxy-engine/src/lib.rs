@@ -7,6 +7,8 @@
 //! A request walks: `worker` (accept) → `connection` (destination, detection, chain, TLS) → `http1`/`http2` →
 //! `request` (normalise, receive, route, filter) → `attempt` (pick, connect, send, retry) → `pump` (bodies) → record.
 
+mod access;
+mod ask;
 mod attempt;
 mod called;
 mod chains;
@@ -14,8 +16,11 @@ mod change;
 mod compile;
 mod connection;
 mod decide;
+mod denied;
 mod elsewhere;
 mod engine;
+mod explained;
+mod ext_authz;
 mod filter;
 mod forwarded;
 mod heads;
@@ -39,6 +44,8 @@ mod unserved;
 mod websocket;
 mod worker;
 
+pub use denied::TellDenials;
 pub use engine::{BoundBoard, Engine, Network, Options};
+pub use explained::ExplainTo;
 pub use peers::PeerExchange;
 pub use worker::Activity;

@@ -30,7 +30,7 @@ pub(crate) fn key(
     client: std::net::IpAddr,
 ) -> proxy_balance::Key {
     let fresh = || worker.rng.borrow_mut().next_u64();
-    proxy_balance::key(&forward.action.hash, &Head(head, facts), client, fresh)
+    proxy_balance::key(&forward.action.hash, &Head(head, facts, None), client, fresh)
 }
 
 /// The cluster of a TCP chain.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use foldhash::HashMap;
 use proxy_config::ProxyConfig;
 use proxy_config::endpoint::Endpoint;
+use proxy_config::ext_authz::ExtAuthz;
 use proxy_config::http::HttpManager;
 use proxy_config::listener::{Inspector, TcpProxy, stand_ins};
 use proxy_config::rbac::Rbac;
@@ -153,7 +154,14 @@ pub(crate) struct TcpAction {
     pub(crate) proxy: Arc<TcpProxy>,
     /// The port of the host that the connection asks for in TLS, where that host is looked up.
     pub(crate) called: Option<u16>,
-    pub(crate) rbac: Vec<Arc<Rbac>>,
+    pub(crate) guards: Vec<Guard>,
+}
+
+/// Decides whether a connection passes.
+#[derive(Debug)]
+pub(crate) enum Guard {
+    Rbac(Arc<Rbac>),
+    Ask(Arc<ExtAuthz>),
 }
 
 /// A cluster, ready.

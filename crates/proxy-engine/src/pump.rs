@@ -5,7 +5,8 @@
 //! so that a try that failed before an answer can be repeated.
 //! Never: deciding whether to repeat.
 
-use std::task::{Context, Poll};
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
 
 use proxy_http::{Frame, ResponseHead, StreamError};
 use proxy_listen::Exchange as Client;
@@ -41,6 +42,11 @@ pub(crate) struct Upload {
     kept_bytes: usize,
     overflowed: bool,
     sent: usize,
+    /// Frames that were read before there was a server to send them to.
+    ahead: VecDeque<Frame>,
+    ahead_bytes: usize,
+    /// The end was read ahead too.
+    ahead_done: bool,
     client_done: bool,
     done: bool,
     failed: bool,
@@ -67,7 +73,77 @@ impl Upload {
     }
 
     pub(crate) const fn complete(&self) -> bool {
-        self.client_done
+        self.client_done || self.ahead_done
+    }
+
+    /// Reads the body ahead, until it ends or so many bytes of it are here.
+    pub(crate) fn poll_ahead(
+        &mut self,
+        client: &mut Client<'_>,
+        most: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), StreamError>> {
+        // The client may wait for a word of ours before it sends the body.
+        if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        while !self.complete() && self.ahead_bytes < most {
+            match ready!(self.take(client, cx))? {
+                None => self.ahead_done = true,
+                Some(frame) => {
+                    if let Frame::Data(data) = &frame {
+                        self.ahead_bytes += data.len();
+                    }
+                    self.ahead.push_back(frame);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The beginning of what was read ahead.
+    pub(crate) fn shown(&self, most: usize) -> Vec<u8> {
+        let mut found = Vec::with_capacity(most.min(self.ahead_bytes));
+        for frame in &self.ahead {
+            if let Frame::Data(data) = frame {
+                found.extend(data.iter().take(most - found.len()));
+            }
+        }
+        found
+    }
+
+    /// Bytes that were read ahead.
+    pub(crate) const fn ahead(&self) -> usize {
+        self.ahead_bytes
+    }
+
+    /// The client's next frame.
+    fn take(
+        &mut self,
+        client: &mut Client<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame>, StreamError>> {
+        let frame = ready!(client.poll_frame(cx))?;
+        if let Some(frame) = &frame {
+            self.frames += 1;
+            if let Frame::Data(data) = frame {
+                self.bytes += data.len() as u64;
+            }
+        }
+        Poll::Ready(Ok(frame))
+    }
+
+    /// What was read ahead, then what the client sends.
+    fn next(
+        &mut self,
+        client: &mut Client<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame>, StreamError>> {
+        match self.ahead.pop_front() {
+            Some(frame) => Poll::Ready(Ok(Some(frame))),
+            None if self.ahead_done => Poll::Ready(Ok(None)),
+            None => self.take(client, cx),
+        }
     }
 
     /// Grows with whatever moves.
@@ -76,15 +152,11 @@ impl Upload {
     }
 
     fn keep(&mut self, frame: &Frame) {
-        self.frames += 1;
         self.copies.frame(frame);
         let size = match frame {
             Frame::Data(data) => data.len(),
             Frame::Trailers(_) => 256,
         };
-        if let Frame::Data(data) = frame {
-            self.bytes += data.len() as u64;
-        }
         if self.overflowed || self.kept_bytes + size > KEEP {
             self.overflowed = true;
             self.kept.clear();
@@ -134,7 +206,7 @@ impl Upload {
                 server.send_end();
                 self.done = true;
             } else {
-                match client.poll_frame(cx) {
+                match self.next(client, cx) {
                     Poll::Pending => return Ok(Fed::Waits),
                     Poll::Ready(Err(error)) => return Err(Broken::Client(error)),
                     Poll::Ready(Ok(None)) => {

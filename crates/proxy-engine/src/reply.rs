@@ -4,11 +4,14 @@
 //! Holds: one reason, one response; the reason knows whether the client may see a body.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use proxy_http::{BodyKind, ResponseHead};
 use weft_telemetry::Flag;
+
+use crate::denied::Denial;
 
 /// A response of the proxy's own.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub(crate) struct Reply {
     pub(crate) flag: Flag,
     pub(crate) details: Cow<'static, str>,
     pub(crate) fields: Vec<(String, String)>,
+    /// Rules that did not let a call pass.
+    pub(crate) denied: Option<Arc<Denial>>,
 }
 
 impl Reply {
@@ -28,11 +33,17 @@ impl Reply {
         details: &'static str,
     ) -> Self {
         let body = Bytes::from_static(body.as_bytes());
-        Self { status, body, flag, details: Cow::Borrowed(details), fields: Vec::new() }
+        let details = Cow::Borrowed(details);
+        Self { status, body, flag, details, fields: Vec::new(), denied: None }
     }
 
     pub(crate) const fn no_route() -> Self {
         Self::new(404, "", Flag::NoRoute, "route_not_found")
+    }
+
+    /// It asks for a tunnel that its route does not lead to.
+    pub(crate) const fn untunnelled() -> Self {
+        Self::new(403, "", Flag::None, "upgrade_failed")
     }
 
     pub(crate) const fn no_cluster(status: u16) -> Self {
@@ -157,6 +168,16 @@ impl Reply {
         Self::new(400, "", Flag::None, "missing_host_header")
     }
 
+    /// A body that is longer than what may be looked at.
+    pub(crate) const fn too_long() -> Self {
+        Self::new(413, "Payload Too Large", Flag::None, "request_payload_too_large")
+    }
+
+    /// Who should have been asked could not say.
+    pub(crate) const fn unasked(status: u16) -> Self {
+        Self::new(status, "", Flag::ExternalDenied, "ext_authz_error")
+    }
+
     /// A path that has no normal form.
     pub(crate) const fn unnormal() -> Self {
         Self::new(400, "", Flag::None, "path_normalization_failed")
@@ -172,15 +193,15 @@ impl Reply {
             429 | 502 | 503 | 504 => "14",
             _ => "2",
         };
-        let message = String::from_utf8_lossy(&self.body).into_owned();
+        let message = grpc_message(&self.body);
         let mut fields = self.fields.clone();
+        fields.retain(|(name, _)| name != "content-type");
         fields.push(("content-type".into(), "application/grpc".into()));
         if !fields.iter().any(|(name, _)| name == "grpc-status") {
             fields.push(("grpc-status".into(), code.into()));
             fields.push(("grpc-message".into(), message));
         }
-        let (flag, details) = (self.flag, self.details.clone());
-        Self { status: 200, body: Bytes::new(), flag, details, fields }
+        Self { status: 200, body: Bytes::new(), fields, ..self.clone() }
     }
 
     /// The head to send.
@@ -196,5 +217,25 @@ impl Reply {
             head.fields.append(name, value.as_bytes());
         }
         head
+    }
+}
+
+/// What stands in `grpc-message`: everything but visible ASCII and blanks is written as `%` and two digits.
+fn grpc_message(text: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b'%' => "%25".to_owned(),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grpc_message_is_one_line_of_ascii() {
+        assert_eq!(grpc_message("50 % of\nb\u{e4}r".as_bytes()), "50 %25 of%0Ab%C3%A4r");
     }
 }

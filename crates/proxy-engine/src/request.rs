@@ -22,8 +22,10 @@ use weft_telemetry::{Flag, Workload};
 use crate::attempt::{Answered, Failure, Tries};
 use crate::change;
 use crate::connection::{Bound, Facts};
-use crate::decide::{self, Forward, Matched, Routed};
+use crate::decide::{self, Forward, Head, Matched, Routed};
+use crate::denied::Denial;
 use crate::elsewhere;
+use crate::explained::Explained;
 use crate::filter::{self, Extra};
 use crate::forwarded::{self, Trust};
 use crate::mirror;
@@ -36,6 +38,7 @@ use crate::reply::Reply;
 use crate::worker::{Counted, Worker};
 
 mod answer;
+mod explain;
 mod tell;
 
 pub(crate) use tell::logged;
@@ -118,14 +121,14 @@ pub(crate) struct Run<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     pub(crate) bound: &'a Bound,
     pub(crate) facts: &'a Facts,
-    http: &'a HttpAction,
+    pub(crate) http: &'a HttpAction,
     begun: Instant,
     path: String,
     head_bytes: u64,
     response_head_bytes: u64,
     is_grpc: bool,
     /// The client, by `x-forwarded-for` where that is trusted.
-    client: IpAddr,
+    pub(crate) client: IpAddr,
     pub(crate) patience: Patience,
     peer: Option<Arc<Workload>>,
     wants_peer: bool,
@@ -137,8 +140,8 @@ pub(crate) struct Run<'a> {
     pub(crate) failure: Option<String>,
     pub(crate) upload: Upload,
     download: Download,
-    matched: Option<Matched<'a>>,
-    extra: Extra,
+    pub(crate) matched: Option<Matched<'a>>,
+    pub(crate) extra: Extra,
     pub(crate) key: proxy_balance::Key,
     pub(crate) active: Option<Slot>,
     log: bool,
@@ -149,6 +152,8 @@ pub(crate) struct Run<'a> {
     /// Why there was no further try, where one was wanted.
     pub(crate) untried: Flag,
     details: Cow<'static, str>,
+    denied: Option<Arc<Denial>>,
+    pub(crate) explained: Option<Box<Explained>>,
     upstream_millis: Option<u64>,
 }
 
@@ -194,6 +199,8 @@ impl<'a> Run<'a> {
             flag: Flag::None,
             untried: Flag::None,
             details: Cow::Borrowed(""),
+            denied: None,
+            explained: None,
             upstream_millis: None,
         }
     }
@@ -215,19 +222,15 @@ impl<'a> Run<'a> {
             return self.reply(head, client, &reply).await;
         }
         self.receive(head);
-        let found = decide::find(self.worker, self.bound, self.http, self.facts, head);
-        self.matched = found;
-        if decide::refuses_tunnel(self.http, head, found) {
-            let reply = Reply::new(403, "", Flag::None, "upgrade_failed");
+        let asked = Head(head, self.facts, None);
+        self.matched = decide::find(self.worker, self.bound, self.http, asked);
+        if decide::refuses_tunnel(self.http, head, self.matched) {
+            return self.reply(head, client, &Reply::untunnelled()).await;
+        }
+        if let Err(reply) = filter::apply(self, head, client).await {
             return self.reply(head, client, &reply).await;
         }
-        let matched = found.map(|matched| matched.found);
-        match filter::apply(self.worker, self.http, (self.facts, self.client), head, matched).await
-        {
-            Ok(extra) => self.extra = extra,
-            Err(reply) => return self.reply(head, client, &reply).await,
-        }
-        match decide::act(self.worker, self.facts, head, found) {
+        match decide::act(self.worker, self.facts, head, self.matched) {
             Routed::Forward(forward) => self.forward(head, client, forward).await,
             Routed::Reply(reply) => self.reply(head, client, &reply).await,
         }
@@ -249,6 +252,10 @@ impl<'a> Run<'a> {
             self.peer = metadata;
             head.fields.remove(METADATA);
             head.fields.remove(METADATA_ID);
+            let to = &self.worker.shared.explain_to;
+            if !to.is_empty() {
+                self.explained = Explained::asked(to, self.facts, head);
+            }
         }
         forwarded::request(head, trust, &mut self.worker.rng.borrow_mut());
         change::client_cert(self.http, self.bound, self.facts, head);

@@ -23,11 +23,12 @@ use weft_telemetry::record::{Ends, LogFields, Reporter};
 use weft_telemetry::{Flag, TcpEvent, TcpRecord};
 
 use crate::connection::{Bound, Facts};
+use crate::denied::Denial;
 use crate::patience::Patience;
 use crate::plan::{Cluster, TcpAction};
 use crate::tunnel::{self, Held, Through};
 use crate::worker::{Counted, Worker};
-use crate::{filter, pick};
+use crate::{access, pick};
 
 const TRIES: usize = 3;
 
@@ -47,8 +48,8 @@ pub(crate) async fn serve(
     let _counted = Counted::one(&worker.shared.activity.requests);
     let mut told = Told::new(&worker, &bound, &facts);
     told.logs = &action.proxy.access_logs;
-    if let Err(reply) = filter::tcp(&action, &facts) {
-        told.details = reply.details;
+    if let Err(reply) = access::tcp(&worker, &bound, &action, &facts).await {
+        (told.details, told.flag, told.denied) = (reply.details, reply.flag, reply.denied);
         return told.tell(TcpEvent::Closed);
     }
     let Some(cluster) = pick::tcp_cluster(&worker, &bound.plan, &action) else {
@@ -217,6 +218,7 @@ struct Told<'a> {
     failure: Option<String>,
     flag: Flag,
     details: Cow<'static, str>,
+    denied: Option<Arc<Denial>>,
     logs: &'a [AccessLog],
     received: u64,
     sent: u64,
@@ -236,6 +238,7 @@ impl<'a> Told<'a> {
             failure: None,
             flag: Flag::None,
             details: Cow::Borrowed(""),
+            denied: None,
             logs: &[],
             received: 0,
             sent: 0,
@@ -270,6 +273,7 @@ impl<'a> Told<'a> {
             sent: self.sent,
             duration: self.worker.shared.clock.now() - self.facts.begun,
             start: self.facts.begun_wall,
+            denied: self.denied.as_ref().map(|denied| denied.told(self.worker.shared.denials)),
             log: LogFields {
                 enabled: crate::request::logged(self.logs, self.flag.into()),
                 details: &self.details,

@@ -15,13 +15,15 @@ use arc_swap::ArcSwap;
 use foldhash::HashMap;
 use proxy_listen::Accept;
 use proxy_upstream::Pools;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use weft_rt::{Clock, Drain, DrainWatch, Rng};
 use weft_telemetry::Sink;
 
 use crate::called::Hosts;
 use crate::connection;
+use crate::denied::TellDenials;
+use crate::explained::ExplainTo;
 use crate::heads::Heads;
 use crate::peers::{PeerExchange, Peers};
 use crate::plan::{Listener, Plan};
@@ -71,8 +73,21 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// Time that connections of a removed listener have left.
     pub(crate) listener_drain: Duration,
+    pub(crate) denials: TellDenials,
+    pub(crate) explain_to: ExplainTo,
     pub(crate) exchange: Arc<PeerExchange>,
     pub(crate) bound: Arc<crate::engine::BoundBoard>,
+    pub(crate) unknown_keys: mpsc::Sender<String>,
+}
+
+impl Shared {
+    /// Tells of a token that none of its issuer's keys could have signed. Where nobody has listened to those before, it is dropped:
+    /// whoever has a new key comes again.
+    pub(crate) fn unknown_key(&self, issuer: &str) {
+        if let Ok(place) = self.unknown_keys.try_reserve() {
+            place.send(issuer.to_owned());
+        }
+    }
 }
 
 /// What one worker owns.

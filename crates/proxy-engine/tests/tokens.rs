@@ -7,12 +7,17 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use proxy_config::claim::{ClaimMatch, ClaimValue};
 use proxy_config::http::HttpFilter;
 use proxy_config::matcher::StringMatcher;
 use proxy_config::rbac::{Action, Permission, Policy, Principal, Rbac, Rules};
+use proxy_config::route::{HeaderMatch, HeaderValueMatch, Respond, Route, RouteAction};
 use proxy_config::tokens::{Need, Place, Provider, Tokens};
 use serde_json::{Value, json};
-use support::{Proxy, manager_with, mirror, raw, simple};
+use support::{
+    Proxy, cluster, config, forward, listener, manager, manager_with, mirror, raw, route, routes,
+    simple,
+};
 use testkit::issuer::Issuer;
 use weft_token::KeySet;
 
@@ -37,13 +42,15 @@ fn tokens() -> HttpFilter {
         providers: vec![provider],
         needs: Need::Any(vec![Need::Provider(0), Need::Missing]),
         passes_preflight: true,
+        reroutes: true,
     }))
 }
 
 /// Lets in whose token is of the group, and `/open`.
 fn rules() -> HttpFilter {
     let one = |permissions, principals| Policy { permissions, principals };
-    let staff = Principal::Claim(vec!["groups".into()], StringMatcher::Exact("staff".into()));
+    let staff = ClaimValue::Member(StringMatcher::Exact("staff".into()));
+    let staff = Principal::Claim(vec!["groups".into()], staff);
     let open = Permission::Path(StringMatcher::Exact("/open".into()));
     let policies = vec![
         (Arc::from("claims"), one(vec![Permission::Any], vec![staff])),
@@ -105,4 +112,67 @@ async fn a_token_that_is_not_believed_is_refused_with_a_challenge() {
     assert!(late.starts_with("HTTP/1.1 401 ") && late.ends_with("Jwt is expired"), "{late}");
     let told: Vec<u16> = proxy.told.lock().unwrap().iter().map(|(status, _)| *status).collect();
     assert_eq!(told, [200, 401, 200, 401]);
+}
+
+/// Answers with a status.
+fn answers(status: u16) -> Route {
+    let action = RouteAction::Respond(Arc::new(Respond { status, body: Arc::default() }));
+    Route { action, ..route("/", forward("c")) }
+}
+
+/// The same, for requests whose claim has a text.
+fn answers_to(status: u16, name: &str, text: &str) -> Route {
+    let mut route = answers(status);
+    let value = ClaimValue::Text(StringMatcher::Exact(text.into()));
+    route.matches.claims = vec![ClaimMatch { path: vec![name.into()], value, invert: false }];
+    route
+}
+
+#[tokio::test]
+async fn a_token_that_is_believed_leads_to_its_route() {
+    let mut told = answers(205);
+    told.matches.headers = vec![HeaderMatch {
+        name: "x-sub".into(),
+        value: HeaderValueMatch::Text(StringMatcher::Exact("red".into())),
+        invert: false,
+        missing_is_empty: false,
+    }];
+    let all = vec![answers_to(207, "sub", "bob"), answers_to(208, "team", "a"), told, answers(203)];
+    let proxied = config(
+        vec![listener("in", manager(Vec::new()))],
+        routes(all),
+        vec![cluster("c", &[mirror().await])],
+    );
+    let proxied = manager_with(proxied, |manager| manager.filters = vec![tokens()]);
+    let (proxy, _time) = Proxy::in_time(proxied);
+    let bearer = |claims: Value| format!("Authorization: Bearer {}\r\n", token(&claims));
+    let cases = [
+        (bearer(json!({ "sub": "bob" })), 207),
+        (bearer(json!({ "team": "a" })), 208),
+        (bearer(json!({ "team": ["a"] })), 203),
+        (bearer(json!({ "sub": "red" })), 205),
+        (bearer(json!({})), 203),
+        (bearer(json!({ "sub": "bob", "exp": 1 })), 401),
+        (String::new(), 203),
+        ("x-sub: red\r\n".to_owned(), 203),
+    ];
+    for (fields, status) in cases {
+        let answer = ask(&proxy, "/", &fields).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_signs_with_an_unknown_key_is_told_of() {
+    let (mut proxy, _time) = proxy().await;
+    let rotated = |iss: &str| {
+        let token = Issuer::new(2).token(&json!({ "iss": iss, "exp": NOW + 10 }));
+        format!("Authorization: Bearer {token}\r\n")
+    };
+    for iss in ["https://other", "https://issuer", "https://issuer"] {
+        let answer = ask(&proxy, "/open", &rotated(iss)).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    }
+    assert_eq!(proxy.unknown.try_recv().as_deref(), Ok("https://issuer"));
+    assert!(proxy.unknown.try_recv().is_err(), "there was no room for a second");
 }

@@ -5,6 +5,7 @@
 //! Never: I/O, clocks, protocol bytes.
 
 pub mod cors;
+pub mod ext_authz;
 pub mod fault;
 pub mod forwarded;
 pub mod path;

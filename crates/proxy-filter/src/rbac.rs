@@ -9,24 +9,23 @@ use proxy_config::{ConnectionFacts, RequestFacts};
 
 use crate::Verdict;
 
+mod denial;
+mod name;
 mod template;
 mod trace;
 mod words;
 
+pub use denial::denial;
+pub use name::RuleName;
 pub use trace::{Miss, Tried, nearest, trace};
 
-/// Looks up the values of a claim by its path.
-pub type Claims<'a> = dyn Fn(&[std::sync::Arc<str>]) -> Vec<String> + 'a;
-
-/// What rules look at. `request` is `None` on a connection that is not read as HTTP.
+/// What rules look at.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The connection.
     pub connection: ConnectionFacts<'a>,
-    /// The request.
+    /// The request; `None` on a connection that is not read as HTTP.
     pub request: Option<&'a dyn RequestFacts>,
-    /// Claims of a verified token, by path; `None` without one.
-    pub claims: Option<&'a Claims<'a>>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -126,7 +125,7 @@ fn is(principal: &Principal, facts: &Facts<'_>) -> bool {
         Principal::Header(header) => facts.request.is_some_and(|r| header.holds(r)),
         Principal::Path(path) => facts.request.is_some_and(|r| path.matches(r.bare_path())),
         Principal::Claim(path, value) => {
-            facts.claims.is_some_and(|claims| claims(path).iter().any(|v| value.matches(v)))
+            facts.request.is_some_and(|r| value.matches(r.claim(path).as_ref()))
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use proxy_config::RequestFacts;
 use proxy_config::tokens::{Need, Place, Provider, Tokens};
-use weft_token::{Accepted, Claims, Refusal, Token};
+use weft_token::{Accepted, Claim, Claims, Refusal, Token};
 
 mod denied;
 mod found;
@@ -28,6 +28,8 @@ pub struct Judged<'a> {
     pub changes: Vec<Change<'a>>,
     /// Claims of the verified token, if it has one; or why it may not pass.
     pub verdict: Result<Option<Claimed<'a>>, Denied>,
+    /// Issuers with a token that is theirs by all that it says, and that none of their keys could have signed: they may have a new key.
+    pub unknown: Vec<&'a str>,
 }
 
 /// A change to a request.
@@ -55,11 +57,11 @@ impl<'a> Claimed<'a> {
         Self { claims, spaced }
     }
 
-    /// The texts of a claim by its path.
+    /// A claim by its path.
     #[must_use]
-    pub fn values(&self, path: &[Arc<str>]) -> Vec<String> {
+    pub fn claim(&self, path: &[Arc<str>]) -> Option<Claim<'_>> {
         let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
-        self.claims.values(&path, self.spaced)
+        self.claims.claim(&path, self.spaced)
     }
 
     /// `issuer/subject`.
@@ -74,11 +76,13 @@ impl<'a> Claimed<'a> {
 pub fn decide<'a>(tokens: &'a Tokens, request: &dyn RequestFacts, now: u64) -> Judged<'a> {
     let mut changes: Vec<Change<'a>> = tokens.providers.iter().flat_map(outputs).collect();
     if tokens.passes_preflight && is_preflight(request) {
-        return Judged { changes, verdict: Ok(None) };
+        return Judged { changes, verdict: Ok(None), unknown: Vec::new() };
     }
     let known = tokens.providers.iter().map(|_| None).collect();
     let mut judge = Judge { tokens, request, now, known };
-    let verdict = match judge.need(&tokens.needs) {
+    let valid = judge.need(&tokens.needs);
+    let unknown = judge.unknown();
+    let verdict = match valid {
         Err(why) => Err(Denied::new(why, request)),
         Ok(valid) => {
             let believed = valid.into_iter().filter_map(|index| judge.take(index));
@@ -88,7 +92,7 @@ pub fn decide<'a>(tokens: &'a Tokens, request: &dyn RequestFacts, now: u64) -> J
             Ok(believed.into_iter().last().map(|one| one.claimed))
         }
     };
-    Judged { changes, verdict }
+    Judged { changes, verdict, unknown }
 }
 
 /// Fields that say what is claimed.
@@ -169,6 +173,16 @@ impl<'a> Judge<'a, '_> {
         };
         let known = known.get_or_insert_with(|| believe(provider, request, now));
         known.as_ref().map(|_| ()).map_err(|why| *why)
+    }
+
+    /// Issuers that have a name, and no key for a token of theirs.
+    fn unknown(&self) -> Vec<&'a str> {
+        let issuers = self.tokens.providers.iter().map(|provider| provider.issuer.as_str());
+        let all = issuers.zip(&self.known).filter(|(issuer, known)| {
+            let unknown = matches!(known, Some(Err(Why::Refused(Refusal::NoKey))));
+            unknown && !issuer.is_empty()
+        });
+        all.map(|(issuer, _)| issuer).collect()
     }
 
     fn take(&mut self, index: usize) -> Option<Believed<'a>> {

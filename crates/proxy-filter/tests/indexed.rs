@@ -163,7 +163,7 @@ proptest! {
         for (request, names, peer_verified) in &calls {
             let connection = connection(names, *peer_verified);
             let request = request.as_ref().map(|request| request as &dyn RequestFacts);
-            let facts = Facts { connection, request, claims: None };
+            let facts = Facts { connection, request };
             let found = decide(&rbac, &facts).policy.map(str::to_owned);
             prop_assert_eq!(found, one_by_one(&policies, &facts), "{:?}", names);
         }
@@ -184,8 +184,7 @@ fn is_found(permission: Permission, principal: &str, path: &str, names: &[String
     policies.push(("wanted".into(), policy(permission, principal)));
     let rbac = Rbac { rules: Some(Rules::new(Action::Allow, policies)), ..Rbac::default() };
     let request = Request { method: "GET".into(), path: path.into(), tenant: None };
-    let connection = connection(names, true);
-    let facts = Facts { connection, request: Some(&request), claims: None };
+    let facts = Facts { connection: connection(names, true), request: Some(&request) };
     decide(&rbac, &facts).policy == Some("wanted")
 }
 

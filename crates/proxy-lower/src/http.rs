@@ -17,7 +17,7 @@ use wire::http_connection_manager as manager_wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, called, options, rbac, route, tokens, wrap};
+use crate::{access_log, any, called, ext_authz, options, rbac, route, tokens, wrap};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
@@ -228,6 +228,10 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
             "envoy.extensions.filters.http.rbac.v3.RBAC" => {
                 let config = any::open(config).map_err(at)?;
                 found.push(HttpFilter::Rbac(Arc::new(rbac::http(&config).map_err(at)?)));
+            }
+            "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz" => {
+                let config = any::open(config).map_err(at)?;
+                found.push(HttpFilter::Ask(Arc::new(ext_authz::http(&config).map_err(at)?)));
             }
             "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication" => {
                 let config = any::open(config).map_err(at)?;

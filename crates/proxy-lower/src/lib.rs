@@ -8,8 +8,10 @@
 mod access_log;
 mod any;
 mod called;
+mod claim;
 mod cluster;
 mod endpoints;
+mod ext_authz;
 mod http;
 mod known;
 mod listener;

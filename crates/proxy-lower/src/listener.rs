@@ -12,6 +12,7 @@ use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3 as wire;
 use weft_proto::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
 use weft_proto::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
+use weft_proto::envoy::extensions::filters::network::ext_authz::v3::ExtAuthz;
 use weft_proto::envoy::extensions::filters::network::rbac::v3::Rbac;
 use weft_proto::envoy::extensions::filters::network::tcp_proxy::v3 as tcp;
 use weft_proto::envoy::r#type::v3::HashPolicy;
@@ -19,7 +20,7 @@ use weft_proto::envoy::r#type::v3::hash_policy::PolicySpecifier;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, called, http, rbac, tls, wrap};
+use crate::{access_log, any, called, ext_authz, http, rbac, tls, wrap};
 
 /// Envoy's default for `listener_filters_timeout`.
 const INSPECTION: Duration = Duration::from_secs(15);
@@ -181,6 +182,11 @@ fn chain(wire: &wire::FilterChain) -> Lowered<FilterChain> {
     if !matches!(filters.last(), Some(NetworkFilter::Http(_) | NetworkFilter::Tcp(_))) {
         return Err(Rejected::new("filters", "must end with an HTTP or TCP proxy filter"));
     }
+    let asks = filters.iter().position(|filter| matches!(filter, NetworkFilter::Ask(_)));
+    if let (Some(index), Some(NetworkFilter::Http(_))) = (asks, filters.last()) {
+        let why = "asks about a connection of HTTP; each request of it can be asked about";
+        return Err(Rejected::new(format!("filters[{index}]"), why));
+    }
     Ok(FilterChain {
         name: wire.name.as_str().into(),
         matches: matches.map_err(|e| e.within("filter_chain_match"))?.unwrap_or_default(),
@@ -239,6 +245,10 @@ fn network_filter(wire: &wire::Filter) -> Lowered<NetworkFilter> {
         "envoy.extensions.filters.network.rbac.v3.RBAC" => {
             let config: Rbac = any::open(config)?;
             rbac::network(&config).map(|rbac| NetworkFilter::Rbac(Arc::new(rbac)))
+        }
+        "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz" => {
+            let config: ExtAuthz = any::open(config)?;
+            ext_authz::network(&config).map(|ask| NetworkFilter::Ask(Arc::new(ask)))
         }
         "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig" => {
             called::names(config).map(NetworkFilter::Called)

@@ -3,18 +3,16 @@
 
 use std::sync::Arc;
 
-use proxy_config::matcher::StringMatcher;
+use proxy_config::claim::ClaimMatch;
 use proxy_config::rbac::{Action, Permission, Policy, Principal, Rbac, Rules};
 use weft_proto::envoy::config::rbac::v3 as wire;
 use weft_proto::envoy::extensions::filters::http::rbac::v3 as http;
 use weft_proto::envoy::extensions::filters::network::rbac::v3 as network;
 use weft_proto::envoy::r#type::matcher::v3::MetadataMatcher;
-use weft_proto::envoy::r#type::matcher::v3::metadata_matcher::path_segment::Segment;
-use weft_proto::envoy::r#type::matcher::v3::value_matcher::MatchPattern;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{matcher, tokens, wrap};
+use crate::{claim, matcher, wrap};
 
 pub(crate) fn http(config: &http::Rbac) -> Lowered<Rbac> {
     only!(config, rules, shadow_rules, shadow_rules_stat_prefix, rules_stat_prefix)?;
@@ -139,34 +137,7 @@ fn principal(wire: &wire::Principal) -> Lowered<Principal> {
 }
 
 fn claim(wire: &MetadataMatcher) -> Lowered<Principal> {
-    only!(wire, filter, path, value, invert)?;
-    let (of_payload, path) = wire.path.split_first().ok_or_else(unknown)?;
-    let payload = Some(Segment::Key(tokens::PAYLOAD.to_owned()));
-    if wire.filter != tokens::FILTER || of_payload.segment != payload || path.is_empty() {
-        return Err(Rejected::new("metadata", "must be a claim of a token"));
-    }
-    let path = path.iter().map(|segment| match segment.segment.as_ref() {
-        Some(Segment::Key(key)) => Ok(Arc::from(key.as_str())),
-        None => Err(unknown()),
-    });
-    let path = path.collect::<Lowered<Vec<Arc<str>>>>()?;
-    let value = value(wire.value.as_ref())?;
+    let ClaimMatch { path, value, invert } = claim::lower(wire)?;
     let claim = Principal::Claim(path, value);
-    Ok(if wire.invert { Principal::Not(Box::new(claim)) } else { claim })
-}
-
-fn value(
-    wire: Option<&weft_proto::envoy::r#type::matcher::v3::ValueMatcher>,
-) -> Lowered<StringMatcher> {
-    match wire.and_then(|wire| wire.match_pattern.as_ref()) {
-        Some(MatchPattern::StringMatch(text)) => matcher::text(text),
-        Some(MatchPattern::ListMatch(list)) => match list.match_pattern.as_ref() {
-            Some(weft_proto::envoy::r#type::matcher::v3::list_matcher::MatchPattern::OneOf(
-                inner,
-            )) => value(Some(inner)),
-            _ => Err(unknown()),
-        },
-        Some(MatchPattern::PresentMatch(true)) => Ok(StringMatcher::Prefix("".into())),
-        _ => Err(unknown()),
-    }
+    Ok(if invert { Principal::Not(Box::new(claim)) } else { claim })
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use proxy_config::claim::ClaimMatch;
 use proxy_config::matcher::Fraction;
 use proxy_config::route::{
     Cors, FilterOverrides, HeaderOp, HeaderOps, PathMatch, Redirect, Respond, Rewrite, Route,
@@ -12,11 +13,12 @@ use proxy_config::route::{
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::route::v3 as wire;
 use weft_proto::envoy::extensions::filters::http as filters;
+use weft_proto::envoy::r#type::matcher::v3::MetadataMatcher;
 use weft_proto::google::protobuf::Any;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{any, http, matcher, rbac, wrap};
+use crate::{any, claim, http, matcher, rbac, wrap};
 
 mod forward;
 mod retry;
@@ -135,7 +137,16 @@ fn route(wire: &wire::Route) -> Lowered<Route> {
 
 fn route_match(wire: &wire::RouteMatch) -> Lowered<RouteMatch> {
     use wire::route_match::PathSpecifier;
-    only!(wire, case_sensitive, runtime_fraction, headers, query_parameters, grpc, path_specifier)?;
+    only!(
+        wire,
+        case_sensitive,
+        runtime_fraction,
+        headers,
+        query_parameters,
+        dynamic_metadata,
+        grpc,
+        path_specifier,
+    )?;
     let path = match wire.path_specifier.as_ref() {
         Some(PathSpecifier::Prefix(prefix)) => PathMatch::Prefix(prefix.as_str().into()),
         Some(PathSpecifier::PathSeparatedPrefix(prefix)) => {
@@ -155,9 +166,17 @@ fn route_match(wire: &wire::RouteMatch) -> Lowered<RouteMatch> {
         case_sensitive: wire.case_sensitive.is_none_or(|b| b.value),
         headers: wire.headers.iter().map(matcher::header).collect::<Lowered<_>>()?,
         query: wire.query_parameters.iter().map(matcher::query).collect::<Lowered<_>>()?,
+        claims: claims(&wire.dynamic_metadata)?,
         grpc: wire.grpc.is_some(),
         fraction: wrap::runtime_fraction(wire.runtime_fraction.as_ref())?,
     })
+}
+
+fn claims(all: &[MetadataMatcher]) -> Lowered<Vec<ClaimMatch>> {
+    let one = |(index, wire): (usize, &MetadataMatcher)| {
+        claim::lower(wire).map_err(|error| error.within(format!("dynamic_metadata[{index}]")))
+    };
+    all.iter().enumerate().map(one).collect()
 }
 
 fn redirect(wire: &wire::RedirectAction) -> Lowered<Redirect> {

@@ -35,6 +35,7 @@ pub(crate) fn lower(config: &wire::JwtAuthentication) -> Lowered<Tokens> {
         providers: providers.collect::<Lowered<_>>()?,
         needs: needs(&config.rules, &names).map_err(|error| error.within("rules"))?,
         passes_preflight: config.bypass_cors_preflight,
+        reroutes: config.providers.values().any(|provider| provider.clear_route_cache),
     })
 }
 
@@ -88,6 +89,7 @@ fn provider(wire: &wire::JwtProvider) -> Lowered<Provider> {
         payload_in_metadata,
         normalize_payload_in_metadata,
         claim_to_headers,
+        clear_route_cache,
         jwks_source_specifier,
     )?;
     if wire.payload_in_metadata != PAYLOAD {

@@ -3,6 +3,7 @@
 //! Holds: all conditions must hold. Why not yes or no: whoever explains a decision asks the same code as who takes it.
 
 use proxy_config::RequestFacts;
+use proxy_config::claim::ClaimMatch;
 use proxy_config::facts::parameters;
 use proxy_config::route::{HeaderMatch, PathMatch, QueryMatch, RouteMatch};
 
@@ -15,6 +16,8 @@ pub enum Unmet<'a> {
     Header(&'a HeaderMatch),
     /// On a query parameter.
     Query(&'a QueryMatch),
+    /// On a claim of a verified token.
+    Claim(&'a ClaimMatch),
     /// It is no gRPC request.
     Grpc,
     /// It is not among the share that the route takes.
@@ -37,6 +40,9 @@ pub fn unmet<'a>(
     let asked = request.query();
     if let Some(parameter) = wanted.query.iter().find(|parameter| !query(parameter, asked)) {
         return Some(Unmet::Query(parameter));
+    }
+    if let Some(claim) = wanted.claims.iter().find(|claim| !claim.holds(request)) {
+        return Some(Unmet::Claim(claim));
     }
     if wanted.grpc && !grpc(request) {
         return Some(Unmet::Grpc);

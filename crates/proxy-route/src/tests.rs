@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use proxy_config::claim::{Claim, ClaimMatch, ClaimValue};
 use proxy_config::matcher::{Fraction, StringMatcher};
 use proxy_config::route::{
     FilterOverrides, HeaderMatch, HeaderOps, HeaderValueMatch, PathMatch, QueryMatch, Redirect,
@@ -34,6 +35,7 @@ fn any() -> RouteMatch {
         case_sensitive: true,
         headers: Vec::new(),
         query: Vec::new(),
+        claims: Vec::new(),
         grpc: false,
         fraction: Fraction::ALWAYS,
     }
@@ -91,6 +93,48 @@ fn the_most_specific_host_wins_whatever_its_position() {
     for (authority, expected) in cases {
         assert_eq!(&*routes.host(authority).unwrap().name, expected, "{authority}");
     }
+}
+
+/// A request whose token says who sent it.
+struct Signed(Request, &'static str);
+
+impl RequestFacts for Signed {
+    fn method(&self) -> &str {
+        self.0.method()
+    }
+    fn path(&self) -> &str {
+        self.0.path()
+    }
+    fn authority(&self) -> &str {
+        self.0.authority()
+    }
+    fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+    fn field(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.field(name)
+    }
+    fn claim(&self, path: &[Arc<str>]) -> Option<Claim<'_>> {
+        matches!(path, [name] if **name == *"sub").then_some(Claim::Text(self.1))
+    }
+}
+
+#[test]
+fn a_route_may_ask_who_signed() {
+    let of = |name: &str, invert| {
+        let value = ClaimValue::Text(StringMatcher::Exact(name.into()));
+        let claims = vec![ClaimMatch { path: vec!["sub".into()], value, invert }];
+        RouteMatch { claims, ..any() }
+    };
+    let all =
+        vec![route("ann", of("ann", false)), route("others", of("bob", true)), route("bob", any())];
+    let routes = compile(vec![host("h", &["*"], all)]);
+    let request = || Request("h", "/", &[("sub", "ann")]);
+    let name = |request: &dyn RequestFacts| routes.find(request, 0).unwrap().route.name.to_string();
+    assert_eq!(name(&Signed(request(), "ann")), "ann");
+    assert_eq!(name(&Signed(request(), "eve")), "others");
+    assert_eq!(name(&Signed(request(), "bob")), "bob");
+    assert_eq!(name(&request()), "others", "a field is no claim, and who shows none is not bob");
 }
 
 #[test]

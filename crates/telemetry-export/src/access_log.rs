@@ -1,4 +1,4 @@
-//! Istio's default text access log.
+//! Istio's default text access log, and behind it, where that is wanted, why rules did not let a call pass.
 //!
 //! In: records. Out: lines to one writer thread.
 //! Holds: a full queue drops lines and counts them; a worker never waits for a disk or a pipe.
@@ -69,6 +69,7 @@ impl AccessLog {
             received: r.body_received,
             sent: r.body_sent,
             duration: r.duration,
+            why: r.denied.and_then(|denied| denied.why),
         });
     }
 
@@ -82,6 +83,7 @@ impl AccessLog {
             received: r.received,
             sent: r.sent,
             duration: r.duration,
+            why: r.denied.and_then(|denied| denied.why),
         });
     }
 
@@ -116,6 +118,7 @@ struct Line<'a> {
     received: u64,
     sent: u64,
     duration: Duration,
+    why: Option<&'a str>,
 }
 
 impl Display for Line<'_> {
@@ -142,7 +145,12 @@ impl Display for Line<'_> {
             dash(f, address)?;
             f.write_char(' ')?;
         }
-        writeln!(f, "{} {}", log.sni.unwrap_or("-"), log.route.unwrap_or("-"))
+        write!(f, "{} {}", log.sni.unwrap_or("-"), log.route.unwrap_or("-"))?;
+        if let Some(why) = self.why {
+            // Quoted, so that what a caller wrote ends neither the field nor the line.
+            write!(f, " denied={why:?}")?;
+        }
+        f.write_char('\n')
     }
 }
 
@@ -194,10 +202,14 @@ mod tests {
             received: 0,
             sent: 5,
             duration: Duration::from_millis(4),
+            why: None,
         };
         assert_eq!(
             line.to_string(),
             "[1970-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 200 - via_upstream - \"-\" 0 5 4 3 \"-\" \"-\" \"-\" \"x:80\" \"10.0.0.1:80\" outbound|80||x - - - - default\n"
         );
+        let denied = Line { why: Some("no rule allows \"it\"\nat all"), ..line };
+        let end = " default denied=\"no rule allows \\\"it\\\"\\nat all\"\n";
+        assert!(denied.to_string().ends_with(end), "{denied}");
     }
 }

@@ -5,8 +5,10 @@
 //! Never: deciding what is recorded.
 
 pub mod access_log;
+mod denials;
 pub mod prometheus;
 pub mod series;
+mod watched;
 
 pub use access_log::{AccessLog, LogWriter};
 pub use prometheus::render;

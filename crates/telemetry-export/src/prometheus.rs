@@ -22,6 +22,8 @@ pub fn render(registry: &Registry, version: &str) -> String {
     let mut out = String::with_capacity(4096);
     // Writing to a String cannot fail.
     write_all(&mut out, registry.own(), &series, dropped, version).ok();
+    registry.denials().write(&mut out).ok();
+    out.push_str(&registry.watched_sum().rows());
     out
 }
 
@@ -127,12 +129,7 @@ fn labels(own: &Workload, key: &Key) -> String {
     put("destination_service_name", &key.service.name);
     put("destination_service_namespace", &key.service.namespace);
     put("destination_cluster", &destination.cluster);
-    let protocol = match key.protocol {
-        Protocol::Http => "http",
-        Protocol::Grpc => "grpc",
-        Protocol::Tcp => "tcp",
-    };
-    put("request_protocol", protocol);
+    put("request_protocol", key.protocol.name());
     if key.protocol != Protocol::Tcp {
         put("response_code", &key.code.to_string());
         put("grpc_response_status", &key.grpc.map(|g| g.to_string()).unwrap_or_default());
@@ -147,7 +144,7 @@ fn labels(own: &Workload, key: &Key) -> String {
     out
 }
 
-fn escape(out: &mut String, value: &str) {
+pub(crate) fn escape(out: &mut String, value: &str) {
     for c in value.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -10,10 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_telemetry::metric::BUCKETS;
 use weft_telemetry::record::Ends;
 use weft_telemetry::{
-    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, Workload,
+    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, WatchedRecord,
+    Workload,
 };
 
 use crate::AccessLog;
+use crate::denials::Denials;
+use crate::watched::Watched;
 
 /// Most series that one worker keeps.
 pub const MAX_SERIES: usize = 4096;
@@ -87,6 +90,8 @@ struct State {
     by_print: foldhash::HashMap<u64, Vec<(Key, Box<Counts>)>>,
     series: usize,
     dropped: u64,
+    denials: Denials,
+    watched: Watched,
 }
 
 /// Counts of one worker.
@@ -100,7 +105,7 @@ impl Cells {
 
     fn update(&self, facts: &Facts<'_>, change: impl FnOnce(&mut Counts)) {
         let mut state = self.lock();
-        let State { by_print, series, dropped } = &mut *state;
+        let State { by_print, series, dropped, .. } = &mut *state;
         let bucket = by_print.entry(facts.print()).or_default();
         if let Some((_, counts)) = bucket.iter_mut().find(|(key, _)| facts.is(key)) {
             change(counts);
@@ -200,6 +205,27 @@ impl Registry {
         WorkerSink { cells, log }
     }
 
+    /// What rules did not let pass, summed over workers.
+    pub(crate) fn denials(&self) -> Denials {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Denials::default();
+        workers.iter().for_each(|worker| all.add(&worker.lock().denials));
+        all
+    }
+
+    /// What rules that are only watched would have decided, as Envoy's `/stats` has it.
+    #[must_use]
+    pub fn watched(&self) -> String {
+        self.watched_sum().lines()
+    }
+
+    pub(crate) fn watched_sum(&self) -> Watched {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Watched::default();
+        workers.iter().for_each(|worker| all.add(&worker.lock().watched));
+        all
+    }
+
     /// Every series summed over workers, and how many updates were dropped.
     pub(crate) fn sum(&self) -> (HashMap<Key, Box<Counts>>, u64) {
         let (mut all, mut dropped) = (HashMap::<Key, Box<Counts>>::new(), 0);
@@ -224,6 +250,10 @@ pub struct WorkerSink {
 
 #[expect(clippy::cast_precision_loss, reason = "a histogram is approximate from 2^53 bytes on")]
 impl Sink for WorkerSink {
+    fn watched(&self, record: &WatchedRecord<'_>) {
+        self.cells.lock().watched.count(record);
+    }
+
     fn exchange(&self, record: &ExchangeRecord<'_>) {
         let ExchangeRecord { ends, protocol, response_code, grpc_status, flags, .. } = *record;
         let facts = Facts { ends, protocol, code: response_code, grpc: grpc_status, flags };
@@ -233,6 +263,9 @@ impl Sink for WorkerSink {
             counts.request_bytes.observe(record.request_bytes as f64);
             counts.response_bytes.observe(record.response_bytes as f64);
         });
+        if let Some(denied) = record.denied {
+            self.cells.lock().denials.count(protocol, denied);
+        }
         if record.log.enabled
             && let Some(log) = &self.log
         {
@@ -254,6 +287,9 @@ impl Sink for WorkerSink {
             counts.received += record.received;
             counts.sent += record.sent;
         });
+        if let Some(denied) = record.denied.filter(|_| record.event == TcpEvent::Closed) {
+            self.cells.lock().denials.count(Protocol::Tcp, denied);
+        }
         if record.log.enabled
             && record.event == TcpEvent::Closed
             && let Some(log) = &self.log

@@ -17,6 +17,7 @@ mod preflight;
 mod registration;
 mod serve;
 mod tokens;
+mod unknown_keys;
 mod webhook;
 mod world;
 

@@ -8,7 +8,7 @@ mod live;
 
 use serde_json::{Map, Value};
 use weft_api::mesh_config::{
-    H2UpgradePolicy, MeshConfig, Normalization, OutboundMode, ProxyConfig, Time,
+    ExtensionProvider, H2UpgradePolicy, MeshConfig, Normalization, OutboundMode, ProxyConfig, Time,
 };
 use weft_meshconfig::{Problem, validate_config_map, validate_mesh_config};
 
@@ -85,6 +85,7 @@ pub(crate) fn for_translation(mesh: &MeshConfig) -> ctl_snapshot::MeshSettings {
         locality: mesh.locality_lb_setting.clone(),
         retries: mesh.default_http_retry_policy.clone(),
         inbound_retries: mesh.default_inbound_http_retry_policy.clone(),
+        authorizers: authorizers(mesh),
         ..ctl_snapshot::MeshSettings::default()
     }
 }
@@ -99,6 +100,13 @@ fn access_log(mesh: &MeshConfig) -> Option<String> {
     let file = providers.filter_map(|provider| provider.envoy_file_access_log.as_ref()).next()?;
     let path = Some(file.path.clone()).filter(|path| !path.is_empty());
     Some(path.unwrap_or_else(|| "/dev/stdout".to_owned()))
+}
+
+fn authorizers(mesh: &MeshConfig) -> Vec<ExtensionProvider> {
+    let asks = |provider: &&ExtensionProvider| {
+        provider.envoy_ext_authz_http.is_some() || provider.envoy_ext_authz_grpc.is_some()
+    };
+    mesh.extension_providers.iter().filter(asks).cloned().collect()
 }
 
 fn unknown(mesh: &MeshConfig) -> ctl_snapshot::UnknownDestinations {
@@ -209,6 +217,17 @@ mod tests {
             json!([{"name": "mine", "envoyFileAccessLog": {"path": "/mine"}}]);
         assert_eq!(log(own).as_deref(), Some("/mine"));
         assert_eq!(log(json!({"accessLogFile": "/old"})).as_deref(), Some("/old"));
+    }
+
+    #[test]
+    fn who_can_be_asked_reaches_translation() {
+        let found = for_translation(&mesh(&json!({"extensionProviders": [
+            {"name": "a", "envoyExtAuthzHttp": {"service": "a.b.svc", "port": 80}},
+            {"name": "b", "zipkin": {"service": "a.b.svc", "port": 80}},
+            {"name": "c", "envoyExtAuthzGrpc": {"service": "a.b.svc", "port": 80, "failOpen": true}},
+        ]})));
+        let names: Vec<&str> = found.authorizers.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["a", "c"]);
     }
 
     #[test]

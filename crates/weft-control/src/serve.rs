@@ -1,4 +1,4 @@
-//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery, withdrawals and certificates over TLS), 15014 (debug), 15017
+//! The ports of the control plane: 15010 (plain discovery), 15012 (discovery, withdrawals, unknown keys, certificates over TLS), 15014 (debug), 15017
 //! (webhooks).
 //! In: an address, the services. Out: servers until told to stop. Holds: 15010 answers the node alone.
 
@@ -20,6 +20,7 @@ use weft_rt::Clock;
 use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Running;
 use crate::tokens::Tokens;
+use crate::unknown_keys::UnknownKeys;
 use crate::webhook::{self, Hooks, Incoming};
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -73,13 +74,15 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     let proven = Access::Proven(Arc::new(tokens));
     let tls = server()
         .add_service(walk.push.service(proven.clone()))
-        .add_service(walk.push.withdrawals(proven))
+        .add_service(walk.push.withdrawals(proven.clone()))
+        .add_service(UnknownKeys::service(&walk.keys, proven))
         .add_service(CertificateServer::new(Arc::clone(&authority)))
         .add_service(TrustServer::new(Arc::clone(&authority)))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let open = server()
         .add_service(walk.push.service(Access::From(is_node)))
         .add_service(walk.push.withdrawals(Access::From(is_node)))
+        .add_service(UnknownKeys::service(&walk.keys, Access::From(is_node)))
         .serve_with_incoming_shutdown(
             tokio_stream::wrappers::TcpListenerStream::new(plain),
             stop.clone().cancelled_owned(),

@@ -4,13 +4,14 @@
 //! Holds: proxy-filter decides; here its names become objects with their places.
 //! Never: a rule of its own about who may call whom.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ctl_snapshot::Mtls;
+use ctl_snapshot::{Config, Mtls};
 use proxy_config::listener::FilterChain;
 use proxy_config::rbac::{Action, Rbac, Rules};
-use proxy_filter::rbac::{self, Decision, Tried};
+use proxy_filter::rbac::{self, Decision, RuleName, Tried};
 use weft_model::api::authorization_policy::{Action as Written, AuthorizationPolicy};
 use weft_model::api::peer_authentication::{Mode, PeerAuthentication};
 use weft_model::{Object, ObjectRef};
@@ -19,7 +20,7 @@ use crate::answer::NearestMiss;
 use crate::facts::{Request, connection, peer_names};
 use crate::trace::Step;
 use crate::walk::Walk;
-use crate::{Outcome, Security};
+use crate::{Mesh, Outcome, Proxy, Security};
 
 const GROUP: &str = "security.istio.io";
 
@@ -35,8 +36,7 @@ impl<'a> Walk<'a> {
             Mtls::Disable => "plain text only (DISABLE)",
         };
         let step = Step::new("mtls", format!("port {port} accepts {accepts}"));
-        let mut scopes = config.peer_authentications(namespace, labels);
-        let step = match scopes.find(|object| says_something(&object.spec, port)) {
+        let step = match accepting(config, namespace, labels, port) {
             Some(object) => {
                 let kind = "PeerAuthentication";
                 let object = reference(kind, &object.meta.namespace, &object.meta.name);
@@ -68,20 +68,8 @@ impl<'a> Walk<'a> {
         request: Option<&Request<'_>>,
     ) -> bool {
         let Some(rules) = &rules.rules else { return true };
-        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
-        let mut connection = connection(self.call, to, &names);
-        if let Some(client) = request.and_then(|request| request.client) {
-            connection.remote = client;
-        }
-        let claimed = request.and_then(|request| request.claimed.as_ref());
-        let claims = claimed.map(|claimed| |path: &[Arc<str>]| claimed.values(path));
-        let facts = rbac::Facts {
-            connection,
-            request: request.map(|request| request as _),
-            claims: claims.as_ref().map(|claims| claims as _),
-        };
-        let (decision, tried) = rbac::trace(rules, &facts);
-        self.considered(rules, &tried, request.is_some());
+        let (decision, tried) = self.judged(rules, to, request);
+        self.considered(rules, &tried, request.is_some(), false);
         self.decided(rules, decision, &tried);
         if !decision.allowed {
             self.answer.status = request.map(|_| 403);
@@ -89,8 +77,25 @@ impl<'a> Walk<'a> {
         decision.allowed
     }
 
-    fn considered(&mut self, rules: &Rules, tried: &[Tried<'_>], http: bool) {
-        for object in self.policies(rules) {
+    /// What rules make of it, and why.
+    pub(crate) fn judged<'r>(
+        &self,
+        rules: &'r Rules,
+        to: SocketAddr,
+        request: Option<&Request<'_>>,
+    ) -> (Decision<'r>, Vec<Tried<'r>>) {
+        let names = peer_names(self.call, &self.mesh.snapshot().settings().trust_domain);
+        let mut connection = connection(self.call, to, &names);
+        if let Some(client) = request.and_then(|request| request.client) {
+            connection.remote = client;
+        }
+        let facts = rbac::Facts { connection, request: request.map(|request| request as _) };
+        rbac::trace(rules, &facts)
+    }
+
+    /// Tells of every rule; `dry` are those of policies that are tried out.
+    pub(crate) fn considered(&mut self, rules: &Rules, tried: &[Tried<'_>], http: bool, dry: bool) {
+        for object in self.policies(rules, dry) {
             let (namespace, name) = (&object.meta.namespace, &object.meta.name);
             let written = object.spec.rules.as_deref().unwrap_or_default();
             let mut told: Vec<String> = Vec::new();
@@ -99,8 +104,9 @@ impl<'a> Walk<'a> {
             }
             for number in 0..written.len() {
                 let known = format!("ns[{namespace}]-policy[{name}]-rule[{number}]");
-                let compiled = rules.policies().iter().any(|(name, _)| **name == *known);
-                match tried.iter().find(|one| one.policy == known) {
+                let compiled =
+                    rules.policies().iter().any(|(name, _)| RuleName::bare(name) == known);
+                match tried.iter().find(|one| RuleName::bare(one.policy) == known) {
                     Some(one) => told.push(format!("rule {number} {}", outcome(one))),
                     None if compiled => {}
                     None => told.push(format!("rule {number} {}", cannot(http))),
@@ -114,14 +120,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The policies that such rules are made of.
-    fn policies(&self, rules: &Rules) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
+    fn policies(&self, rules: &Rules, dry: bool) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
         let workload = &self.proxy.workload;
         let config = self.mesh.snapshot().config();
         let mut all = config.policies(workload.namespace(), workload.labels());
-        all.retain(|object| !object.meta.annotations.get(DRY_RUN).is_some_and(|v| is_true(v)));
+        all.retain(|object| is_dry_run(object) == dry);
         let named = |object: &&&Arc<Object<AuthorizationPolicy>>| {
             let own = format!("ns[{}]-policy[{}]-", object.meta.namespace, object.meta.name);
-            rules.policies().iter().any(|(name, _)| name.starts_with(&own))
+            rules.policies().iter().any(|(name, _)| RuleName::bare(name).starts_with(&own))
         };
         let asks =
             |object: &&&Arc<Object<AuthorizationPolicy>>| object.spec.action == Written::Custom;
@@ -137,17 +143,19 @@ impl<'a> Walk<'a> {
 
     /// Tells what came of it.
     fn decided(&mut self, rules: &Rules, decision: Decision<'_>, tried: &[Tried<'_>]) {
-        let matched = decision.policy.map(named);
-        if let Some((policy, rule)) = &matched {
+        let matched = decision.policy.map(RuleName::read);
+        if let Some(RuleName { policy, rule }) = &matched {
             (self.answer.policy, self.answer.rule) = (Some(policy.clone()), *rule);
         }
-        let who = match &matched {
-            Some((policy, Some(rule))) => format!("rule {rule} of {policy}"),
-            Some((policy, None)) => policy.clone(),
-            None => String::new(),
-        };
+        let who = matched.as_ref().map(ToString::to_string).unwrap_or_default();
         match (rules.action, decision.allowed) {
             (Action::Allow, true) => self.step("policy", format!("{who} allows it")),
+            (Action::Deny, false)
+                if decision.policy.is_some_and(|name| RuleName::bare(name) != name) =>
+            {
+                let why = format!("{who} asks a provider, and there is none that can be asked");
+                self.end(Outcome::Denied, "policy", why);
+            }
             (Action::Deny, false) => {
                 self.end(Outcome::Denied, "policy", format!("{who} denies it"));
             }
@@ -161,10 +169,56 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// An AuthorizationPolicy that is for a pod.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PolicyOfPod {
+    /// `NAMESPACE/NAME`.
+    pub policy: String,
+    /// `ALLOW`, `DENY`, `AUDIT` or `CUSTOM`.
+    pub action: &'static str,
+    /// How many rules it has.
+    pub rules: usize,
+    /// It is tried out, and decides nothing.
+    pub dry_run: bool,
+}
+
+impl Proxy {
+    /// The policies that are for its pod, in the order in which they are asked.
+    #[must_use]
+    pub fn policies(&self, mesh: &Mesh) -> Vec<PolicyOfPod> {
+        let (namespace, labels) = (self.workload.namespace(), self.workload.labels());
+        let all = mesh.snapshot().config().policies(namespace, labels);
+        let mut found: Vec<PolicyOfPod> = all
+            .into_iter()
+            .map(|object| PolicyOfPod {
+                policy: format!("{}/{}", object.meta.namespace, object.meta.name),
+                action: object.spec.action.as_str(),
+                rules: object.spec.rules.as_ref().map_or(0, Vec::len),
+                dry_run: is_dry_run(object),
+            })
+            .collect();
+        let asked = ["CUSTOM", "DENY", "ALLOW", "AUDIT"];
+        found.sort_by_key(|one| asked.iter().position(|action| *action == one.action));
+        found
+    }
+}
+
 const DRY_RUN: &str = "istio.io/dry-run";
 
-fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
+fn is_dry_run(object: &Object<AuthorizationPolicy>) -> bool {
+    let value = object.meta.annotations.get(DRY_RUN).map(String::as_str);
+    matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+/// The PeerAuthentication that says what a port of a workload accepts.
+pub(crate) fn accepting<'a>(
+    config: &'a Config,
+    namespace: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    port: u16,
+) -> Option<&'a Arc<Object<PeerAuthentication>>> {
+    let mut scopes = config.peer_authentications(namespace, labels);
+    scopes.find(|object| says_something(&object.spec, port))
 }
 
 /// Whether it is this policy that says what the port accepts.
@@ -198,21 +252,8 @@ fn cannot(http: bool) -> &'static str {
     }
 }
 
-/// `ns[NAMESPACE]-policy[NAME]-rule[NUMBER]` as `NAMESPACE/NAME` and number; another name as it is.
-fn named(compiled: &str) -> (String, Option<usize>) {
-    let parts = compiled.strip_prefix("ns[").and_then(|rest| rest.split_once("]-policy["));
-    let parts = parts.and_then(|(namespace, rest)| {
-        let (name, rule) = rest.split_once("]-rule[")?;
-        Some((format!("{namespace}/{name}"), rule.strip_suffix(']')?.parse().ok()?))
-    });
-    match parts {
-        Some((policy, rule)) => (policy, Some(rule)),
-        None => (compiled.to_owned(), None),
-    }
-}
-
 fn nearest_miss(tried: &Tried<'_>) -> NearestMiss {
-    let (policy, rule) = named(tried.policy);
+    let RuleName { policy, rule } = RuleName::read(tried.policy);
     let conditions = tried.misses.iter().map(ToString::to_string).collect();
     NearestMiss { policy, rule, conditions }
 }

@@ -103,6 +103,8 @@ pub struct Call {
     pub claims: Map<String, Value>,
     /// When, in seconds since 1970. Until somebody says, every token that ends has ended.
     pub at: Option<u64>,
+    /// What who is asked about the call (CUSTOM) is supposed to answer.
+    pub custom: Option<bool>,
     /// Nothing protects the connection on its way to the server either: what a caller without a proxy would get.
     pub plaintext: bool,
 }
@@ -129,6 +131,7 @@ impl Call {
             principal: None,
             claims: Map::new(),
             at: None,
+            custom: None,
             plaintext: false,
         })
     }
@@ -180,6 +183,9 @@ impl Call {
             None | Some(Value::Null) => None,
             Some(at) => Some(at.as_u64().ok_or_else(|| other_form("at", "seconds since 1970"))?),
         };
+        if let Some(answer) = text(fields, "custom")? {
+            call.suppose_custom(&answer)?;
+        }
         call.plaintext = truth(fields, "plaintext")?;
         Ok(call)
     }
@@ -199,7 +205,7 @@ impl Call {
     }
 }
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "from",
     "gateway",
     "inbound",
@@ -222,6 +228,7 @@ const WORDS: [&str; 22] = [
     "jwt",
     "claims",
     "at",
+    "custom",
 ];
 
 fn known(fields: &Map<String, Value>) -> Result<(), Unclear> {

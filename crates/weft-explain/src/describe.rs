@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use prost::Message as _;
+use proxy_config::claim::{ClaimMatch, ClaimValue};
 use proxy_config::http::{Abort as Aborted, Fault};
 use proxy_config::matcher::{Fraction, StringMatcher};
 use proxy_config::route::{
@@ -93,6 +94,7 @@ pub(crate) fn unmet(unmet: Unmet<'_>, request: &Request<'_>) -> String {
             let wanted = parameter.value.as_ref().map_or("given".to_owned(), text);
             format!("its query parameter {} is not {wanted}", parameter.name)
         }
+        Unmet::Claim(wanted) => claim(wanted),
         Unmet::Grpc => "it is no gRPC request".to_owned(),
         Unmet::Fraction => "it is not among the share that the route takes".to_owned(),
     }
@@ -116,6 +118,21 @@ fn field(header: &HeaderMatch) -> String {
         HeaderValueMatch::Range(start, end) => format!("from {start} to below {end}"),
     };
     format!("{name} is {}{wanted}", if *invert { "" } else { "not " })
+}
+
+fn claim(wanted: &ClaimMatch) -> String {
+    let ClaimMatch { path, value, invert } = wanted;
+    let not = if *invert { "" } else { "not " };
+    format!("its token's claim {} is {not}{}", path.join("."), claim_value(value))
+}
+
+fn claim_value(wanted: &ClaimValue) -> String {
+    match wanted {
+        ClaimValue::Present => "given".to_owned(),
+        ClaimValue::Text(wanted) => text(wanted),
+        ClaimValue::Member(wanted) => format!("a list with {}", text(wanted)),
+        ClaimValue::Any(any) => any.iter().map(claim_value).collect::<Vec<_>>().join(" or "),
+    }
 }
 
 fn text(matcher: &StringMatcher) -> String {

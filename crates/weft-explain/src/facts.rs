@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use proxy_config::claim::Claim;
 use proxy_config::http::HttpManager;
 use proxy_config::{ConnectionFacts, RequestFacts};
 use proxy_filter::forwarded::client;
@@ -87,6 +89,10 @@ impl RequestFacts for Request<'_> {
     fn values(&self, wanted: &str) -> Vec<Cow<'_, str>> {
         let found = self.fields.iter().filter(|(name, _)| name == wanted);
         found.map(|(_, value)| Cow::Borrowed(value.as_str())).collect()
+    }
+
+    fn claim(&self, path: &[Arc<str>]) -> Option<Claim<'_>> {
+        self.claimed.as_ref()?.claim(path)
     }
 }
 

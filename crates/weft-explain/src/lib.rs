@@ -9,6 +9,8 @@
 
 mod access;
 mod answer;
+pub mod around;
+mod asked;
 mod call;
 mod complete;
 mod describe;
@@ -25,6 +27,7 @@ mod trace;
 mod walk;
 mod workload;
 
+pub use access::PolicyOfPod;
 pub use answer::{Answer, NearestMiss, Outcome};
 pub use call::{Call, Origin, Security, Spoken};
 pub use ctl_translate::{Resource, Resources};

@@ -48,11 +48,11 @@ impl<'a> Walk<'a> {
         };
         self.answer.virtual_host = Some(host.name.to_string());
         self.step("virtual_host", format!("{} stands for {}", host.name, request.authority));
-        let number = self.first_route(host, &request);
-        let route = number.and_then(|number| host.routes.get(number));
-        if !self.filters_of(manager, &mut request, host, route, to) {
+        let mut number = self.first_route(host, &request);
+        if !self.filters_of(manager, &mut request, (host, &mut number), to) {
             return;
         }
+        let route = number.and_then(|number| host.routes.get(number));
         let (Some(route), Some(number)) = (route, number) else {
             self.answer.status = Some(404);
             let why = format!("no route of {} takes it", host.name);
@@ -125,26 +125,43 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// Asks the filters; tells what they would do.
+    /// The route of a request behind the verification of its tokens. What was told of routes before was told of a request without claims.
+    fn again(&mut self, host: &VirtualHost, request: &Request<'_>) -> Option<usize> {
+        self.step("route", "its route is looked for again, now that its token is known");
+        self.first_route(host, request)
+    }
+
+    /// Asks the filters; tells what they would do. Behind its tokens a request may have another route.
     fn filters_of(
         &mut self,
         manager: &'a HttpManager,
         request: &mut Request<'a>,
-        host: &VirtualHost,
-        route: Option<&Route>,
+        (host, number): (&VirtualHost, &mut Option<usize>),
         to: SocketAddr,
     ) -> bool {
-        let overrides = [route.map(|route| &route.filters), route.map(|_| &host.filters)];
         for filter in &manager.filters {
+            let route = number.and_then(|number| host.routes.get(number));
+            let overrides = [route.map(|route| &route.filters), route.map(|_| &host.filters)];
             match filter {
                 HttpFilter::Tokens(rules) => {
+                    let fields = request.fields.len();
                     if !self.verified(rules, request) {
                         return false;
+                    }
+                    let changed = request.claimed.is_some() || request.fields.len() != fields;
+                    if rules.reroutes && changed {
+                        *number = self.again(host, request);
                     }
                 }
                 HttpFilter::Rbac(rules) => {
                     let rules = overridden(overrides, |f| f.rbac.as_deref()).unwrap_or(rules);
+                    self.watched(rules, to, Some(request));
                     if !self.allowed(rules, to, Some(request)) {
+                        return false;
+                    }
+                }
+                HttpFilter::Ask(filter) => {
+                    if !self.asked(filter, Some(request)) {
                         return false;
                     }
                 }

@@ -16,7 +16,7 @@ impl<'a> Walk<'a> {
     /// Whether its tokens let it pass; makes the changes that their rules want.
     pub(crate) fn verified(&mut self, rules: &'a Arc<Tokens>, request: &mut Request<'a>) -> bool {
         let now = self.call.at.unwrap_or(u64::MAX);
-        let Judged { changes, verdict } = decide(rules, request, now);
+        let Judged { changes, verdict, unknown: _ } = decide(rules, request, now);
         for change in changes {
             match change {
                 Change::Remove(gone) => request.fields.retain(|(name, _)| name != gone),

@@ -26,7 +26,8 @@ const DECIDING: [&str; 2] = ["Gateway", "VirtualService"];
 /// What becomes of a call at one proxy, and how it leaves that proxy, if it does.
 #[must_use]
 pub(crate) fn lead(mesh: &Mesh, proxy: &Proxy, call: &Call) -> (Answer, Option<Left>) {
-    let mut walk = Walk { mesh, proxy, call, answer: Answer::default(), left: None };
+    let (answer, notes) = (Answer::default(), Vec::new());
+    let mut walk = Walk { mesh, proxy, call, answer, left: None, notes };
     walk.begin();
     (walk.answer, walk.left)
 }
@@ -54,6 +55,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) call: &'a Call,
     pub(crate) answer: Answer,
     pub(crate) left: Option<Left>,
+    /// What rules that are only watched have found: their prefix, and the one that matched.
+    pub(crate) notes: Vec<(Arc<str>, String)>,
 }
 
 impl<'a> Walk<'a> {
@@ -218,7 +221,13 @@ impl<'a> Walk<'a> {
         for filter in &chain.filters {
             match filter {
                 NetworkFilter::Rbac(rules) => {
+                    self.watched(rules, to, None);
                     if !self.allowed(rules, to, None) {
+                        return;
+                    }
+                }
+                NetworkFilter::Ask(filter) => {
+                    if !self.asked(filter, None) {
                         return;
                     }
                 }

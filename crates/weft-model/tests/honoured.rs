@@ -47,11 +47,7 @@ fn fields_of_routes() {
     let gateway = format!(
         "{{hosts: [a], gateways: [g], http: [{{route: [{{destination: {{host: a}}}}], {claims}}}]}}"
     );
-    warns(
-        "VirtualService",
-        &gateway,
-        &["spec.http[0].match[0].headers[\"@request.auth.claims.a\"]"],
-    );
+    warns("VirtualService", &gateway, &[]);
 }
 
 #[test]
@@ -210,7 +206,7 @@ fn what_access_policies_can_and_cannot_judge() {
     warns(policy, &rule("when: [{key: 'experimental.envoy.filters.a[b]', values: [c]}]"), &key);
     warns(policy, &rule("when: [{key: source.trustDomain, values: [a]}]"), &[]);
     warns(policy, "{action: AUDIT, rules: [{}]}", &["spec.action"]);
-    warns(policy, "{action: CUSTOM, provider: {name: p}, rules: [{}]}", &["spec.action"]);
+    warns(policy, "{action: CUSTOM, provider: {name: p}, rules: [{}]}", &[]);
     let target = "targetRefs: [{kind: Service, group: '', name: a}]";
     warns(policy, &format!("{{{target}, rules: [{{}}]}}"), &["spec.targetRefs"]);
     let metadata = "when: [{key: 'experimental.envoy.filters.a[b]', values: [c]}]";
@@ -222,9 +218,7 @@ fn what_access_policies_can_and_cannot_judge() {
 fn a_policy_that_is_tried_out() {
     let object: Value = json!({ "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
         "metadata": { "name": "x", "annotations": { "istio.io/dry-run": "true" } }, "spec": {} });
-    let problems = validate_object(&object).1;
-    assert_eq!(problems.len(), 1);
-    assert!(problems[0].what.contains("not enforced"), "{}", problems[0]);
+    assert_eq!(validate_object(&object).1, []);
 }
 
 #[test]

@@ -103,6 +103,10 @@ pub fn described(call: &Call) -> String {
     };
     let fields: Vec<String> =
         call.fields.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
+    let user = match call.claims.is_empty() {
+        true => String::new(),
+        false => format!(" with a token that claims {}", Value::Object(call.claims.clone())),
+    };
     let (method, host, port, path) = (&call.method, &call.host, call.port, &call.path);
-    format!("{origin}{who}: {method} {host}:{port}{path}{}", fields.concat())
+    format!("{origin}{who}{user}: {method} {host}:{port}{path}{}", fields.concat())
 }

@@ -1,12 +1,13 @@
 //! Calls at the boundaries of rules.
 //!
-//! In: both meshes and their proxies. Out: a call for each condition of each route, each rule of each policy, and for what
-//! none of them speaks of.
+//! In: both meshes and their proxies. Out: a call for each condition of each route, each rule of each policy, each issuer of tokens, and
+//! for what none of them speaks of.
 //! Holds: calls are made from the rules of both meshes, so that a rule that goes is asked about too; their number has a bound.
 //! Never: guesses what a pattern matches; such a condition is named instead.
 
 mod guards;
 mod routes;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -49,11 +50,14 @@ impl Shapes {
 pub(crate) fn of(before: &Mesh, after: &Mesh, groups: &[Group]) -> Shapes {
     let mut shapes = Shapes::default();
     for mesh in [after, before] {
+        let issuers = users::issuers(mesh);
         for object in mesh.objects() {
             match object["kind"].as_str() {
-                Some("VirtualService") => routes::add(&mut shapes, mesh, object, groups),
-                Some("AuthorizationPolicy" | "PeerAuthentication") => {
-                    guards::add(&mut shapes, object, groups);
+                Some("VirtualService") => {
+                    routes::add(&mut shapes, (mesh, &issuers), object, groups);
+                }
+                Some("AuthorizationPolicy" | "PeerAuthentication" | "RequestAuthentication") => {
+                    guards::add(&mut shapes, object, groups, &issuers);
                 }
                 _ => {}
             }
@@ -68,6 +72,11 @@ pub(crate) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 
 pub(crate) fn texts<'a>(value: &'a Value, field: &str) -> Vec<&'a str> {
     list(value, field).iter().filter_map(Value::as_str).collect()
+}
+
+/// A text that a pattern with one `*` takes.
+pub(crate) fn example(written: &str) -> String {
+    written.replace('*', "any").replace("{any}", "any").replace("{anyany}", "any/any")
 }
 
 /// Name and namespace.

@@ -106,6 +106,7 @@ fn stats(running: &Running) -> String {
             writeln!(out, "cluster.{name}.{stat}: {}", count.load(Ordering::Relaxed)).ok();
         }
     }
+    out.push_str(&running.registry.watched());
     out
 }
 

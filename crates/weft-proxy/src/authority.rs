@@ -65,7 +65,7 @@ impl ControlPlane {
     }
 
     /// The channel of discovery, or one of our own.
-    async fn beside(&self) -> Result<Channel, tonic::Status> {
+    pub(crate) async fn beside(&self) -> Result<Channel, tonic::Status> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match open {
             Some(channel) => Ok(channel),

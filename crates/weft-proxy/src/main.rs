@@ -14,6 +14,7 @@ mod names;
 mod ports;
 mod running;
 mod settings;
+mod unknown_keys;
 mod withdrawal;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use proxy_engine::{Engine, Network, Options, PeerExchange};
 use telemetry_export::{AccessLog, Registry};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use weft_identity::{IdentityStore, RotateOptions, rotate};
@@ -105,7 +107,8 @@ async fn serve(settings: Settings) -> Result<()> {
         .context("POD_NAMESPACE and SERVICE_ACCOUNT")?;
     let (log, log_writer) = AccessLog::start(std::io::stdout()).context("cannot start the log")?;
     let registry = Registry::new(Arc::new(metadata::own_workload(&settings)));
-    let engine = start_engine(&settings, &identity, &registry, log, &clock)?;
+    let (unknown_keys, unknown) = mpsc::channel(unknown_keys::WAITING);
+    let engine = start_engine(&settings, &identity, (&registry, log), &clock, unknown_keys)?;
     let drain = settings.drain;
     let rotation = RotateOptions { identity: spiffe, ttl: settings.secret_ttl };
     let control = ControlPlane::at(&settings.discovery, identity.clone());
@@ -121,6 +124,7 @@ async fn serve(settings: Settings) -> Result<()> {
         names.serve(&mut tasks).await?;
     }
     tasks.spawn("certificates", rotate(identity, signer, rotation, clock.clone()));
+    tasks.spawn("unknown keys", unknown_keys::tell(control.clone(), unknown, clock.clone()));
     tasks.spawn("discovery", discovery(Arc::clone(&running), control));
     tasks.spawn("files", files::follow(Arc::clone(&running)));
     let published = Arc::clone(&running);
@@ -146,9 +150,9 @@ async fn serve(settings: Settings) -> Result<()> {
 fn start_engine(
     settings: &Settings,
     identity: &IdentityStore,
-    registry: &Registry,
-    log: AccessLog,
+    (registry, log): (&Registry, AccessLog),
     clock: &Clock,
+    unknown_keys: mpsc::Sender<String>,
 ) -> Result<Engine> {
     let exchange = PeerExchange {
         id: settings.node_id(),
@@ -161,7 +165,18 @@ fn start_engine(
     let (identity, clock) = (identity.clone(), clock.clone());
     let listener_drain = settings.listener_drain.unwrap_or(LISTENER_DRAIN);
     let network = Network::tcp();
-    let options = Options { identity, exchange, sinks, listener_drain, clock, network };
+    let (denials, explain_to) = (settings.denials, settings.explain_to.clone());
+    let options = Options {
+        identity,
+        exchange,
+        sinks,
+        listener_drain,
+        denials,
+        explain_to,
+        clock,
+        network,
+        unknown_keys,
+    };
     Engine::start(options).context("cannot start workers")
 }
 

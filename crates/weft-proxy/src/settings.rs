@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use proxy_engine::{ExplainTo, TellDenials};
 use serde_json::{Map, Value};
 
 /// What a pod's proxy is there for.
@@ -57,10 +58,18 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// Time that connections of a removed listener have left, when somebody said so.
     pub(crate) listener_drain: Option<Duration>,
+    /// Who hears why rules did not let a call pass.
+    pub(crate) denials: TellDenials,
+    /// Clients that may ask what was decided about their requests.
+    pub(crate) explain_to: ExplainTo,
     /// Node metadata for the control plane.
     pub(crate) metadata: Map<String, Value>,
 }
 
+/// Entry of `proxyMetadata` that says who hears why rules did not let a call pass.
+const TELL_DENIALS: &str = "WEFT_TELL_DENIALS";
+/// Entry of `proxyMetadata` that names who may ask what was decided.
+const EXPLAIN_TO: &str = "WEFT_EXPLAIN_TO";
 const DISCOVERY: &str = "istiod.istio-system.svc:15012";
 
 impl Settings {
@@ -90,6 +99,8 @@ impl Settings {
                 .and_then(Value::as_str)
                 .map(|text| duration("PROXY_CONFIG.drainDuration", text))
                 .transpose()?,
+            denials: denials(&config)?,
+            explain_to: ExplainTo::read(entry(&config, EXPLAIN_TO)),
             metadata: Map::new(),
         };
         settings.metadata = settings.metadata(env, &config)?;
@@ -156,6 +167,29 @@ fn proxy_config(env: &BTreeMap<String, String>) -> Result<Map<String, Value>> {
     }
 }
 
+/// An entry of `proxyMetadata`.
+fn entry<'a>(config: &'a Map<String, Value>, name: &str) -> &'a str {
+    let entry = config.get("proxyMetadata").and_then(|all| all.get(name));
+    entry.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `log`, `body`, or both with a comma between them; nobody hears it unless that is said.
+fn denials(config: &Map<String, Value>) -> Result<TellDenials> {
+    let mut tell = TellDenials::default();
+    for word in
+        entry(config, TELL_DENIALS).split(',').map(str::trim).filter(|word| !word.is_empty())
+    {
+        match word {
+            "log" => tell.log = true,
+            "body" => tell.body = true,
+            other => bail!(
+                "PROXY_CONFIG.proxyMetadata.{TELL_DENIALS}: {other:?} is not known; say log, body, or log,body"
+            ),
+        }
+    }
+    Ok(tell)
+}
+
 /// Two workers unless told otherwise, as Istio's default; 0 means one per core there, two here.
 fn concurrency(config: &Map<String, Value>) -> usize {
     let wished = config.get("concurrency").and_then(Value::as_u64).unwrap_or(0);
@@ -204,6 +238,20 @@ mod tests {
         for bad in ["", "5", "s", "5y", "-1s", endless] {
             assert!(duration("SECRET_TTL", bad).unwrap_err().to_string().contains("SECRET_TTL"));
         }
+    }
+
+    #[test]
+    fn denials_are_told_to_nobody_unless_somebody_is_named() {
+        let read = |wish: Value| {
+            let config = serde_json::json!({"proxyMetadata": {"WEFT_TELL_DENIALS": wish}});
+            denials(config.as_object().unwrap())
+        };
+        assert_eq!(denials(&Map::new()).unwrap(), TellDenials::default());
+        assert_eq!(read("".into()).unwrap(), TellDenials::default());
+        assert_eq!(read("log".into()).unwrap(), TellDenials { log: true, body: false });
+        assert_eq!(read("body, log".into()).unwrap(), TellDenials { log: true, body: true });
+        let told = read("bodies".into()).unwrap_err().to_string();
+        assert!(told.contains("WEFT_TELL_DENIALS: \"bodies\""), "{told}");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use hyper_util::rt::TokioIo;
 use proxy_discovery::{Accepted, Follower, follow};
-use proxy_engine::{Engine, Network, Options, PeerExchange};
-use tokio::sync::watch;
+use proxy_engine::{Engine, ExplainTo, Network, Options, PeerExchange, TellDenials};
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tonic::transport::{Channel, Endpoint, Uri};
 use weft_identity::IdentityStore;
@@ -19,7 +19,7 @@ use weft_proto::envoy::config::core::v3::Node;
 use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{Struct, Value as ProtoValue};
 use weft_rt::Clock;
-use weft_telemetry::{ExchangeRecord, Flag, Sink, TcpRecord};
+use weft_telemetry::{ExchangeRecord, Flag, Sink, TcpRecord, WatchedRecord};
 use weft_xds::ClientOptions;
 
 use crate::control;
@@ -58,6 +58,7 @@ impl Sink for Ears {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         }
     }
+    fn watched(&self, _record: &WatchedRecord<'_>) {}
 }
 
 impl Follower for Proxy {
@@ -103,8 +104,12 @@ impl Proxy {
             exchange: PeerExchange { id: who.pod.clone(), metadata: String::new(), read: |_| None },
             sinks: vec![Box::new(Ears(Arc::clone(&lost_clusters)))],
             listener_drain: Duration::from_secs(45),
+            denials: TellDenials::default(),
+            explain_to: ExplainTo::default(),
             clock: clock.clone(),
             network: Network { listen: Arc::clone(&pod) as _, connect: pod as _ },
+            // Nobody is told: there are no issuers here.
+            unknown_keys: mpsc::channel(1).0,
         };
         let (engine, work) = Engine::here(options, seed);
         let proxy = Arc::new(Self {

@@ -47,7 +47,7 @@ struct Changes {
     values: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const KINDS: [Changes; 7] = [
+const KINDS: [Changes; 8] = [
     Changes {
         group: "networking.istio.io",
         kind: "VirtualService",
@@ -112,6 +112,27 @@ const KINDS: [Changes; 7] = [
         entries: &["/spec/portLevelMtls"],
         fields: &["/spec/selector"],
         values: &[("/spec/mtls/mode", "STRICT", "PERMISSIVE")],
+    },
+    Changes {
+        group: "security.istio.io",
+        kind: "RequestAuthentication",
+        entries: &[
+            "/spec/jwtRules",
+            "/spec/jwtRules/*/audiences",
+            "/spec/jwtRules/*/fromHeaders",
+            "/spec/jwtRules/*/fromParams",
+            "/spec/jwtRules/*/fromCookies",
+        ],
+        fields: &[
+            "/spec/selector",
+            "/spec/jwtRules/*/audiences",
+            "/spec/jwtRules/*/fromHeaders",
+            "/spec/jwtRules/*/fromParams",
+            "/spec/jwtRules/*/fromCookies",
+            "/spec/jwtRules/*/presence",
+            "/spec/jwtRules/*/spaceDelimitedClaims",
+        ],
+        values: &[],
     },
     Changes {
         group: "security.istio.io",

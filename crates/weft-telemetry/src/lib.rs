@@ -10,5 +10,7 @@ pub mod record;
 pub mod workload;
 
 pub use flag::{Flag, Flags};
-pub use record::{ExchangeRecord, Protocol, Reporter, Sink, TcpEvent, TcpRecord};
+pub use record::{
+    Denied, ExchangeRecord, Protocol, Reporter, Sink, TcpEvent, TcpRecord, WatchedRecord,
+};
 pub use workload::{Service, Workload};

@@ -17,6 +17,9 @@ pub const TCP_SENT: &str = "istio_tcp_sent_bytes_total";
 /// Bytes received from the client.
 pub const TCP_RECEIVED: &str = "istio_tcp_received_bytes_total";
 
+/// Requests and connections that rules did not let pass; ours, not Istio's.
+pub const DENIED_REQUESTS: &str = "weft_denied_requests_total";
+
 /// Upper bounds of every histogram, in milliseconds or bytes.
 pub const BUCKETS: [f64; 19] = [
     0.5,

@@ -26,6 +26,18 @@ pub enum Protocol {
     Tcp,
 }
 
+impl Protocol {
+    /// As metrics name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// The two ends and the service between them.
 #[derive(Debug, Clone, Copy)]
 pub struct Ends<'a> {
@@ -41,6 +53,17 @@ pub struct Ends<'a> {
     pub service: &'a Arc<Service>,
     /// Mutual TLS on the accepted connection.
     pub mutual_tls: bool,
+}
+
+/// Which rule did not let a call pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied<'a> {
+    /// `NAMESPACE/NAME` of the policy that denies; `None` where policies allow, and none of them allows this.
+    pub policy: Option<&'a str>,
+    /// The number of the policy's rule.
+    pub rule: Option<usize>,
+    /// The same in a line, with what came nearest to allowing it; only where logs are to have it.
+    pub why: Option<&'a str>,
 }
 
 /// One HTTP request and its answer.
@@ -68,6 +91,8 @@ pub struct ExchangeRecord<'a> {
     pub duration: Duration,
     /// When it began.
     pub start: SystemTime,
+    /// Rules that did not let it pass.
+    pub denied: Option<Denied<'a>>,
     /// What only a log wants.
     pub log: LogFields<'a>,
 }
@@ -139,8 +164,21 @@ pub struct TcpRecord<'a> {
     pub duration: Duration,
     /// When it was accepted.
     pub start: SystemTime,
+    /// Rules that did not let it pass.
+    pub denied: Option<Denied<'a>>,
     /// What only a log wants.
     pub log: LogFields<'a>,
+}
+
+/// What rules of access control that are only watched (a dry run) would have decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchedRecord<'a> {
+    /// Name in statistics of the connection manager; `None` for a connection that is not read as HTTP.
+    pub manager: Option<&'a str>,
+    /// Prefix of the rules' findings.
+    pub rules: &'a str,
+    /// They would have let it pass.
+    pub allowed: bool,
 }
 
 /// Whoever listens. One per worker; must not block.
@@ -149,4 +187,6 @@ pub trait Sink {
     fn exchange(&self, record: &ExchangeRecord<'_>);
     /// A TCP connection opened or closed.
     fn tcp(&self, record: &TcpRecord<'_>);
+    /// Rules that are only watched would have decided like this.
+    fn watched(&self, record: &WatchedRecord<'_>);
 }

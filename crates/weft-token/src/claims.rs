@@ -9,6 +9,17 @@ use serde_json::{Map, Value};
 /// Claims that are lists separated by spaces, whoever issues them: `scope` by RFC 8693, `permission` as in Istio.
 const SPACED: [&str; 2] = ["scope", "permission"];
 
+/// A claim, as conditions look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim<'a> {
+    /// A text.
+    Text(&'a str),
+    /// The texts of a list.
+    List(Vec<&'a str>),
+    /// Neither: a number, a truth, an object, nothing.
+    Other,
+}
+
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
@@ -56,21 +67,18 @@ impl Claims {
         Some(format!("{}/{}", self.text("iss")?, self.text("sub")?))
     }
 
-    /// The texts of a claim by its path: itself, or the members of a list. `spaced` are claims that are lists separated by
-    /// spaces, beside `scope` and `permission`.
+    /// A claim by its path, if it is there. `spaced` are claims that are lists separated by spaces, beside `scope` and `permission`.
     #[must_use]
-    pub fn values(&self, path: &[&str], spaced: &BTreeSet<String>) -> Vec<String> {
+    pub fn claim(&self, path: &[&str], spaced: &BTreeSet<String>) -> Option<Claim<'_>> {
         let is_spaced = matches!(path, [name] if SPACED.contains(name) || spaced.contains(*name));
-        match self.find(path) {
-            Some(Value::String(text)) if is_spaced => {
-                text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        Some(match self.find(path)? {
+            Value::String(text) if is_spaced => {
+                Claim::List(text.split(' ').filter(|word| !word.is_empty()).collect())
             }
-            Some(Value::String(text)) => vec![text.clone()],
-            Some(Value::Array(items)) => {
-                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-            }
-            _ => Vec::new(),
-        }
+            Value::String(text) => Claim::Text(text),
+            Value::Array(items) => Claim::List(items.iter().filter_map(Value::as_str).collect()),
+            _ => Claim::Other,
+        })
     }
 
     /// A claim by its path as a header field can say it: texts, numbers and truths as they are, lists and objects as base64 of

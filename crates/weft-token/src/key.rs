@@ -1,12 +1,13 @@
 //! Sets of public keys (RFC 7517).
 //!
 //! Holds: what is no usable public key for signatures is left out and counted; a set without any is no set. Private and shared keys are
-//! never used.
+//! never used. A key that is used is one that Envoy takes too, which refuses a whole listener for a set without any: points are on
+//! their curves, exponents of RSA are 3 or 65537.
 
-use aws_lc_rs::signature::{RsaPublicKeyComponents, UnparsedPublicKey};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Algorithm;
 use crate::algorithm::Family;
@@ -15,6 +16,9 @@ use crate::algorithm::Family;
 const LARGEST: usize = 1 << 20;
 /// Keys of a set that are kept.
 const MOST: usize = 1000;
+
+/// Bits of a modulus that signatures are verified with.
+const BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Why a text is no set of keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,21 +62,29 @@ impl KeySet {
     /// # Errors
     /// [`BadKeySet`].
     pub fn read(text: &str) -> Result<Self, BadKeySet> {
-        if text.len() > LARGEST {
-            return Err(BadKeySet::TooLarge(text.len()));
-        }
-        let set: Value = serde_json::from_str(text).map_err(|_why| BadKeySet::Malformed)?;
-        let all = match set["keys"].as_array() {
-            Some(all) => all.as_slice(),
-            // One key without a set around it, which Istio's users may write.
-            None if set["kty"].is_string() => std::slice::from_ref(&set),
-            None => return Err(BadKeySet::Malformed),
-        };
+        let (all, _) = entries(text)?;
         let keys: Vec<Key> = all.iter().filter_map(Key::read).take(MOST).collect();
         if keys.is_empty() {
             return Err(BadKeySet::Useless(all.len()));
         }
         Ok(Self { left_out: all.len() - keys.len(), keys })
+    }
+
+    /// The keys of a set that can be used, alone, as the text of a set: who reads it may refuse it for what it does not know in it.
+    ///
+    /// # Errors
+    /// [`BadKeySet`].
+    pub fn usable(text: &str) -> Result<String, BadKeySet> {
+        let (mut all, is_set) = entries(text)?;
+        let before = all.len();
+        all.retain(|key| Key::read(key).is_some());
+        all.truncate(MOST);
+        if all.is_empty() {
+            return Err(BadKeySet::Useless(before));
+        }
+        // A set of nothing else stays as its issuer wrote it.
+        let whole = is_set && all.len() == before;
+        Ok(if whole { text.to_owned() } else { json!({ "keys": all }).to_string() })
     }
 
     /// How many entries are no keys that can be used here.
@@ -113,6 +125,20 @@ impl KeySet {
     }
 }
 
+/// What may be keys, and whether it stands in a set.
+fn entries(text: &str) -> Result<(Vec<Value>, bool), BadKeySet> {
+    if text.len() > LARGEST {
+        return Err(BadKeySet::TooLarge(text.len()));
+    }
+    let mut set: Value = serde_json::from_str(text).map_err(|_why| BadKeySet::Malformed)?;
+    match set.get_mut("keys").map(Value::take) {
+        Some(Value::Array(all)) => Ok((all, true)),
+        // One key without a set around it, which Istio's users may write.
+        _ if set["kty"].is_string() => Ok((vec![set], false)),
+        _ => Err(BadKeySet::Malformed),
+    }
+}
+
 impl Key {
     fn read(value: &Value) -> Option<Self> {
         let text = |name: &str| value[name].as_str();
@@ -121,7 +147,7 @@ impl Key {
             && value["key_ops"].as_array().is_none_or(verifies);
         let bytes = |name: &str| decoded(text(name)?);
         let (family, material) = match (text("kty")?, text("crv")) {
-            ("RSA", _) => (Family::Rsa, Material::Rsa { n: bytes("n")?, e: bytes("e")? }),
+            ("RSA", _) => (Family::Rsa, rsa(&bytes("n")?, &bytes("e")?)?),
             ("EC", Some(curve)) => {
                 let (family, length) = match curve {
                     "P-256" => (Family::P256, 32),
@@ -132,6 +158,8 @@ impl Key {
                 let mut point = vec![4];
                 point.extend(padded(bytes("x")?, length)?);
                 point.extend(padded(bytes("y")?, length)?);
+                // Reading it holds it against the equation of its curve.
+                ParsedPublicKey::new(family.curve()?, &point).ok()?;
                 (family, Material::Point(point))
             }
             ("OKP", Some("Ed25519")) => {
@@ -160,6 +188,18 @@ impl Key {
         };
         verified.is_some_and(|verified| verified.is_ok())
     }
+}
+
+/// A public key of RSA; some writers put zeros before its numbers.
+fn rsa(n: &[u8], e: &[u8]) -> Option<Material> {
+    let [n, e] = [n, e].map(|bytes| {
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        bytes.get(zeros..).unwrap_or_default().to_vec()
+    });
+    let bits = (n.len() * 8).checked_sub(n.first()?.leading_zeros() as usize)?;
+    let odd = n.last()? % 2 == 1;
+    let usual = matches!(e.as_slice(), [3] | [1, 0, 1]);
+    (BITS.contains(&bits) && odd && usual).then_some(Material::Rsa { n, e })
 }
 
 /// Of a fixed length, as RFC 7518 writes coordinates; some writers drop zeros before them.

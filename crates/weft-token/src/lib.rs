@@ -14,7 +14,7 @@ mod refusal;
 mod token;
 
 pub use algorithm::Algorithm;
-pub use claims::Claims;
+pub use claims::{Claim, Claims};
 pub use key::{BadKeySet, KeySet};
 pub use refusal::Refusal;
 pub use token::{Accepted, Token};

@@ -83,6 +83,9 @@ pub(crate) struct Options {
     /// Suppose a user's token with this claim, such as iss=https://issuer.example or realm[role]=admin. May be repeated, which makes a list.
     #[arg(long, value_name = "NAME=VALUE")]
     claims: Vec<String>,
+    /// Suppose this answer of who is asked about the call (action CUSTOM).
+    #[arg(long, value_name = "ANSWER", value_parser = ["allow", "deny"])]
+    custom: Option<String>,
     /// Answer every line of this file: the same words as JSON, such as {"from": "a.b", "to": "c:80"}; `-` for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "origin"])]
     calls: Option<PathBuf>,
@@ -171,6 +174,9 @@ impl Options {
         call.source_ip = self.source_ip;
         call.principal.clone_from(&self.principal);
         call.plaintext = self.plaintext;
+        if let Some(answer) = &self.custom {
+            call.suppose_custom(answer)?;
+        }
         Ok(call)
     }
 

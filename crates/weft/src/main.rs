@@ -13,9 +13,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod analyze;
 mod apply;
+mod authz;
 mod ca;
 mod check;
 mod control_plane;
+mod describe;
 mod down;
 mod exec;
 mod explain;
@@ -76,6 +78,8 @@ enum Command {
     /// Show what one proxy runs with.
     #[command(alias = "pc")]
     ProxyConfig(proxy_config::Options),
+    /// Show which policies the proxy of a pod holds calls against.
+    Authz(authz::Options),
     /// Show the certificate authority, or change its root.
     Ca(ca::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
@@ -83,7 +87,9 @@ enum Command {
     /// Say what is wrong with a whole mesh: of files, of a running mesh, or of a cluster.
     Analyze(analyze::Options),
     /// Say what becomes of a call, and why: which listener, route and cluster take it.
-    Explain(explain::Options),
+    Explain(Box<explain::Options>),
+    /// Say which objects act on a pod or a service, and what is wrong with them.
+    Describe(describe::Options),
     /// Hold configuration against suites of calls and what is expected of them, without a mesh; exit code 1 when a case fails.
     Test(test::Options),
     /// Say what a change of configuration does before it is made: which proxies get what, which calls end otherwise.
@@ -182,9 +188,11 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::Exec(options) => Box::pin(exec::exec(options)).await,
         Command::ProxyStatus(options) => proxy_status::run(options).await,
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
+        Command::Authz(options) => Box::pin(authz::run(options)).await,
         Command::Ca(options) => Box::pin(ca::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
-        Command::Explain(options) => Box::pin(explain::run(options)).await,
+        Command::Describe(options) => Box::pin(describe::run(options)).await,
+        Command::Explain(options) => Box::pin(explain::run(*options)).await,
         Command::Plan(options) => Box::pin(plan::run(options)).await,
         Command::Translate(options) => Box::pin(translate::run(options)).await,
         Command::Load(flags) => Ok(local_images::load::run_command(&flags).await?),

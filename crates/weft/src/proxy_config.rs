@@ -124,6 +124,14 @@ async fn dump(source: &KubeSource, pod: &Object, part: Part) -> Result<Value, Fa
     Ok(dump)
 }
 
+/// What the proxy in a pod says of its listeners.
+pub(crate) async fn listeners_of(source: &KubeSource, pod: &Object) -> Result<Value, Failure> {
+    let dump = dump(source, pod, Part::Listener).await?;
+    let mut configs = dump["configs"].as_array().into_iter().flatten();
+    let own = configs.find(|config| kind_of(config) == "ListenersConfigDump");
+    Ok(own.cloned().unwrap_or(Value::Null))
+}
+
 /// One answer of the admin port of a pod's proxy.
 async fn ask(source: &KubeSource, pod: &Object, path: &str) -> Result<Value, Failure> {
     let name = meta(pod, "name");

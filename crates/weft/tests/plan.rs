@@ -29,6 +29,21 @@ spec:
       to: [{operation: {methods: [GET]}}]
 ";
 
+const TOKENS: &str = "
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: users, namespace: payments}
+spec: {jwtRules: [{issuer: 'https://issuer.example', jwksUri: 'https://issuer.example/keys'}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: users, namespace: payments}
+spec:
+  rules:
+    - from: [{source: {requestPrincipals: ['https://issuer.example/*']}}]
+      when: [{key: 'request.auth.claims[realm][role]', values: [admin]}]
+";
+
 fn weft(arguments: &[&str]) -> String {
     let done = Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(arguments)
@@ -37,6 +52,29 @@ fn weft(arguments: &[&str]) -> String {
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn calls_are_made_for_users_that_rules_ask_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens.yaml");
+    std::fs::write(&file, TOKENS).unwrap();
+    let change = file.to_str().unwrap();
+    let asked =
+        ["plan", "--against", "samples/shop", "-f", "samples/shop", "-f", change, "-o", "json"];
+    let plan: Value = serde_json::from_str(&weft(&asked)).unwrap();
+    let calls = plan["calls"].as_array().unwrap();
+    let after = |part: &str| {
+        let found = calls.iter().find(|one| one["call"].as_str().unwrap().contains(part));
+        found.map(|one| one["fields"].to_string()).unwrap_or_default()
+    };
+    let stranger = "into payment-service-v1.payments as weft-plan/stranger";
+    let foreign =
+        format!("{stranger} with a token that claims {{\"iss\":\"https://weft-plan.example\"");
+    assert!(after(&foreign).contains("401"), "{plan:#}");
+    assert!(after(&format!("{stranger}: GET")).contains("403"), "{plan:#}");
+    let admin = after("admin");
+    assert!(admin.contains("request_principal") && !admin.contains("denied"), "{plan:#}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Listeners<'_> {
             side: Side::Gateway,
             name: listener,
             routes: Routes::Named(routes),
-            access: self.access.http_filters(),
+            access: self.access.http_filters(true),
             looks_up: self.looks_up,
             access_log: self.snapshot.settings().access_log.as_deref(),
             paths: self.snapshot.settings().paths,

@@ -5,7 +5,8 @@ use weft_proto::envoy::config::rbac::v3::Principal;
 use weft_proto::envoy::config::rbac::v3::principal::{Authenticated, Identifier, Set};
 use weft_proto::envoy::r#type::matcher::v3::StringMatcher;
 
-use super::{Reading, claims, values};
+use super::{Reading, values};
+use crate::claims;
 use crate::domains::Domains;
 
 fn principal_of(identifier: Identifier) -> Principal {

@@ -8,10 +8,10 @@ use weft_proto::envoy::r#type::matcher::v3::{
     RegexMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 
-use super::{Reading, claims, operation, source};
-use crate::wire;
+use super::{Reading, operation, source};
+use crate::{claims, wire};
 
-pub(super) fn text(value: &str) -> StringMatcher {
+pub(crate) fn text(value: &str) -> StringMatcher {
     with_prefix("", value)
 }
 

@@ -59,10 +59,10 @@ fn conditions(
         let (name, counted_as) = (written.name.clone(), String::new());
         return vec![Condition { name, counted_as, matches: matching::everything() }];
     }
-    let meant = written.matches.iter().filter(|found| {
-        context.admits(&Source::from(*found), &object.meta.namespace)
-            && !matching::impossible(found)
-    });
+    let meant = written
+        .matches
+        .iter()
+        .filter(|found| context.admits(&Source::from(*found), &object.meta.namespace));
     let named = |name: &str| match name {
         "" => written.name.clone(),
         name => format!("{}.{name}", written.name),

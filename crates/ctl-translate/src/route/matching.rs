@@ -7,10 +7,10 @@ use weft_proto::envoy::config::route::v3::query_parameter_matcher::QueryParamete
 use weft_proto::envoy::config::route::v3::route_match::PathSpecifier;
 use weft_proto::envoy::config::route::v3::{HeaderMatcher, QueryParameterMatcher, RouteMatch};
 use weft_proto::envoy::r#type::matcher::v3::{
-    RegexMatcher, StringMatcher, string_matcher::MatchPattern,
+    MetadataMatcher, RegexMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 
-use crate::wire;
+use crate::{claims, wire};
 
 /// Takes every request.
 pub(crate) fn everything() -> RouteMatch {
@@ -27,16 +27,9 @@ pub(crate) fn takes_all(found: &RouteMatch) -> bool {
         Some(PathSpecifier::SafeRegex(pattern)) => pattern.regex == ".*",
         _ => false,
     };
-    path && found.headers.is_empty() && found.query_parameters.is_empty()
-}
-
-/// Whether a condition asks for what no request can have yet: claims of a token that nobody checks.
-pub(crate) fn impossible(found: &HttpMatch) -> bool {
-    found.headers.keys().any(|name| is_claim(name))
-}
-
-fn is_claim(name: &str) -> bool {
-    name.starts_with("@request.auth.claims")
+    path && found.headers.is_empty()
+        && found.query_parameters.is_empty()
+        && found.dynamic_metadata.is_empty()
 }
 
 pub(crate) fn conditions(found: &HttpMatch) -> RouteMatch {
@@ -45,15 +38,22 @@ pub(crate) fn conditions(found: &HttpMatch) -> RouteMatch {
     if let Some(uri) = &found.uri {
         wanted.path_specifier = Some(path(uri));
     }
-    wanted.headers.extend(found.headers.iter().map(|(name, value)| header(name, value)));
-    let without = found.without_headers.iter().filter(|(name, _)| !is_claim(name));
-    wanted.headers.extend(without.map(|(name, value)| {
-        let mut without = header(name, value);
-        without.invert_match = true;
-        // A request without the field is one "without" this value.
-        without.treat_missing_header_as_empty = text(value).is_some();
-        without
-    }));
+    for (name, value) in &found.headers {
+        match claims::routed(name) {
+            Some(path) => wanted.dynamic_metadata.push(claims::condition(&path, text(value))),
+            None => wanted.headers.push(header(name, value)),
+        }
+    }
+    for (name, value) in &found.without_headers {
+        match claims::routed(name) {
+            Some(path) => {
+                let inverted =
+                    MetadataMatcher { invert: true, ..claims::condition(&path, text(value)) };
+                wanted.dynamic_metadata.push(inverted);
+            }
+            None => wanted.headers.push(without(name, value)),
+        }
+    }
     wanted.headers.sort_by(|a, b| a.name.cmp(&b.name));
     let pseudo =
         [(":method", &found.method), (":authority", &found.authority), (":scheme", &found.scheme)];
@@ -101,6 +101,15 @@ fn header(name: &str, value: &StringMatch) -> HeaderMatcher {
         name: name.to_ascii_lowercase(),
         header_match_specifier: Some(specifier),
         ..HeaderMatcher::default()
+    }
+}
+
+fn without(name: &str, value: &StringMatch) -> HeaderMatcher {
+    HeaderMatcher {
+        invert_match: true,
+        // A request without the field is one "without" this value.
+        treat_missing_header_as_empty: text(value).is_some(),
+        ..header(name, value)
     }
 }
 

@@ -49,6 +49,43 @@ fn hosts(served: &Served) -> Vec<String> {
 }
 
 #[test]
+fn routes_may_ask_for_claims_and_are_looked_for_behind_the_tokens() {
+    let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let tokens = format!(
+        "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {{name: r, namespace: istio-system}}\n\
+         spec: {{selector: {{matchLabels: {{istio: ingressgateway}}}}, jwtRules: [{{issuer: i, jwks: '{keys}'}}]}}\n"
+    );
+    let found = "match: [{headers: {'@request.auth.claims[a][b.c]': {regex: 'x.*'}}, \
+                 withoutHeaders: {'@request.auth.claims.d.e': {}, x-f: {exact: g}}}], ";
+    let mesh = Mesh::small()
+        .and(&gateway("g", "east", &http("'*.example'")))
+        .and(&answers("v", "shop.example", "g", found))
+        .and(&tokens);
+    let served = served(&mesh);
+    let routes = served.routes("http.8080");
+    let host = routes["virtual_hosts"].as_array().unwrap().iter();
+    let wanted = host.map(|host| &host["routes"][0]["match"]);
+    let wanted = wanted.into_iter().find(|wanted| wanted["dynamic_metadata"].is_array()).unwrap();
+    let claims = &wanted["dynamic_metadata"];
+    let path = |at: usize| {
+        let all = claims[at]["path"].as_array().unwrap().iter();
+        all.map(|part| part["key"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((path(0), path(1)), ("payload a b.c".to_owned(), "payload d e".to_owned()));
+    let either = &claims[0]["value"]["or_match"]["value_matchers"];
+    let pattern = |value: &serde_json::Value| value["string_match"]["safe_regex"]["regex"].clone();
+    assert_eq!(pattern(&either[0]["list_match"]["one_of"]), "x.*");
+    assert_eq!(pattern(&either[1]), "x.*");
+    assert_eq!(
+        (&claims[1]["value"]["present_match"], &claims[1]["invert"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(wanted["headers"][0]["name"], "x-f", "a claim is no field");
+    let listener = served.listener("0.0.0.0_8080").to_string();
+    assert!(listener.contains("\"clear_route_cache\":true"), "{listener}");
+}
+
+#[test]
 fn a_server_is_opened_on_the_port_of_the_pod_behind_the_service() {
     let mesh = Mesh::small().and(&gateway("g", "east", &http("'*.example'"))).and(&answers(
         "v",

@@ -11,6 +11,7 @@ mod world;
 mod access;
 mod called;
 mod cases;
+mod custom;
 mod destinations;
 mod entries;
 mod everything;

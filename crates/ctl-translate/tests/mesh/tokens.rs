@@ -61,4 +61,23 @@ fn without_usable_keys_nobody_can_sign() {
     };
     nobody("{issuer: i, jwksUri: 'https://i.example/keys'}");
     nobody(r#"{issuer: i, jwks: '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'}"#);
+    nobody(r#"{issuer: i, jwks: '{"keys":[{"kty":"EC","crv":"P-256","x":"YQ","y":"Yg"}]}'}"#);
+    nobody(r#"{issuer: i, jwks: '{"keys":[{"kty":"RSA","n":"YQ","e":"AQAB"}]}'}"#);
+}
+
+#[test]
+fn a_proxy_gets_the_usable_keys_of_a_set_alone() {
+    let key = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let set = format!("{{\"keys\":[{key}]}}");
+    let mixed = format!("{{\"keys\":[{key},{{\"kty\":\"RSA\",\"n\":\"YQ\",\"e\":\"AQAB\"}}]}}");
+    for written in [key, &set, &mixed] {
+        let rule = format!("{{jwtRules: [{{issuer: i, jwks: '{written}'}}]}}");
+        let found = verifier(&authentication("east", &rule));
+        let provider = &found["providers"]["origins-0"];
+        assert_eq!(provider["local_jwks"]["inline_string"], set.as_str(), "{written}");
+        assert!(
+            provider["clear_route_cache"].as_bool() != Some(true),
+            "no route of a port is by claims"
+        );
+    }
 }

@@ -230,19 +230,36 @@ fn claim(found: &Value) -> String {
     }
 }
 
-/// The access filters of a chain, in their order.
+/// The access filters of a chain, in their order; rules that are only watched say so.
 pub(crate) fn filters(chain: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for filter in list(chain, "filters") {
-        let config = &filter["typed_config"];
-        if filter["name"] == "envoy.filters.network.rbac" {
-            found.push(access(&config["rules"]));
+        found.extend(guard(filter));
+        for filter in list(&filter["typed_config"], "http_filters") {
+            found.extend(guard(filter));
         }
-        let http = list(config, "http_filters");
-        let http = http.filter(|filter| filter["name"] == "envoy.filters.http.rbac");
-        found.extend(http.map(|filter| access(&filter["typed_config"]["rules"])));
     }
     found
+}
+
+fn guard(filter: &Value) -> Vec<Vec<String>> {
+    let config = &filter["typed_config"];
+    let name = filter["name"].as_str().unwrap_or_default();
+    if name.ends_with(".ext_authz") {
+        let grpc = &config["grpc_service"]["envoy_grpc"]["cluster_name"];
+        let http = &config["http_service"]["server_uri"]["cluster"];
+        return vec![vec![format!("ask {}", string(if grpc.is_null() { http } else { grpc }))]];
+    }
+    if !name.ends_with(".rbac") {
+        return Vec::new();
+    }
+    let watched = (!config["shadow_rules"].is_null()).then(|| {
+        let mut rules = access(&config["shadow_rules"]);
+        rules.insert(0, format!("watched {}", string(&config["shadow_rules_stat_prefix"])));
+        rules
+    });
+    let enforced = (!config["rules"].is_null()).then(|| access(&config["rules"]));
+    watched.into_iter().chain(enforced).collect()
 }
 
 /// The chains of a listener for a port, or of all other ports: what they take, and what they do with it.

@@ -11,10 +11,11 @@ use proxy_listen::Exchange as Client;
 
 use super::{After, Run};
 use crate::decide::Forward;
+use crate::explained::FIELD;
 use crate::peers::{METADATA, METADATA_ID};
 use crate::pump::grpc_status;
 use crate::reply::Reply;
-use crate::{change, elsewhere, forwarded};
+use crate::{change, elsewhere, filter, forwarded};
 
 impl<'a> Run<'a> {
     /// The answer's fields on the way to the client.
@@ -38,12 +39,13 @@ impl<'a> Run<'a> {
             head.fields.remove(METADATA_ID);
         }
         change::change_response(&route.matched, request, self.facts, head, self.known());
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
+        for change in &self.extra {
+            filter::change(&mut head.fields, change);
         }
         for cookie in &self.key.cookies {
             head.fields.append("set-cookie", cookie.as_bytes());
         }
+        self.explain(request, head);
         let manager = &self.http.manager;
         forwarded::response(
             head,
@@ -53,6 +55,16 @@ impl<'a> Run<'a> {
         );
         if head.upgrade.is_none() && head.status == 101 {
             head.body = BodyKind::Empty;
+        }
+    }
+
+    /// An application's own words are not taken for ours.
+    fn explain(&self, request: &RequestHead, head: &mut ResponseHead) {
+        if self.inbound() && !self.worker.shared.explain_to.is_empty() {
+            head.fields.remove(FIELD);
+            if let Some(told) = self.explanation(request) {
+                head.fields.set(FIELD, told.as_bytes());
+            }
         }
     }
 
@@ -72,14 +84,16 @@ impl<'a> Run<'a> {
         self.status = reply.status;
         self.flag = reply.flag;
         self.details = reply.details.clone();
+        self.denied.clone_from(&reply.denied);
         let mut head = reply.head();
         self.download.grpc_status = grpc_status(&head.fields);
         if let Some(matched) = &self.matched {
             change::change_response(matched, request, self.facts, &mut head, self.known());
         }
-        for (name, value) in &self.extra {
-            head.fields.set(name, value.as_bytes());
+        for change in &self.extra {
+            filter::change(&mut head.fields, change);
         }
+        self.explain(request, &mut head);
         // No server, no time of a server's: as in Envoy the field stands only on answers that came from one.
         forwarded::response(
             &mut head,

@@ -52,6 +52,7 @@ impl Run<'_> {
             body_sent: self.download.bytes,
             duration: self.worker.shared.clock.now() - self.begun,
             start: self.facts.begun_wall + (self.begun - self.facts.begun),
+            denied: self.denied.as_ref().map(|denied| denied.told(self.worker.shared.denials)),
             log: self.log(head),
         });
     }

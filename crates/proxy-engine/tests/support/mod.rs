@@ -22,31 +22,46 @@ use proxy_config::route::{
     FilterOverrides, Forward, HeaderOps, PathMatch, Retry, RetryOn, Route, RouteAction,
     RouteConfig, RouteMatch, VirtualHost, WeightedCluster,
 };
-use proxy_engine::{Engine, Options, PeerExchange};
+use proxy_engine::{Engine, ExplainTo, Options, PeerExchange, TellDenials};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, FakeTime};
-use weft_telemetry::{ExchangeRecord, Sink, TcpRecord};
+use weft_telemetry::{ExchangeRecord, Sink, TcpRecord, WatchedRecord};
 
 /// What a sink was told: code, flag, reporter's view.
 pub type Told = Arc<Mutex<Vec<(u16, &'static str)>>>;
 
-struct Ears(Told);
+/// Which policy did not let a call pass, and why.
+pub type Denied = Arc<Mutex<Vec<(Option<String>, Option<String>)>>>;
+
+struct Ears(Told, Denied);
 
 impl Sink for Ears {
     fn exchange(&self, r: &ExchangeRecord<'_>) {
+        if let Some(denied) = r.denied {
+            let one = (denied.policy.map(str::to_owned), denied.why.map(str::to_owned));
+            self.1.lock().unwrap().push(one);
+        }
         self.0.lock().unwrap().push((r.response_code, r.flags.to_string().leak()));
     }
     fn tcp(&self, r: &TcpRecord<'_>) {
         self.0.lock().unwrap().push((0, r.flag.name()));
+    }
+    fn watched(&self, r: &WatchedRecord<'_>) {
+        let found = if r.allowed { "would pass" } else { "would not" };
+        self.0.lock().unwrap().push((1, found));
     }
 }
 
 pub struct Proxy {
     pub engine: Engine,
     pub told: Told,
+    pub denied: Denied,
     pub config: ProxyConfig,
+    /// Issuers whose tokens are signed by keys that are not known.
+    pub unknown: mpsc::Receiver<String>,
 }
 
 pub fn listener(name: &str, filter: NetworkFilter) -> Listener {
@@ -186,6 +201,7 @@ pub fn route(prefix: &str, action: Forward) -> Route {
             case_sensitive: true,
             headers: Vec::new(),
             query: Vec::new(),
+            claims: Vec::new(),
             grpc: false,
             fraction: Fraction::ALWAYS,
         },
@@ -295,22 +311,50 @@ impl Proxy {
         (Self::with(config, IdentityStore::new(), Duration::from_secs(30), clock), time)
     }
 
+    /// A proxy that says why rules did not let a call pass.
+    pub fn that_tells(config: ProxyConfig, denials: TellDenials) -> Self {
+        let (drain, clock) = (Duration::from_secs(30), Clock::real());
+        Self::telling(config, IdentityStore::new(), drain, clock, denials)
+    }
+
     fn with(
         config: ProxyConfig,
         identity: IdentityStore,
         listener_drain: Duration,
         clock: Clock,
     ) -> Self {
-        let told = Told::default();
+        Self::telling(config, identity, listener_drain, clock, TellDenials::default())
+    }
+
+    fn telling(
+        config: ProxyConfig,
+        identity: IdentityStore,
+        listener_drain: Duration,
+        clock: Clock,
+        denials: TellDenials,
+    ) -> Self {
+        let (told, denied) = (Told::default(), Denied::default());
         let exchange =
             PeerExchange { id: "test~node".into(), metadata: "bWU=".into(), read: |_| None };
-        let sinks: Vec<Box<dyn Sink + Send>> = vec![Box::new(Ears(Arc::clone(&told)))];
+        let sinks: Vec<Box<dyn Sink + Send>> =
+            vec![Box::new(Ears(Arc::clone(&told), Arc::clone(&denied)))];
         let network = proxy_engine::Network::tcp();
-        let options = Options { identity, exchange, sinks, listener_drain, clock, network };
+        let (unknown_keys, unknown) = mpsc::channel(1);
+        let options = Options {
+            identity,
+            exchange,
+            sinks,
+            listener_drain,
+            denials,
+            explain_to: ExplainTo::default(),
+            clock,
+            network,
+            unknown_keys,
+        };
         let engine = Engine::start(options).unwrap();
         let problems = engine.publish(&config);
         assert!(problems.is_empty(), "{problems:?}");
-        Self { engine, told, config }
+        Self { engine, told, denied, config, unknown }
     }
 
     pub fn publish(&mut self, change: impl FnOnce(&mut ProxyConfig)) {

@@ -2,6 +2,7 @@
 //! In: conditions, facts. Out: [`Miss`]. Never: decides anything.
 //! Why from what was compiled: a proxy has nothing else, and its words must be those of the offline answer.
 
+use proxy_config::claim::{Claim, ClaimValue};
 use proxy_config::matcher::StringMatcher;
 use proxy_config::rbac::{Permission, Principal};
 use proxy_config::route::{HeaderMatch, HeaderValueMatch};
@@ -97,19 +98,35 @@ fn asker(principal: &Principal, facts: &Facts<'_>) -> Told {
             told("to.operation.paths", path.to_owned(), text(wanted))
         }
         Principal::Claim(path, wanted) => {
-            // The payload of the token stands in front of the claim's own path.
-            let own = path.get(1..).filter(|_| path.first().is_some_and(|one| &**one == "payload"));
-            let field: String =
-                own.unwrap_or(path).iter().map(|name| format!("[{name}]")).collect();
-            let values = facts.claims.map(|claims| claims(path)).unwrap_or_default();
-            let found = match values.as_slice() {
-                [] => "a call without this claim".to_owned(),
-                values => values.join(", "),
-            };
-            told(&format!("when request.auth.claims{field}"), found, text(wanted))
+            let field: String = path.iter().map(|name| format!("[{name}]")).collect();
+            let found = facts.request.and_then(|request| request.claim(path));
+            told(&format!("when request.auth.claims{field}"), claimed(found), claim(wanted))
         }
         Principal::Any | Principal::And(_) | Principal::Or(_) | Principal::Not(_) => {
             told("rules", CALL.to_owned(), "any".to_owned())
+        }
+    }
+}
+
+/// What a token says.
+fn claimed(found: Option<Claim<'_>>) -> String {
+    match found {
+        None => "a call without this claim".to_owned(),
+        Some(Claim::Text(text)) => text.to_owned(),
+        Some(Claim::List(list)) => list.join(", "),
+        Some(Claim::Other) => "neither a text nor a list".to_owned(),
+    }
+}
+
+/// What a claim must be, as it is written in a policy, which does not tell texts from members of lists.
+fn claim(wanted: &ClaimValue) -> String {
+    match wanted {
+        ClaimValue::Present => "*".to_owned(),
+        ClaimValue::Text(wanted) | ClaimValue::Member(wanted) => text(wanted),
+        ClaimValue::Any(any) => {
+            let mut all: Vec<String> = any.iter().map(claim).collect();
+            all.dedup();
+            all.join(" or ")
         }
     }
 }

@@ -82,7 +82,7 @@ fn optional(providers: Vec<Provider>) -> Tokens {
             Need::Any(any)
         }
     };
-    Tokens { providers, needs, passes_preflight: true }
+    Tokens { providers, needs, passes_preflight: true, reroutes: false }
 }
 
 /// The principal, or the words of the refusal.
@@ -160,6 +160,19 @@ fn every_token_at_the_places_of_an_issuer_must_be_valid() {
     check(&tokens, &twice, Err("Jwt is expired"));
     let query = Asked { path: format!("/a?access_token={good}&access_token={bad}"), ..get(&[]) };
     check(&tokens, &query, Err("Jwt is expired"));
+}
+
+#[test]
+fn an_issuer_whose_key_is_not_known_is_named() {
+    let tokens = optional(vec![provider(1), provider(2)]);
+    let unknown = |request: &Asked| decide(&tokens, request, NOW).unknown;
+    assert!(unknown(&get(&[])).is_empty() && unknown(&bearer("x")).is_empty());
+    assert!(unknown(&bearer(&token(1, &json!({})))).is_empty());
+    let rotated = |claims: &Value| bearer(&Issuer::new(9).token(claims));
+    assert_eq!(unknown(&rotated(&json!({ "iss": "https://2" }))), ["https://2"]);
+    assert!(unknown(&rotated(&json!({ "iss": "https://3" }))).is_empty(), "nobody's");
+    let late = json!({ "iss": "https://2", "exp": NOW - 600 });
+    assert!(unknown(&rotated(&late)).is_empty(), "a key would not help it");
 }
 
 #[test]
@@ -299,7 +312,9 @@ fn claims_are_asked_by_path() {
     let more = json!({ "groups": "a b", "realm": { "roles": ["x", "y"] } });
     let request = bearer(&token(1, &more));
     let claimed = decide(&tokens, &request, NOW).verdict.unwrap().unwrap();
-    assert_eq!(claimed.values(&["groups".into()]), ["a", "b"]);
-    assert_eq!(claimed.values(&["realm".into(), "roles".into()]), ["x", "y"]);
-    assert!(claimed.values(&["none".into()]).is_empty());
+    assert_eq!(claimed.claim(&["groups".into()]), Some(Claim::List(vec!["a", "b"])));
+    let nested = ["realm".into(), "roles".into()];
+    assert_eq!(claimed.claim(&nested), Some(Claim::List(vec!["x", "y"])));
+    assert_eq!(claimed.claim(&["sub".into()]), Some(Claim::Text("ann")));
+    assert_eq!(claimed.claim(&["none".into()]), None);
 }

@@ -5,7 +5,10 @@ use proxy_lower::lower_routes;
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::route::v3 as route;
 use weft_proto::envoy::extensions::filters::http::cors::v3::CorsPolicy;
-use weft_proto::envoy::r#type::matcher::v3::RegexMatcher;
+use weft_proto::envoy::r#type::matcher::v3::metadata_matcher::PathSegment;
+use weft_proto::envoy::r#type::matcher::v3::metadata_matcher::path_segment::Segment;
+use weft_proto::envoy::r#type::matcher::v3::value_matcher::MatchPattern;
+use weft_proto::envoy::r#type::matcher::v3::{MetadataMatcher, RegexMatcher, ValueMatcher};
 use weft_proto::google::protobuf::Duration;
 
 use crate::{any, refused};
@@ -63,6 +66,31 @@ fn back_offs_and_timeouts_of_ages_do_not_panic() {
         acted(|a| a.timeout = Some(Duration { seconds: 1, nanos: i32::MAX })),
         &["timeout", "nanos"],
     );
+}
+
+#[test]
+fn metadata_that_is_no_claim_refuses_the_route() {
+    let with = |filter: &str, path: &[&str], pattern: Option<MatchPattern>| {
+        let key = |name: &&str| PathSegment { segment: Some(Segment::Key((*name).to_owned())) };
+        let wanted = MetadataMatcher {
+            filter: filter.to_owned(),
+            path: path.iter().map(key).collect(),
+            value: Some(ValueMatcher { match_pattern: pattern }),
+            invert: true,
+        };
+        routed(|r| r.r#match.as_mut().unwrap().dynamic_metadata = vec![wanted])
+    };
+    let tokens = "envoy.filters.http.jwt_authn";
+    let given = || Some(MatchPattern::PresentMatch(true));
+    let config = with(tokens, &["payload", "a", "b"], given()).unwrap();
+    let [claim] = config.virtual_hosts[0].routes[0].matches.claims.as_slice() else { panic!() };
+    assert!(claim.invert && claim.path.iter().map(|name| &**name).eq(["a", "b"]));
+    let words = &["dynamic_metadata[0]", "claim of a token"];
+    refused(with("other", &["payload", "a"], given()), words);
+    refused(with(tokens, &["header", "a"], given()), words);
+    refused(with(tokens, &["payload"], given()), words);
+    refused(with(tokens, &["payload", "a"], None), &["value"]);
+    refused(with(tokens, &["payload", "a"], Some(MatchPattern::BoolMatch(true))), &["value"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ctl_keys::{Found, Held, Keys, Place, Wanted};
+use ctl_keys::{Found, Held, Keys, Place, Wanted, Wish};
 use ctl_status::Obstacle;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -63,8 +63,9 @@ impl Issuers {
             }
             for (rule, place) in rules.iter().zip(&places) {
                 let Some(place) = place else { continue };
-                let patience = wanted.entry(place.clone()).or_default();
+                let Wish { patience, issuers } = wanted.entry(place.clone()).or_default();
                 *patience = (*patience).max(rule.timeout.map_or(PATIENCE, |span| span.0));
+                issuers.insert(rule.issuer.clone());
             }
             let keys: Vec<Option<Arc<str>>> =
                 places.iter().map(|place| found.keys(place.as_ref()?).cloned()).collect();

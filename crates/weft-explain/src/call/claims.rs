@@ -6,6 +6,19 @@ use serde_json::{Map, Value};
 use crate::{Call, Unclear};
 
 impl Call {
+    /// Supposes an answer of who is asked about it: `allow` or `deny`.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn suppose_custom(&mut self, answer: &str) -> Result<(), Unclear> {
+        self.custom = match answer {
+            "allow" => Some(true),
+            "deny" => Some(false),
+            _ => return Err(super::other_form("custom", "allow or deny")),
+        };
+        Ok(())
+    }
+
     /// Adds a claim, as `name=value` or `name[name]=value`; the same name again makes a list.
     ///
     /// # Errors

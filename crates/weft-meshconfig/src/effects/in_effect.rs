@@ -44,6 +44,8 @@ pub(super) const IN_EFFECT: &[&str] = &[
     "MeshConfig.defaultProviders.accessLogging",
     "MeshConfig.discoverySelectors",
     "MeshConfig.enableAutoMtls",
+    "MeshConfig.extensionProviders[].envoyExtAuthzGrpc",
+    "MeshConfig.extensionProviders[].envoyExtAuthzHttp",
     "MeshConfig.extensionProviders[].envoyFileAccessLog.path",
     "MeshConfig.extensionProviders[].name",
     "MeshConfig.h2UpgradePolicy",

@@ -47,14 +47,6 @@ pub(crate) fn check(meta: &Metadata, spec: &AuthorizationPolicy, findings: &mut 
     let rules = rules.as_deref().unwrap_or_default();
     findings.each("rules", rules, |rule, findings| self::rule(rule, *action, findings));
     findings.not_honoured("action", *action == Action::Audit);
-    if *action == Action::Custom {
-        findings.warning_in(
-            "action",
-            code::NOT_HONOURED,
-            "external authorization is not honoured yet by this version of Weft",
-            "until then, requests that the rules match are denied",
-        );
-    }
 }
 
 /// Stands for a policy that cannot be read: denies all that it could mean.
@@ -79,13 +71,6 @@ fn dry_run(meta: &Metadata, action: Action, findings: &mut Findings) {
         } else if !matches!(action, Action::Allow | Action::Deny) {
             let what = format!("does not go with action {}", action.as_str());
             findings.error(what, "use it with ALLOW or DENY only");
-        } else if value.starts_with(['1', 't', 'T']) {
-            findings.add(
-                Severity::Warning,
-                code::NOT_HONOURED,
-                "the policy is not enforced, and this version of Weft does not count what it would do",
-                "remove the annotation to enforce it",
-            );
         }
     });
 }

@@ -23,6 +23,15 @@ pub(crate) fn is_claim(name: &str) -> bool {
     start.eq_ignore_ascii_case(CLAIMS) && (dotted || square)
 }
 
+/// Whether a part of such a condition's path is empty: no token has that, and Envoy refuses it.
+pub(crate) fn names_empty_claim(name: &str) -> bool {
+    let rest = name.get(CLAIMS.len()..).unwrap_or_default();
+    match rest.strip_prefix('.') {
+        Some(dotted) => dotted.split('.').any(str::is_empty),
+        None => rest.trim_start_matches('[').trim_end_matches(']').split("][").any(str::is_empty),
+    }
+}
+
 /// The field that says which host is asked.
 pub(crate) fn is_authority(name: &str) -> bool {
     name.eq_ignore_ascii_case(":authority") || name.eq_ignore_ascii_case("host")
@@ -197,7 +206,12 @@ mod tests {
     #[test]
     fn claims_are_told_from_names_that_begin_like_them() {
         for name in ["@request.auth.claims.a", "@Request.Auth.Claims[a][b]"] {
-            assert!(is_claim(name), "{name}");
+            assert!(is_claim(name) && !names_empty_claim(name), "{name}");
+        }
+        for name in
+            ["@request.auth.claims.a..b", "@request.auth.claims[a][]", "@request.auth.claims[][a]"]
+        {
+            assert!(is_claim(name) && names_empty_claim(name), "{name}");
         }
         for name in [
             "@request.auth.claims",

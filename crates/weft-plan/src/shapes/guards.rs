@@ -1,17 +1,22 @@
 //! Calls that meet the rules of policies.
-//! In: an AuthorizationPolicy or PeerAuthentication. Out: calls into one pod of each sort that it selects: for each rule its
-//! callers with its operations, strangers with its operations, its callers with other operations, and plain text.
+//! In: an AuthorizationPolicy, PeerAuthentication or RequestAuthentication. Out: calls into one pod of each sort that it selects: for
+//! each rule its callers and users with its operations, strangers with its operations, its callers with other operations, and plain
+//! text; for each issuer a user, and a user of an issuer that nobody names.
 
 use serde_json::Value;
 use weft_explain::{Call, Origin, Security};
 
-use super::{Shapes, list, named, texts};
+use super::users::{self, User};
+use super::{Shapes, example, list, texts};
 use crate::pods::Group;
 
 /// Most callers or operations of one rule.
 const MOST: usize = 8;
 /// Somebody of the mesh that no policy knows.
 const STRANGER: &str = "weft-plan/stranger";
+
+/// An issuer that no rule names.
+const NOBODY: &str = "https://weft-plan.example";
 
 /// What a caller shows.
 #[derive(Clone, PartialEq)]
@@ -24,37 +29,37 @@ enum Who {
 /// Method and path.
 type Operation = (String, String);
 
-pub(super) fn add(shapes: &mut Shapes, object: &Value, groups: &[Group]) {
-    let (_, namespace) = named(object);
+pub(super) fn add(shapes: &mut Shapes, object: &Value, groups: &[Group], issuers: &[String]) {
     let spec = &object["spec"];
-    let wanted = [&spec["selector"]["matchLabels"]];
-    let selects = |group: &&Group| {
-        let labels = &group.pod["metadata"]["labels"];
-        let mut all = wanted.iter().filter_map(|wanted| wanted.as_object()).flatten();
-        (group.namespace() == namespace || namespace == "istio-system")
-            && !group.pod.is_null()
-            && all.all(|(key, value)| labels.get(key) == Some(value))
-    };
     let other = ("DELETE".to_owned(), "/weft-plan".to_owned());
     let usual = ("GET".to_owned(), "/".to_owned());
+    let stranger = Who::Principal(STRANGER.to_owned());
+    let selects = |group: &&Group| users::is_about(object, &group.pod, group.namespace());
     for group in groups.iter().filter(selects) {
         let Origin::From(name, space) = &group.origin else { continue };
         let origin = Origin::Inbound(name.clone(), space.clone());
-        let mut ask = |who: &Who, operation: &Operation| {
+        let mut ask = |who: &Who, user: &User, operation: &Operation| {
             if let Ok(call) = call(&origin, port(&group.pod), who, operation) {
-                shapes.add(call);
+                shapes.add(users::asked_by(call, user));
             }
         };
-        ask(&Who::Plain, &usual);
-        ask(&Who::Principal(STRANGER.to_owned()), &usual);
+        ask(&Who::Plain, &User::new(), &usual);
+        ask(&stranger, &User::new(), &usual);
+        for rule in list(spec, "jwtRules") {
+            let issuer = rule["issuer"].as_str().unwrap_or_default();
+            for issuer in [issuer, NOBODY] {
+                ask(&stranger, &users::user(issuer, users::SOMEBODY), &usual);
+            }
+        }
         for rule in list(spec, "rules") {
-            let (callers, operations) = (callers(rule), operations(rule));
-            for who in &callers {
-                operations.iter().chain([&other, &usual]).for_each(|operation| ask(who, operation));
+            let (callers, operations) = (callers(rule, issuers), operations(rule));
+            for (who, user) in &callers {
+                let all = operations.iter().chain([&other, &usual]);
+                all.for_each(|operation| ask(who, user, operation));
             }
             for operation in &operations {
-                ask(&Who::Principal(STRANGER.to_owned()), operation);
-                ask(&Who::Plain, operation);
+                ask(&stranger, &User::new(), operation);
+                ask(&Who::Plain, &User::new(), operation);
             }
         }
     }
@@ -87,12 +92,23 @@ fn call(
     Ok(call)
 }
 
-/// A text that a pattern with one `*` takes.
-fn example(written: &str) -> String {
-    written.replace('*', "any").replace("{any}", "any").replace("{anyany}", "any/any")
+/// Who a rule is about, with and without the tokens that it asks for.
+fn callers(rule: &Value, issuers: &[String]) -> Vec<(Who, User)> {
+    let users = users::of_rule(rule, issuers);
+    let mut callers = peers(rule);
+    if callers.is_empty() && !users.is_empty() {
+        callers.push(Who::Principal(STRANGER.to_owned()));
+    }
+    let pairs = |who: &Who| {
+        let of = |user: &User| (who.clone(), user.clone());
+        users.iter().chain([&User::new()]).map(of).collect::<Vec<_>>()
+    };
+    let mut found: Vec<(Who, User)> = callers.iter().flat_map(pairs).collect();
+    found.truncate(MOST);
+    found
 }
 
-fn callers(rule: &Value) -> Vec<Who> {
+fn peers(rule: &Value) -> Vec<Who> {
     let mut found = Vec::new();
     for source in list(rule, "from").iter().map(|from| &from["source"]) {
         for principal in texts(source, "principals") {

@@ -5,6 +5,7 @@
 use serde_json::Value;
 use weft_explain::{Call, Mesh, Origin, Security};
 
+use super::users::{self, User};
 use super::{Shapes, list, named, texts};
 use crate::pods::Group;
 
@@ -14,7 +15,12 @@ const CLIENTS: usize = 8;
 /// Where a call begins, its port, and how it is protected.
 type Door = (Origin, u16, Security);
 
-pub(super) fn add(shapes: &mut Shapes, mesh: &Mesh, object: &Value, groups: &[Group]) {
+pub(super) fn add(
+    shapes: &mut Shapes,
+    (mesh, issuers): (&Mesh, &[String]),
+    object: &Value,
+    groups: &[Group],
+) {
     let (spec, (_, own)) = (&object["spec"], named(object));
     let gateways = texts(spec, "gateways");
     let gateways = if gateways.is_empty() { vec!["mesh"] } else { gateways };
@@ -36,7 +42,7 @@ pub(super) fn add(shapes: &mut Shapes, mesh: &Mesh, object: &Value, groups: &[Gr
             plain.path = "/weft-plan".to_owned();
             for route in list(spec, "http") {
                 for condition in list(route, "match") {
-                    meeting(shapes, &plain, condition, object);
+                    meeting(shapes, (&plain, issuers), condition, object);
                 }
             }
             shapes.add(Call { path: "/".to_owned(), ..plain.clone() });
@@ -92,7 +98,12 @@ fn servers(mesh: &Mesh, gateway: &str, object: &Value) -> Vec<Door> {
 }
 
 /// Adds a call that meets a condition; what no call can be made for is named.
-fn meeting(shapes: &mut Shapes, plain: &Call, condition: &Value, object: &Value) {
+fn meeting(
+    shapes: &mut Shapes,
+    (plain, issuers): (&Call, &[String]),
+    condition: &Value,
+    object: &Value,
+) {
     let (name, namespace) = named(object);
     let mut missed = |what: &str| {
         shapes.leave_out(format!("{what} in VirtualService {namespace}/{name}"));
@@ -111,11 +122,16 @@ fn meeting(shapes: &mut Shapes, plain: &Call, condition: &Value, object: &Value)
     if let Some(port) = condition["port"].as_u64().and_then(|port| u16::try_from(port).ok()) {
         call.port = port;
     }
+    let mut claims = User::new();
     for (name, wanted) in condition["headers"].as_object().into_iter().flatten() {
-        match text_of(wanted) {
-            Some(Some(value)) => call.fields.push((name.to_ascii_lowercase(), value)),
+        let value = match text_of(wanted) {
+            Some(Some(value)) => value,
             Some(None) => return missed("a pattern for a header"),
-            None => call.fields.push((name.to_ascii_lowercase(), "any".to_owned())),
+            None => "any".to_owned(),
+        };
+        match users::of_field(name) {
+            Some(claim) => claims.push(format!("{claim}={value}")),
+            None => call.fields.push((name.to_ascii_lowercase(), value)),
         }
     }
     let mut query = Vec::new();
@@ -129,7 +145,13 @@ fn meeting(shapes: &mut Shapes, plain: &Call, condition: &Value, object: &Value)
     if !query.is_empty() {
         call.path = format!("{}?{}", call.path, query.join("&"));
     }
-    shapes.add(call);
+    if claims.is_empty() {
+        return shapes.add(call);
+    }
+    for issuer in issuers {
+        let user = users::with(users::user(issuer, users::SOMEBODY), &claims);
+        shapes.add(users::asked_by(call.clone(), &user));
+    }
 }
 
 /// `None`: nothing is asked for; `Some(None)`: a pattern.

@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{
 use serde_json::json;
 
 use super::*;
+use crate::Claim;
 
 const NOW: u64 = 1_700_000_000;
 const ISSUER: &str = "https://issuer.example";
@@ -180,6 +181,56 @@ fn keys_are_chosen_by_name_and_purpose() {
 }
 
 #[test]
+fn a_key_that_no_proxy_takes_is_none() {
+    let useless = |key: Value| {
+        let set = json!({ "keys": [key] }).to_string();
+        assert_eq!(KeySet::read(&set), Err(crate::BadKeySet::Useless(1)), "{key}");
+        assert_eq!(KeySet::usable(&set), Err(crate::BadKeySet::Useless(1)), "{key}");
+    };
+    let modulus = |bytes: usize, first: u8, last: u8| {
+        let mut n = vec![0x5a; bytes];
+        (n[0], n[bytes - 1]) = (first, last);
+        text(&n)
+    };
+    let rsa_of = |n: String, e: &str| json!({ "kty": "RSA", "n": n, "e": e });
+    assert!(KeySet::read(&rsa_of(modulus(256, 0x80, 1), "AQAB").to_string()).is_ok());
+    useless(rsa_of(modulus(256, 0x7f, 1), "AQAB"));
+    useless(rsa_of(modulus(1025, 1, 1), "AQAB"));
+    useless(rsa_of(modulus(256, 0x80, 2), "AQAB"));
+    for e in ["", "AA", "AQ", "Iw", "AQAC"] {
+        useless(rsa_of(modulus(256, 0x80, 1), e));
+    }
+    let point = curve("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING).key;
+    useless(json!({ "kty": "EC", "crv": "P-256", "x": point["x"], "y": point["x"] }));
+    useless(json!({ "kty": "EC", "crv": "P-384", "x": point["x"], "y": point["y"] }));
+    let zeros = text(&[0; 32]);
+    useless(json!({ "kty": "EC", "crv": "P-256", "x": zeros, "y": zeros }));
+}
+
+#[test]
+fn zeros_before_the_numbers_of_a_key_do_not_count() {
+    let signer = rsa(&RSA_PKCS1_SHA256);
+    let mut key = signer.key.clone();
+    let mut n = vec![0];
+    n.extend(URL_SAFE_NO_PAD.decode(key["n"].as_str().unwrap()).unwrap());
+    (key["n"], key["e"]) = (text(&n).into(), "AAEAAQ".into());
+    let token = signer.token(&json!({ "alg": "RS256" }), &claims());
+    let keys = KeySet::read(&json!({ "keys": [key] }).to_string()).unwrap();
+    assert!(judge(&token, &keys, &[]).is_ok());
+}
+
+#[test]
+fn the_usable_keys_of_a_set_stand_alone() {
+    let key = edwards().key;
+    let set = format!("{{\"keys\": [ {key} ]}}");
+    assert_eq!(KeySet::usable(&set).unwrap(), set, "as its issuer wrote it");
+    let one = json!({ "keys": [key] }).to_string();
+    assert_eq!(KeySet::usable(&key.to_string()).unwrap(), one);
+    let mixed = json!({ "keys": [7, key, { "kty": "oct", "k": "c2VjcmV0" }], "more": 1 });
+    assert_eq!(KeySet::usable(&mixed.to_string()).unwrap(), one);
+}
+
+#[test]
 fn tokens_and_sets_that_are_none_are_told() {
     for token in ["", "a", "a.b", "a.b.c", "..", "e30.e30.", "e30.e30.e30", "W10.W10.W10"] {
         assert_eq!(Token::read(token).err(), Some(Refusal::Malformed), "{token}");
@@ -200,13 +251,16 @@ fn claims_are_found_by_path_and_taken_apart() {
     let Value::Object(all) = claims else { unreachable!() };
     let (claims, spaced) =
         (Claims::new(all), std::collections::BTreeSet::from(["groups".to_owned()]));
-    let values = |path: &[&str]| claims.values(path, &spaced);
-    assert_eq!(values(&["scope"]), ["a", "b", "c"]);
-    assert_eq!(values(&["roles"]), ["x", "y"]);
-    assert_eq!(values(&["groups"]), ["p", "q"]);
-    assert_eq!(values(&["realm", "roles"]), ["admin"]);
-    assert!(values(&["n"]).is_empty() && values(&["realm"]).is_empty() && values(&[]).is_empty());
-    assert_eq!(claims.values(&["groups"], &std::collections::BTreeSet::new()), ["p q"]);
+    let claim = |path: &[&str]| claims.claim(path, &spaced);
+    let list = |words: &[&'static str]| Some(Claim::List(words.to_vec()));
+    assert_eq!(claim(&["scope"]), list(&["a", "b", "c"]));
+    assert_eq!(claim(&["roles"]), list(&["x", "y"]));
+    assert_eq!(claim(&["groups"]), list(&["p", "q"]));
+    assert_eq!(claim(&["realm", "roles"]), list(&["admin"]));
+    assert_eq!((claim(&["n"]), claim(&["realm"])), (Some(Claim::Other), Some(Claim::Other)));
+    assert_eq!((claim(&[]), claim(&["none"]), claim(&["n", "x"])), (None, None, None));
+    let plain = claims.claim(&["groups"], &std::collections::BTreeSet::new());
+    assert_eq!(plain, Some(Claim::Text("p q")), "no list where nobody says so");
 }
 
 #[test]

@@ -7,7 +7,6 @@ use weft_api::virtual_service::HttpMatch;
 use weft_types::domain;
 
 use super::Scope;
-use crate::Severity;
 use crate::check::findings::code;
 use crate::check::{Findings, header, labels, pattern, values, virtual_service};
 
@@ -79,12 +78,9 @@ fn conditions(
                     let what = "claims of a token can be matched at gateways only";
                     findings.error(what, "bind the object to gateways");
                 }
-                findings.add(
-                    Severity::Warning,
-                    code::NOT_HONOURED,
-                    "this version of Weft does not check user tokens yet; the route never matches",
-                    "remove the condition",
-                );
+                if header::names_empty_claim(name) {
+                    findings.error("names a claim without a name", "write [a][b], or .a.b");
+                }
             }
             compared(matcher, findings);
         });
