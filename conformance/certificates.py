@@ -13,8 +13,9 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                 "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)
 
-    def sign(self, name, *hosts, kind="ec"):
-        """A certificate for these hosts; answers the files of it and its key. Without hosts it is one of a client."""
+    def sign(self, name, *hosts, kind="ec", days=2):
+        """A certificate for these hosts; answers the files of it and its key. Without hosts it is one of a client. With days below
+        zero it has ended."""
         certificate, key, request = (self.folder / f"{name}.{end}" for end in ("crt", "key", "csr"))
         algorithm = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["rsa:2048"]
         openssl("req", "-newkey", *algorithm, "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
@@ -22,7 +23,7 @@ class Authority:
         names = ",".join(f"DNS:{host}" for host in hosts or [f"{name}.client"])
         extensions.write_text(f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n")
         openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
-                "-days", "2", "-extfile", extensions, "-out", certificate)
+                "-days", days, "-extfile", extensions, "-out", certificate)
         # Programs of other users read them.
         key.chmod(0o644)
         return certificate, key

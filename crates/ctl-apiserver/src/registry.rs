@@ -33,7 +33,7 @@ use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::serve::EVENTS;
 use crate::strict::SchemaFault;
-use crate::tokens::{Claims, TokenError, TokenKey};
+use crate::tokens::{BoundPod, Claims, TokenError, TokenKey};
 
 pub use delete::{DeleteOptions, Propagation};
 pub use kinds::Kinds;
@@ -164,6 +164,32 @@ impl Registry {
             }
             _ => Ok(claims),
         }
+    }
+
+    /// Whether an account exists, and a pod with this name and uid runs as it.
+    ///
+    /// # Errors
+    /// What does not exist any more.
+    pub fn account_lives(
+        &self,
+        namespace: &str,
+        account: &str,
+        pod: Option<&BoundPod>,
+    ) -> Result<(), TokenError> {
+        let read = |plural: &str, name: &str| {
+            let collection = Collection { group: String::new(), plural: plural.to_owned() };
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            self.inner.store.get(&Key { collection, namespace, name })
+        };
+        if read("serviceaccounts", account).is_none() {
+            return Err(TokenError::Gone(format!("service account {account}")));
+        }
+        let Some(BoundPod { name, uid }) = pod else { return Ok(()) };
+        let own = read("pods", name).filter(|pod| {
+            let runs_as = pod["spec"]["serviceAccountName"].as_str().unwrap_or("default");
+            pod["metadata"]["uid"].as_str() == Some(uid) && runs_as == account
+        });
+        own.map(drop).ok_or_else(|| TokenError::Gone(format!("pod {name}")))
     }
 
     pub(crate) fn tokens(&self) -> &TokenKey {

@@ -79,6 +79,15 @@ pub enum Refused {
     Sign(String),
 }
 
+/// The pod that shows a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// `POD.NAMESPACE`.
+    pub name: String,
+    /// Uid of the pod, when it is known.
+    pub uid: Option<String>,
+}
+
 /// Who signs now, and what is trusted now.
 #[derive(Debug)]
 pub struct Serving {
@@ -155,7 +164,7 @@ impl Ca {
     }
 
     /// Signs for `identity`, for `ttl` or a day. The chain goes leaf first, all roots last, as one text. `holder` is the
-    /// pod (`POD.NAMESPACE`) that will show it, when one is proven.
+    /// pod that will show it, when one is proven.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -163,7 +172,7 @@ impl Ca {
         &self,
         csr_pem: &str,
         identity: &SpiffeId,
-        holder: Option<&str>,
+        holder: Option<&Holder>,
         ttl: Option<Duration>,
     ) -> Result<Vec<String>, Refused> {
         let csr = CertificateSigningRequestParams::from_pem(csr_pem)
@@ -183,8 +192,11 @@ impl Ca {
             of_pod: holder.is_some(),
             speaks: false,
             confirmed: true,
+            before: None,
+            uid: holder.and_then(|holder| holder.uid.clone()),
         };
-        self.memory().live_mut().issued(holder, entry);
+        let name = holder.map(|holder| holder.name.as_str());
+        self.memory().live_mut().issued(name, entry);
         Ok(chain)
     }
 
@@ -212,9 +224,11 @@ impl Ca {
 
     /// Takes note of what a holder shows and trusts; answers whether it is to renew. A certificate that no root of ours
     /// has signed is to be renewed too.
-    pub(crate) fn held(&self, holder: Option<&str>, chain: &str, version: u64) -> bool {
+    pub(crate) fn held(&self, holder: Option<&Holder>, chain: &str, version: u64) -> bool {
         let serving = self.serving();
         let Ok(leaf) = x509::facts(chain) else { return true };
+        let uid = holder.and_then(|holder| holder.uid.clone());
+        let holder = holder.map(|holder| holder.name.as_str());
         let mut memory = self.memory();
         if !memory.live_mut().trusts(holder, &leaf.serial, version) {
             // Issued before an end that came too fast for it to be written down.
@@ -224,7 +238,9 @@ impl Ca {
             let (root, not_after) = (fingerprint(&anchor), unix(leaf.not_after));
             let of_pod = holder.is_some();
             let (serial, speaks, confirmed) = (leaf.serial.clone(), true, true);
-            let entry = Entry { serial, root, version, not_after, of_pod, speaks, confirmed };
+            let before = None;
+            let entry =
+                Entry { serial, root, version, not_after, of_pod, speaks, confirmed, before, uid };
             memory.live_mut().issued(holder, entry);
             memory.live_mut().trusts(holder, &leaf.serial, version);
         }

@@ -27,6 +27,12 @@ pub(crate) struct Entry {
     /// The holder has said that it shows this one, or is one of those who never say so.
     #[serde(default)]
     pub(crate) confirmed: bool,
+    /// Serial number of what the pod had before: the answer with this one may have been lost.
+    #[serde(default)]
+    pub(crate) before: Option<String>,
+    /// Uid of the pod that proved itself by a token.
+    #[serde(default)]
+    pub(crate) uid: Option<String>,
 }
 
 /// All of them, by `POD.NAMESPACE` or serial number.
@@ -38,9 +44,20 @@ impl Live {
     pub(crate) fn issued(&mut self, holder: Option<&str>, entry: Entry) {
         let key = holder.map_or_else(|| entry.serial.clone(), str::to_owned);
         // The answer may be lost: whoever is used to speak is believed to show it when it says so.
-        let speaks = self.0.get(&key).is_some_and(|before| before.speaks);
+        let former = self.0.get(&key);
+        let speaks = former.is_some_and(|former| former.speaks);
+        // Of another pod that had the same name nothing is left.
+        let before = former.filter(|former| former.uid == entry.uid && entry.uid.is_some());
+        let before = before.map(|former| former.serial.clone());
         let of_pod = holder.is_some();
-        self.0.insert(key, Entry { of_pod, speaks, confirmed: !speaks, ..entry });
+        self.0.insert(key, Entry { of_pod, speaks, confirmed: !speaks, before, ..entry });
+    }
+
+    /// Who holds the certificate with this number: the newest of its holder, or the one before.
+    pub(crate) fn holder_of(&self, serial: &str) -> Option<(&str, &Entry)> {
+        let own = |entry: &Entry| entry.serial == serial || entry.before.as_deref() == Some(serial);
+        let found = self.0.iter().find(|(_, entry)| own(entry));
+        found.map(|(holder, entry)| (holder.as_str(), entry))
     }
 
     /// A holder has put a version of the bundle into force; false when its certificate is not known.
@@ -96,6 +113,11 @@ impl Live {
         oldest.map(|(holder, entry)| (holder.as_str(), entry.version))
     }
 
+    /// The first moment at which one of them ends.
+    pub(crate) fn first_end(&self) -> Option<u64> {
+        self.0.values().map(|entry| entry.not_after).min()
+    }
+
     /// The last moment at which one of them ends.
     pub(crate) fn last_end(&self) -> Option<u64> {
         self.0.values().map(|entry| entry.not_after).max()
@@ -109,7 +131,8 @@ mod tests {
     fn entry(serial: &str, root: &str, version: u64) -> Entry {
         let (serial, root) = (serial.to_owned(), root.to_owned());
         let (of_pod, speaks, confirmed) = (false, false, false);
-        Entry { serial, root, version, not_after: 100, of_pod, speaks, confirmed }
+        let (before, uid) = (None, Some("u".to_owned()));
+        Entry { serial, root, version, not_after: 100, of_pod, speaks, confirmed, before, uid }
     }
 
     #[test]
@@ -133,6 +156,21 @@ mod tests {
         assert_eq!((live.outside("new").count(), live.behind(2).count()), (1, 1));
         assert!(live.trusts(Some("web.shop"), "2", 2));
         assert_eq!((live.outside("new").count(), live.behind(2).count()), (0, 0));
+    }
+
+    #[test]
+    fn a_number_leads_to_its_holder_while_it_is_one_of_the_last_two_of_that_pod() {
+        let mut live = Live::default();
+        for serial in ["1", "2", "3"] {
+            live.issued(Some("web.shop"), entry(serial, "old", 1));
+        }
+        let holder = |live: &Live, serial| live.holder_of(serial).map(|(name, _)| name.to_owned());
+        assert_eq!(holder(&live, "1"), None);
+        assert_eq!(holder(&live, "2").as_deref(), Some("web.shop"));
+        assert_eq!(holder(&live, "3").as_deref(), Some("web.shop"));
+        live.issued(Some("web.shop"), Entry { uid: Some("other".into()), ..entry("4", "old", 1) });
+        assert_eq!(holder(&live, "3"), None, "another pod has the name now");
+        assert_eq!(holder(&live, "4").as_deref(), Some("web.shop"));
     }
 
     #[test]

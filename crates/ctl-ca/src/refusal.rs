@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tonic::Status;
 
+use weft_identity::Unproven;
+
 use crate::{Refused, TokenError};
 
 /// Why somebody was refused, as the label of a metric.
@@ -16,6 +18,12 @@ pub(crate) enum Reason {
     Audience,
     HolderGone,
     TokensUnavailable,
+    ExpiredCertificate,
+    ForeignCertificate,
+    UnusableCertificate,
+    OtherTrustDomain,
+    UnknownCertificate,
+    ProofsDiffer,
     Identity,
     Csr,
     OtherIdentity,
@@ -24,13 +32,19 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 17] = [
         Self::NoToken,
         Self::UnreadableToken,
         Self::ExpiredToken,
         Self::Audience,
         Self::HolderGone,
         Self::TokensUnavailable,
+        Self::ExpiredCertificate,
+        Self::ForeignCertificate,
+        Self::UnusableCertificate,
+        Self::OtherTrustDomain,
+        Self::UnknownCertificate,
+        Self::ProofsDiffer,
         Self::Identity,
         Self::Csr,
         Self::OtherIdentity,
@@ -46,6 +60,12 @@ impl Reason {
             Self::Audience => "audience",
             Self::HolderGone => "holder_gone",
             Self::TokensUnavailable => "tokens_unavailable",
+            Self::ExpiredCertificate => "expired_certificate",
+            Self::ForeignCertificate => "foreign_certificate",
+            Self::UnusableCertificate => "unusable_certificate",
+            Self::OtherTrustDomain => "other_trust_domain",
+            Self::UnknownCertificate => "unknown_certificate",
+            Self::ProofsDiffer => "proofs_differ",
             Self::Identity => "identity",
             Self::Csr => "csr",
             Self::OtherIdentity => "other_identity",
@@ -75,6 +95,18 @@ impl From<TokenError> for No {
                 return Self(Reason::TokensUnavailable, Status::unavailable(told));
             }
         };
+        Self(reason, Status::unauthenticated(told))
+    }
+}
+
+impl From<Unproven> for No {
+    fn from(unproven: Unproven) -> Self {
+        let reason = match &unproven {
+            Unproven::Time(_) => Reason::ExpiredCertificate,
+            Unproven::Foreign(_) => Reason::ForeignCertificate,
+            Unproven::Unusable(_) => Reason::UnusableCertificate,
+        };
+        let told = format!("{unproven}; send a service-account token as Bearer");
         Self(reason, Status::unauthenticated(told))
     }
 }

@@ -54,6 +54,7 @@ impl Ca {
             oldest: live.oldest().map(|(holder, version)| (holder.to_owned(), version)),
             waits_for: waiting.len(),
             waiting: waiting.into_iter().take(NAMED).collect(),
+            first_end: live.first_end(),
             last_end: live.last_end(),
             settle_seconds: SETTLE.as_secs(),
             spread_ms: spread_ms(live.len()),

@@ -11,7 +11,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use weft_identity::rustls::ServerConfig;
-use weft_identity::{Credential, IdentityError, IdentityStore, ServerTls, server_config};
+use weft_identity::{
+    Clients, Credential, IdentityError, IdentityStore, ServerTls, Trust, server_config,
+};
 use weft_rt::Clock;
 
 use crate::{Ca, Refused};
@@ -37,14 +39,23 @@ impl ServerIdentity {
         Ok(identity)
     }
 
-    /// TLS settings for a port that speaks `alpn`; clients prove themselves by token or not at all, so no certificate is
-    /// asked of them.
+    /// TLS settings for a port that speaks `alpn`, and asks no certificate of clients.
     ///
     /// # Errors
     /// When the TLS library refuses the settings.
     pub fn server_config(&self, alpn: &[&str]) -> Result<Arc<ServerConfig>, IdentityError> {
         let alpn = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         server_config(&self.store, &ServerTls { alpn, ..ServerTls::default() })
+    }
+
+    /// TLS settings for the port of the certificate service: a client may show a certificate and must then have its key. What it
+    /// proves is judged at each call, since a proxy whose certificate has ended must still come in with its token.
+    ///
+    /// # Errors
+    /// When the TLS library refuses the settings.
+    pub fn proving_config(&self) -> Result<Arc<ServerConfig>, IdentityError> {
+        let (clients, trust, alpn) = (Clients::Asked, Trust::Anyone, vec![b"h2".to_vec()]);
+        server_config(&self.store, &ServerTls { clients, trust, alpn, ..ServerTls::default() })
     }
 
     /// Renews at half-life and when somebody else signs, for ever.

@@ -10,9 +10,9 @@ use weft_proto::grpc::Serve;
 use weft_proto::trust::{AwaitTrust, AwaitTrustRequest, AwaitTrustResponse};
 use weft_types::{SpiffeId, TrustDomain};
 
-use crate::Ca;
 use crate::refusal::{Cells, Counters, No, Reason};
 use crate::report::spread_ms;
+use crate::{Ca, Holder};
 
 /// The audience that a proxy's token must be made for.
 pub const AUDIENCE: &str = "istio-ca";
@@ -26,6 +26,8 @@ pub struct Caller {
     pub service_account: String,
     /// The pod that the token is bound to, when it is bound.
     pub pod: Option<String>,
+    /// The uid of that pod.
+    pub pod_uid: Option<String>,
 }
 
 /// Why a token proves nothing.
@@ -53,6 +55,9 @@ pub enum TokenError {
 pub trait TokenVerifier: Send + Sync + 'static {
     /// Who holds this token, if it is good for `audience`.
     async fn verify(&self, token: &str, audience: &str) -> Result<Caller, TokenError>;
+
+    /// Whether the account still exists, and the pod, if it is one of a pod, is that one and runs as the account.
+    async fn lives(&self, caller: &Caller) -> Result<(), TokenError>;
 }
 
 /// The token of a call's `authorization: Bearer` header.
@@ -65,9 +70,9 @@ pub fn bearer(metadata: &MetadataMap) -> Option<&str> {
 
 /// Serves `IstioCertificateService`; wrap it in [`weft_proto::ca::CertificateServer`].
 pub struct CaService {
-    ca: Arc<Ca>,
-    verifier: Arc<dyn TokenVerifier>,
-    domain: Domain,
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) verifier: Arc<dyn TokenVerifier>,
+    pub(crate) domain: Domain,
     cells: Cells,
 }
 
@@ -97,34 +102,26 @@ impl CaService {
         self.cells.counters()
     }
 
-    async fn prove(&self, metadata: &MetadataMap) -> Result<Caller, No> {
-        let Some(token) = bearer(metadata) else {
-            let told = Status::unauthenticated("send a service-account token as Bearer");
-            return Err(No(Reason::NoToken, told));
-        };
-        Ok(self.verifier.verify(token, AUDIENCE).await?)
-    }
-
     fn issue(&self, caller: &Caller, request: IstioCertificateRequest) -> Result<Vec<String>, No> {
         let IstioCertificateRequest { csr, validity_duration, metadata: _ } = request;
         let identity =
             SpiffeId::new((self.domain)(), &caller.namespace, &caller.service_account)
                 .map_err(|e| No(Reason::Identity, Status::permission_denied(e.to_string())))?;
         let ttl = lifetime(validity_duration)?;
-        let chain = self.ca.sign(&csr, &identity, caller.holder().as_deref(), ttl)?;
+        let chain = self.ca.sign(&csr, &identity, caller.holder().as_ref(), ttl)?;
         tracing::debug!(%identity, ?ttl, "certificate issued");
         Ok(chain)
     }
 }
 
 impl Caller {
-    /// The pod, as `POD.NAMESPACE`.
-    fn holder(&self) -> Option<String> {
-        self.pod.as_ref().map(|pod| format!("{pod}.{}", self.namespace))
+    fn holder(&self) -> Option<Holder> {
+        let name = self.pod.as_ref().map(|pod| format!("{pod}.{}", self.namespace))?;
+        Some(Holder { name, uid: self.pod_uid.clone() })
     }
 
     /// For the log.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let account = format!("{}/{}", self.namespace, self.service_account);
         self.pod.as_ref().map_or(account.clone(), |pod| format!("{account} (pod {pod})"))
     }
@@ -137,7 +134,7 @@ impl Serve<CreateCertificate> for CaService {
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {
         self.cells.request();
-        let caller = self.prove(request.metadata()).await;
+        let caller = self.prove(request.metadata(), request.peer_certs()).await;
         let caller = caller.map_err(|no| self.cells.refuse(no, "not proven"))?;
         let cert_chain = self
             .issue(&caller, request.into_inner())
@@ -156,14 +153,14 @@ impl Serve<AwaitTrust> for CaService {
         &self,
         request: Request<AwaitTrustRequest>,
     ) -> Result<Response<AwaitTrustResponse>, Status> {
-        let caller = self.prove(request.metadata()).await;
+        let caller = self.prove(request.metadata(), request.peer_certs()).await;
         let caller = caller.map_err(|no| self.cells.refuse(no, "not proven"))?;
         let AwaitTrustRequest { version, chain } = request.into_inner();
         let (holder, mut changes) = (caller.holder(), self.ca.changes());
         let news = async {
             loop {
                 let serving = Arc::clone(&changes.borrow_and_update());
-                let renew = self.ca.held(holder.as_deref(), &chain, version);
+                let renew = self.ca.held(holder.as_ref(), &chain, version);
                 // Roots first: whoever renews with them has acknowledged them.
                 if renew || serving.version != version || changes.changed().await.is_err() {
                     return (serving, renew);

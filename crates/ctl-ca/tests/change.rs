@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ctl_ca::{Ca, CaError, Material, Seen};
+use ctl_ca::{Ca, CaError, Holder, Material, Seen};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SignatureAlgorithm,
@@ -43,7 +43,10 @@ impl World {
         let id = SpiffeId::new("cluster.local".parse().unwrap(), "shop", "web").unwrap();
         let csr = SigningRequest::new(&id).unwrap();
         let ttl = Some(Duration::from_secs(3600));
-        let chain = self.ca.sign(&csr.csr_pem, &id, Some(pod), ttl).unwrap();
+        let chain = self
+            .ca
+            .sign(&csr.csr_pem, &id, Some(&Holder { name: pod.to_owned(), uid: None }), ttl)
+            .unwrap();
         let (roots, shown) = chain.split_last().unwrap();
         Credential::from_pem(&csr.key_pem, &shown.concat(), roots).unwrap();
         chain

@@ -1,8 +1,9 @@
-//! The web over HTTP/1.1, with TLS under the machine's authorities.
+//! The web over HTTP/1.1, with TLS under the machine's authorities and further ones that an operator names.
 //!
 //! In: a URL. Out: its content, or where it is instead.
 //! Holds: at most [`LARGEST`] bytes are read of a content; no address of a blocked network is connected to, whatever name or
 //! redirect leads there. Each request has a connection of its own, so that nothing of one reaches another.
+//! Further authorities that cannot be read add none, and are told when a server is not verified.
 //! Why the authorities are read for each request: a new one counts without a restart, and requests are few.
 
 use std::net::SocketAddr;
@@ -15,7 +16,8 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -37,10 +39,22 @@ pub trait Addresses: Send + Sync + 'static {
     async fn of(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String>;
 }
 
+/// Further authorities that servers of keys may be under.
+#[async_trait]
+pub trait Authorities: Send + Sync + 'static {
+    /// Their PEM; empty for none.
+    ///
+    /// # Errors
+    /// Why they cannot be read, for a person.
+    async fn pem(&self) -> Result<String, String>;
+}
+
 /// The web.
 pub struct Http {
     /// Where hosts are.
     pub addresses: Arc<dyn Addresses>,
+    /// Authorities beside the machine's.
+    pub authorities: Arc<dyn Authorities>,
     /// Networks that are never asked.
     pub blocked: Vec<IpNet>,
 }
@@ -59,7 +73,7 @@ impl Web for Http {
         let port = at.port_or_known_default().unwrap_or(80);
         let stream = self.connect(host, port).await?;
         match at.scheme() {
-            "https" => exchange(secure(host, stream).await?, at).await,
+            "https" => exchange(self.secure(host, stream).await?, at).await,
             _ => exchange(stream, at).await,
         }
     }
@@ -80,33 +94,64 @@ impl Http {
         }
         Err(last)
     }
+
+    async fn secure(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
+        let further = self.authorities.pem().await;
+        let (roots, wrong) = tokio::task::spawn_blocking(move || roots(further))
+            .await
+            .map_err(|error| error.to_string())?;
+        let also = wrong.iter().map(|why| format!("; {why}")).collect::<String>();
+        if roots.is_empty() {
+            return Err(format!("TLS with {host}: no authority is trusted{also}"));
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = ServerName::try_from(host.to_owned()).map_err(|e| format!("{host:?}: {e}"))?;
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        connected.map_err(|error| format!("TLS with {host}: {error}{also}"))
+    }
 }
 
-async fn secure(
-    host: &str,
-    stream: TcpStream,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
-    let roots = tokio::task::spawn_blocking(roots).await.map_err(|error| error.to_string())??;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let name = ServerName::try_from(host.to_owned()).map_err(|e| format!("{host:?}: {e}"))?;
-    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    connected.map_err(|error| format!("TLS with {host}: {error}"))
-}
-
-fn roots() -> Result<RootCertStore, String> {
+/// The machine's authorities and further ones, and what is wrong with either.
+fn roots(further: Result<String, String>) -> (RootCertStore, Vec<String>) {
+    let (mut roots, mut wrong) = (RootCertStore::empty(), Vec::new());
     let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
     match found.errors.first() {
-        _ if !roots.is_empty() => Ok(roots),
-        Some(error) => Err(format!("the machine's authorities cannot be read: {error}")),
-        None => Err("this machine has no authorities that certificates could be under".to_owned()),
+        _ if !roots.is_empty() => {}
+        Some(error) => wrong.push(format!("the machine's authorities cannot be read: {error}")),
+        None => wrong.push("this machine has no authorities".to_owned()),
+    }
+    match further.and_then(|pem| add(&mut roots, &pem)) {
+        Ok(()) => {}
+        Err(error) => wrong.push(error),
+    }
+    (roots, wrong)
+}
+
+/// Adds all certificates of a PEM, or tells which cannot be read.
+fn add(roots: &mut RootCertStore, pem: &str) -> Result<(), String> {
+    let mut found = 0_usize;
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        found += 1;
+        let told = |error: &dyn std::fmt::Display| {
+            format!("certificate {found} of the further authorities cannot be read: {error}")
+        };
+        let certificate = certificate.map_err(|error| told(&error))?;
+        roots.add(certificate).map_err(|error| told(&error))?;
+    }
+    match found == 0 && !pem.trim().is_empty() {
+        true => Err("the further authorities have no PEM certificate in them".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -123,15 +168,19 @@ where
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let answer = async { read(sender.send_request(request).await.map_err(text)?).await };
-    // The connection is driven for as long as the answer is read, and ends with it.
+    // The connection is driven for as long as the answer is read, and ends with it. Servers that end it without a word of TLS have
+    // still answered, when the answer is whole.
     let mut answer = std::pin::pin!(answer);
     tokio::select! {
         biased;
         answer = answer.as_mut() => answer,
-        ended = connection => match ended {
-            Ok(()) => answer.await,
-            Err(error) => Err(error.to_string()),
-        },
+        ended = connection => {
+            let answer = answer.await;
+            match ended {
+                Err(error) => answer.map_err(|_consequence| error.to_string()),
+                Ok(()) => answer,
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod obtain;
 mod place;
 
 pub use found::{Failure, Found, Held, KeyText};
-pub use http_web::{Addresses, Http};
+pub use http_web::{Addresses, Authorities, Http};
 pub use keeper::{Keys, Parts};
 pub use obtain::{Answer, Web};
 pub use place::{Place, Wanted, Wish};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ctl_keys::{Addresses, Answer, Found, Http, Keys, Parts, Place, Web, Wish};
+use ctl_keys::{Addresses, Answer, Authorities, Found, Http, Keys, Parts, Place, Web, Wish};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,16 @@ struct At(SocketAddr);
 impl Addresses for At {
     async fn of(&self, _: &str, _: u16) -> Result<Vec<SocketAddr>, String> {
         Ok(vec![self.0])
+    }
+}
+
+/// No authority but the machine's.
+struct Usual;
+
+#[async_trait]
+impl Authorities for Usual {
+    async fn pem(&self) -> Result<String, String> {
+        Ok(String::new())
     }
 }
 
@@ -62,7 +72,7 @@ async fn server() -> SocketAddr {
 
 fn http(address: SocketAddr, blocked: &[&str]) -> Http {
     let blocked = blocked.iter().map(|network| network.parse().unwrap()).collect();
-    Http { addresses: Arc::new(At(address)), blocked }
+    Http { addresses: Arc::new(At(address)), authorities: Arc::new(Usual), blocked }
 }
 
 #[tokio::test]

@@ -112,6 +112,9 @@ pub struct CaReport {
     pub waiting: Vec<String>,
     /// How many the present phase waits for.
     pub waits_for: usize,
+    /// Earliest end of a live certificate, in seconds of Unix time.
+    #[serde(default)]
+    pub first_end: Option<u64>,
     /// Latest end of a live certificate, in seconds of Unix time.
     pub last_end: Option<u64>,
     /// How long everybody must have been done before the next phase begins, in seconds.

@@ -25,6 +25,7 @@ use weft_rt::{Clock, Rng};
 
 use crate::addresses::MeshAddresses;
 use crate::admission::MeshAdmission;
+use crate::authorities::MeshAuthorities;
 use crate::mesh_settings::LiveMesh;
 use crate::pipeline::Feedback;
 use crate::tokens::Tokens;
@@ -61,11 +62,15 @@ impl KeyOptions {
     fn start(
         self,
         state_dir: &Path,
-        addresses: MeshAddresses,
+        source: &Arc<dyn Source>,
         clock: Clock,
         stop: CancellationToken,
     ) -> Keys {
-        let web = ctl_keys::Http { addresses: Arc::new(addresses), blocked: self.blocked };
+        let web = ctl_keys::Http {
+            addresses: Arc::new(MeshAddresses { source: Arc::clone(source) }),
+            authorities: Arc::new(MeshAuthorities { source: Arc::clone(source) }),
+            blocked: self.blocked,
+        };
         let parts = ctl_keys::Parts {
             web: Arc::new(web),
             period: self.period,
@@ -136,8 +141,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         mesh_roots_pem: roots.clone(),
         api_ca_pem: server.pki().ca_pem().to_owned(),
     };
-    let addresses = MeshAddresses { source: Arc::clone(&source) };
-    let keys = keys.start(&state_dir, addresses, clock.clone(), shutdown.clone());
+    let keys = keys.start(&state_dir, &source, clock.clone(), shutdown.clone());
     let (watched, stop) = (Arc::clone(&source), shutdown.clone());
     let walk = pipeline::start(watched, clock.clone(), stop, Feedback::Full, keys).await?;
     let callers = Callers::open(state_dir.join("callers.json"), clock.clone());

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod admission;
+mod authorities;
 mod authority;
 mod callers;
 mod catalogue;

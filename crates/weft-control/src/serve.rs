@@ -62,7 +62,7 @@ pub(crate) async fn start(services: Services, address: IpAddr) -> anyhow::Result
     let asked = bind(15017).await?;
     let identity =
         ServerIdentity::new(Arc::clone(&ca), NAMES.iter().map(|n| (*n).to_owned()).collect())?;
-    let incoming = tls_incoming(secure, identity.server_config(&["h2"])?, clock.clone());
+    let incoming = tls_incoming(secure, identity.proving_config()?, clock.clone());
     let asking = tls_incoming(asked, identity.server_config(&["h2", "http/1.1"])?, clock.clone());
     let mut news = walk.push.ledger().changed();
     let settled = async move || {

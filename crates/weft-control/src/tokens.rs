@@ -2,7 +2,7 @@
 //! In: a token. Out: who holds it, in the words of the certificate authority and of the push server.
 
 use ctl_apiserver::Registry;
-use ctl_apiserver::tokens::{Claims, TokenError as Wrong};
+use ctl_apiserver::tokens::{BoundPod, Claims, TokenError as Wrong};
 use ctl_ca::{AUDIENCE, Caller, TokenError, TokenVerifier, bearer};
 use ctl_push::{Identity, StreamAuth};
 use tonic::Status;
@@ -14,27 +14,33 @@ pub(crate) struct Tokens(pub(crate) Registry);
 
 impl Tokens {
     fn claims(&self, token: &str, audience: &str) -> Result<Claims, TokenError> {
-        self.0.verify_token(token, audience).map_err(|error| {
-            let told = error.to_string();
-            match error {
-                Wrong::Unreadable(_) => TokenError::Unreadable(told),
-                Wrong::Expired => TokenError::Expired(told),
-                Wrong::Audience(_) => TokenError::Audience(told),
-                Wrong::Gone(_) => TokenError::Gone(told),
-            }
-        })
+        self.0.verify_token(token, audience).map_err(why)
+    }
+}
+
+fn why(error: Wrong) -> TokenError {
+    let told = error.to_string();
+    match error {
+        Wrong::Unreadable(_) => TokenError::Unreadable(told),
+        Wrong::Expired => TokenError::Expired(told),
+        Wrong::Audience(_) => TokenError::Audience(told),
+        Wrong::Gone(_) => TokenError::Gone(told),
     }
 }
 
 #[async_trait::async_trait]
 impl TokenVerifier for Tokens {
     async fn verify(&self, token: &str, audience: &str) -> Result<Caller, TokenError> {
-        let claims = self.claims(token, audience)?;
-        Ok(Caller {
-            namespace: claims.namespace,
-            service_account: claims.service_account,
-            pod: claims.pod.map(|pod| pod.name),
-        })
+        let Claims { namespace, service_account, pod, .. } = self.claims(token, audience)?;
+        let (pod, pod_uid) = pod.map(|pod| (pod.name, pod.uid)).unzip();
+        Ok(Caller { namespace, service_account, pod, pod_uid })
+    }
+
+    async fn lives(&self, caller: &Caller) -> Result<(), TokenError> {
+        let Caller { namespace, service_account, pod, pod_uid } = caller;
+        let pod =
+            pod.clone().map(|name| BoundPod { name, uid: pod_uid.clone().unwrap_or_default() });
+        self.0.account_lives(namespace, service_account, pod.as_ref()).map_err(why)
     }
 }
 

@@ -6,11 +6,13 @@
 //! Never: gRPC, files, policy about who may speak to whom beyond names in a certificate.
 //! Why configurations read the store: a pool or listener keeps one configuration for life and need not know of rotation.
 
+mod alarm;
 mod bundle;
 mod certificate;
 mod credential;
 mod limits;
 mod peer;
+mod proof;
 mod request;
 mod rotate;
 mod san;
@@ -25,12 +27,13 @@ pub use certificate::Certificate;
 pub use credential::Credential;
 pub use limits::TlsLimits;
 pub use peer::{PeerNames, peer_spiffe, peer_uris};
+pub use proof::{Proof, Unproven, prove};
 pub use request::SigningRequest;
 pub use rotate::{
     CertificateSigner, Held, RotateOptions, SignError, SignedChain, TrustNews, rotate,
 };
 pub use san::SanMatch;
-pub use store::IdentityStore;
+pub use store::{Asked, IdentityStore};
 pub use tls::{
     ClientTls, Clients, Own, ServerTls, client_config, server_config, static_server_config,
 };

@@ -3,7 +3,7 @@
 //!
 //! In: identity, a signer, the clock. Out: publications into the store; never returns by itself.
 //! Holds: the old credential serves until the new one is whole; a new key is made for every certificate; new roots are
-//! acknowledged after they are in force.
+//! acknowledged after they are in force; a failure is told with what is left of the certificate, louder near its end.
 //! Never: gives up, or publishes something that does not parse.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use weft_rt::{Backoff, Clock, Rng};
 use weft_types::SpiffeId;
 
+use crate::alarm::Urgency;
 use crate::{Credential, IdentityError, IdentityStore, SigningRequest};
 
 /// A signed answer.
@@ -91,6 +92,8 @@ enum RenewError {
 const RENEW_AT: f64 = 0.5;
 const JITTER: f64 = 0.05;
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
+/// An authority that takes a request and is silent is asked again after this.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs for as long as the proxy does; drop the future to stop.
 pub async fn rotate<S: CertificateSigner>(
@@ -101,10 +104,14 @@ pub async fn rotate<S: CertificateSigner>(
 ) {
     let mut rng = Rng::from_os();
     let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_RETRY);
+    let mut issued = clock.wall();
     loop {
-        match renew(&signer, &options).await {
+        let renewed = renew(&signer, &options, &clock).await;
+        store.count(renewed.is_err());
+        match renewed {
             Ok(credential) => {
                 backoff.reset();
+                issued = clock.wall();
                 let wait = until_renewal(&credential, &clock, &mut rng);
                 tracing::info!(serial = credential.serial(), next = ?wait, "certificate issued");
                 let credential = Arc::new(credential);
@@ -116,7 +123,7 @@ pub async fn rotate<S: CertificateSigner>(
             }
             Err(error) => {
                 let wait = backoff.next(&mut rng);
-                tracing::warn!(%error, retry_in = ?wait, "no new certificate; the old one serves on");
+                Urgency::of(store.current().as_deref(), issued, clock.wall()).tell(&error, wait);
                 clock.sleep(wait).await;
             }
         }
@@ -171,9 +178,12 @@ fn take(
 async fn renew<S: CertificateSigner>(
     signer: &S,
     options: &RotateOptions,
+    clock: &Clock,
 ) -> Result<Credential, RenewError> {
     let request = SigningRequest::new(&options.identity)?;
-    let signed = signer.sign(&request.csr_pem, options.ttl).await?;
+    let signed = clock.timeout(PATIENCE, signer.sign(&request.csr_pem, options.ttl)).await;
+    let silent = |_| SignError::Unavailable(format!("no answer within {PATIENCE:?}"));
+    let signed = signed.map_err(silent)??;
     let credential =
         Credential::from_pem(&request.key_pem, &signed.chain.join("\n"), &signed.roots)?;
     // The authority says what the trust domain is called now.

@@ -3,6 +3,7 @@
 //! Holds: once there is a credential there is always one; it is replaced whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
@@ -12,6 +13,17 @@ use crate::Credential;
 #[derive(Debug, Clone)]
 pub struct IdentityStore {
     current: watch::Sender<Option<Arc<Credential>>>,
+    asked: Arc<AtomicU64>,
+    failed: Arc<AtomicU64>,
+}
+
+/// How often the authority was asked for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// All times.
+    pub all: u64,
+    /// Times that brought none.
+    pub failed: u64,
 }
 
 impl Default for IdentityStore {
@@ -24,7 +36,18 @@ impl IdentityStore {
     /// An empty store: handshakes fail until [`IdentityStore::publish`].
     #[must_use]
     pub fn new() -> Self {
-        Self { current: watch::Sender::new(None) }
+        Self { current: watch::Sender::new(None), asked: Arc::default(), failed: Arc::default() }
+    }
+
+    /// How asking for certificates went.
+    #[must_use]
+    pub fn asked(&self) -> Asked {
+        Asked { all: self.asked.load(Relaxed), failed: self.failed.load(Relaxed) }
+    }
+
+    pub(crate) fn count(&self, failed: bool) {
+        self.asked.fetch_add(1, Relaxed);
+        self.failed.fetch_add(u64::from(failed), Relaxed);
     }
 
     /// The newest credential.

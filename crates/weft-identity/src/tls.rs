@@ -1,13 +1,16 @@
 //! TLS settings of both ends.
 //!
 //! Holds: TLS 1.2 at least; a connection lives on with the key it began with; what is the mesh's own is read from the
-//! store at every handshake, so that such settings need not know of rotation.
+//! store at every handshake, so that such settings need not know of rotation; whoever is verified is verified at every
+//! connection.
+//! Why sessions are not resumed there: the library takes the certificate of a resumed session from memory and judges it no
+//! more, so that who has expired, or whose root is gone, would still come in.
 
 use std::sync::{Arc, LazyLock};
 
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
@@ -103,6 +106,10 @@ pub fn server_config(
     };
     let own = Shown { store: store.clone(), own: tls.own.clone() };
     let mut config = builder.with_cert_resolver(Arc::new(own));
+    if tls.clients != Clients::Unasked {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols.clone_from(&tls.alpn);
     Ok(Arc::new(config))
 }
@@ -125,6 +132,9 @@ pub fn client_config(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(Shown { store: store.clone(), own: tls.own.clone() }));
+    if matches!(tls.trust, Trust::Mesh) {
+        config.resumption = Resumption::disabled();
+    }
     config.alpn_protocols.clone_from(&tls.alpn);
     Ok(Arc::new(config))
 }

@@ -130,3 +130,69 @@ async fn a_rotation_changes_new_connections_and_keeps_old_ones() {
     assert_eq!(&read, b"still here");
     connect(&a, &b, exactly("b")).await.unwrap();
 }
+
+/// Speaks over a connection, so that everything that follows a handshake has arrived.
+async fn speak(mut client: ClientEnd, mut server: ServerEnd) {
+    let mut read = [0; 2];
+    server.write_all(b"hi").await.unwrap();
+    client.read_exact(&mut read).await.unwrap();
+    client.write_all(b"ho").await.unwrap();
+    server.read_exact(&mut read).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_was_verified_once_is_verified_again_at_the_next_connection() {
+    let authority = Authority::new(Duration::from_secs(3600));
+    let (a, b) = (workload(&authority, "a").await, workload(&authority, "b").await);
+    let alpn = vec![b"istio".to_vec()];
+    let tls = ServerTls { clients: Clients::Required, alpn: alpn.clone(), ..ServerTls::default() };
+    let server = server_config(&b, &tls).unwrap();
+    let client = client_config(&a, &ClientTls { alpn, ..ClientTls::default() }).unwrap();
+    let connect = async || {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let name = ServerName::try_from("b.shop").unwrap();
+        let dial = tokio_rustls::TlsConnector::from(client.clone()).connect(name, near);
+        let accept = tokio_rustls::TlsAcceptor::from(server.clone()).accept(far);
+        let (client, server) = tokio::join!(dial, accept);
+        Ok::<_, std::io::Error>((client?, server?))
+    };
+    for _ in 0..2 {
+        let (near, far) = connect().await.unwrap();
+        speak(near, far).await;
+    }
+    let other = Authority::new(Duration::from_secs(3600));
+    let trusting = |store: &IdentityStore| store.current().unwrap().trusting(&other.root_pem);
+    let (former, of_others) = (b.current().unwrap(), trusting(&b).unwrap());
+    b.publish(Arc::new(of_others));
+    assert!(connect().await.is_err(), "the server no longer trusts the client's root");
+    b.publish(former);
+    let (near, far) = connect().await.unwrap();
+    speak(near, far).await;
+    a.publish(Arc::new(trusting(&a).unwrap()));
+    assert!(connect().await.is_err(), "the client no longer trusts the server's root");
+}
+
+/// Takes every request and never answers.
+struct Silent;
+
+impl CertificateSigner for Silent {
+    async fn sign(&self, _: &str, _: Option<Duration>) -> Result<SignedChain, SignError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_is_silent_is_asked_again_and_counted() {
+    let store = IdentityStore::new();
+    let identity = SpiffeId::new("cluster.local".parse().unwrap(), "shop", "a").unwrap();
+    let (clock, time) = Clock::fake();
+    let options = RotateOptions { identity, ttl: None };
+    let asking = tokio::spawn(rotate(store.clone(), Silent, options, clock));
+    while store.asked().all < 3 {
+        time.advance(Duration::from_secs(5));
+        tokio::task::yield_now().await;
+    }
+    asking.abort();
+    let asked = store.asked();
+    assert_eq!(asked.failed, asked.all);
+}

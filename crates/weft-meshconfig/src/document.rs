@@ -15,6 +15,8 @@ use crate::{mesh, networks, normal, operator};
 pub const NAMESPACE: &str = "istio-system";
 /// Its name.
 pub const NAME: &str = "istio";
+/// Key of the further roots that servers of JWT keys may be under.
+pub const EXTRA_ROOTS: &str = "jwksResolverExtraRootCA";
 
 /// Whether an object is the ConfigMap with the settings of the mesh.
 #[must_use]
@@ -119,6 +121,11 @@ pub fn config_map_of(operator: &Value) -> Value {
     if let Some(networks) = values.and_then(|global| global.mesh_networks.as_ref()) {
         data["meshNetworks"] = json!(yaml_of(&json!({ "networks": networks })));
     }
+    let pilot = read.spec.values.as_ref().and_then(|values| values.pilot.as_ref());
+    let extra = pilot.map(|pilot| pilot.jwks_resolver_extra_root_ca.as_str()).unwrap_or_default();
+    if !extra.is_empty() {
+        data[EXTRA_ROOTS] = json!(extra);
+    }
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -135,6 +142,20 @@ fn yaml_of(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_roots_of_servers_of_keys_stand_beside_the_settings() {
+        let operator = |values: Value| {
+            config_map_of(
+                &json!({"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator",
+                "spec": {"values": values}}),
+            )
+        };
+        let map = operator(json!({"pilot": {"jwksResolverExtraRootCA": "PEM"}}));
+        assert_eq!(map["data"][EXTRA_ROOTS], "PEM");
+        assert!(validate_config_map(&map).2.is_empty(), "{:?}", validate_config_map(&map).2);
+        assert_eq!(operator(json!({}))["data"].get(EXTRA_ROOTS), None);
+    }
 
     #[test]
     fn a_file_of_mesh_wide_settings_alone_says_what_an_operator_would() {

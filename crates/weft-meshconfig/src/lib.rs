@@ -23,7 +23,7 @@ mod shared_rules;
 mod tls;
 
 pub use document::{
-    NAME, NAMESPACE, config_map_of, is_istio_operator, is_mesh_config_map, judge,
+    EXTRA_ROOTS, NAME, NAMESPACE, config_map_of, is_istio_operator, is_mesh_config_map, judge,
     operator_of_mesh_config, validate_config_map,
 };
 pub use effects::{Effect, EffectState, effects};

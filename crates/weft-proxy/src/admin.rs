@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::dump;
+use crate::horizon;
 use crate::ports::Answer;
 use crate::running::Running;
 
@@ -71,7 +72,8 @@ fn state(running: &Running) -> &'static str {
 
 /// Prometheus' scrape.
 pub(crate) fn prometheus(running: &Running) -> Answer {
-    let text = telemetry_export::render(&running.registry, env!("CARGO_PKG_VERSION"));
+    let mut text = telemetry_export::render(&running.registry, env!("CARGO_PKG_VERSION"));
+    text.push_str(&horizon::metrics(&running.identity, running.clock.wall()));
     Answer { kind: "text/plain; version=0.0.4", ..Answer::ok(text) }
 }
 

@@ -9,6 +9,7 @@ mod authority;
 mod callers;
 mod dump;
 mod files;
+mod horizon;
 mod metadata;
 mod names;
 mod ports;

@@ -98,6 +98,9 @@ fn status(report: &CaReport, output: Output) -> Result<ExitCode, Failure> {
         report.holders,
         report.trust_version
     );
+    if let (Some(first), Some(last)) = (report.first_end, report.last_end) {
+        say!("Their own: the first ends {}, the last {}", date(first), date(last));
+    }
     if let Some((holder, version)) = &report.oldest
         && *version < report.trust_version
     {

@@ -91,4 +91,5 @@ pub(super) const IN_EFFECT: &[&str] = &[
     "IstioOperator.spec.values.global.meshID",
     "IstioOperator.spec.values.global.proxy.holdApplicationUntilProxyStarts",
     "IstioOperator.spec.values.meshConfig",
+    "IstioOperator.spec.values.pilot.jwksResolverExtraRootCA",
 ];

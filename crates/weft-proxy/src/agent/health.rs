@@ -1,4 +1,5 @@
-//! The health port 15021: ready once Envoy is live, its workers run, and it has taken listeners; and what a preStop hook asks.
+//! The ports of the agent itself: health on 15021 (ready once Envoy is live, its workers run, and it has taken listeners; and what
+//! a preStop hook asks), and the same with metrics on 15020: Envoy's, and when the certificate ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,26 +16,36 @@ use weft_identity::IdentityStore;
 use weft_rt::Clock;
 
 use super::admin;
+use crate::horizon;
+use crate::ports::{AGENT, HEALTH};
 use crate::settings::Settings;
 use crate::withdrawal;
 
-const PORT: u16 = 15021;
 const STATS: &str = "/stats?filter=^(server.state|listener_manager.workers_started|listener_manager.lds.update_success|cluster_manager.cds.update_success)$";
 /// A probe waits for Envoy's admin port no longer than this.
 const PATIENCE: Duration = Duration::from_millis(800);
+/// Metrics may be many.
+const METRICS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves for as long as the agent lives.
 pub(super) async fn serve(settings: Arc<Settings>, identity: IdentityStore, clock: Clock) {
-    let listener = match TcpListener::bind(("0.0.0.0", PORT)).await {
+    tokio::join!(
+        serve_port(HEALTH, &settings, &identity, &clock),
+        serve_port(AGENT, &settings, &identity, &clock)
+    );
+}
+
+async fn serve_port(port: u16, settings: &Arc<Settings>, identity: &IdentityStore, clock: &Clock) {
+    let listener = match TcpListener::bind(("0.0.0.0", port)).await {
         Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, PORT, "cannot listen for health probes"),
+        Err(error) => return tracing::error!(%error, port, "cannot listen for probes and metrics"),
     };
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             clock.sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (settings, identity) = (Arc::clone(&settings), identity.clone());
+        let (settings, identity) = (Arc::clone(settings), identity.clone());
         let clock = clock.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, &settings, &identity, &clock));
@@ -58,6 +69,7 @@ async fn answer(
             Ok(()) => (200, "ready\n".to_owned()),
             Err(why) => (503, format!("not ready: {why}\n")),
         },
+        "/stats/prometheus" | "/metrics" => (200, metrics(identity, clock).await),
         withdrawal::PATH => {
             let query = request.uri().query().unwrap_or_default();
             (200, withdrawal::answer(settings, identity, query, clock).await.to_owned())
@@ -67,6 +79,24 @@ async fn answer(
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();
     Ok(response)
+}
+
+/// Envoy's metrics, when it answers, and those of the certificate.
+async fn metrics(identity: &IdentityStore, clock: &Clock) -> String {
+    let envoys = clock.timeout(METRICS_PATIENCE, admin::metrics()).await;
+    let envoys = envoys.map_err(|_elapsed| "no answer".to_owned());
+    let mut text = match envoys.and_then(|answer| answer.map_err(|error| error.to_string())) {
+        Ok(body) => String::from_utf8_lossy(&body).into_owned(),
+        Err(error) => {
+            tracing::warn!(error, "Envoy's metrics cannot be read");
+            String::new()
+        }
+    };
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&horizon::metrics(identity, clock.wall()));
+    text
 }
 
 async fn ready(clock: &Clock) -> Result<(), String> {
