@@ -8,7 +8,7 @@ use proxy_config::http::EscapedSlashes;
 use proxy_filter::path::{self, Normal, Options};
 use proxy_http::body::{Decoded, Decoder};
 use proxy_http::parse::{self, Limits};
-use proxy_http::{BodyKind, Frame, RequestHead, encode};
+use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, encode};
 use proxy_listen::introduced::{Header, header};
 use proxy_listen::sniff::{Ask, judge};
 
@@ -17,7 +17,8 @@ const ENOUGH: usize = 400;
 /// A request that we pass on is read by the next proxy as we have read it, and a head leaves what follows alone.
 pub(crate) fn http1_head(data: &[u8]) {
     for method in [Method::GET, Method::HEAD] {
-        drop(parse::response(&mut BytesMut::from(data), &method, true));
+        let (mut buf, mut head) = (BytesMut::from(data), ResponseHead::default());
+        let _judged = parse::response(&mut buf, &mut head, &method, true);
     }
     let (mut buf, mut head) = (BytesMut::from(data), RequestHead::default());
     if !matches!(parse::request(&mut buf, &mut head, Limits::default()), Ok(true)) {

@@ -125,9 +125,8 @@ impl Heard {
         // A server that refuses the question may still have said why.
         let _unsent = server.poll_flush(cx);
         while !self.begun {
-            match ready!(server.poll_head(cx)) {
-                Ok(head) if head.status < 200 => {}
-                Ok(head) => (self.begun, self.head) = (true, head),
+            match ready!(server.poll_head(&mut self.head, cx)) {
+                Ok(()) => self.begun = self.head.status >= 200,
                 Err(error) => return Poll::Ready(Err(error.to_string())),
             }
         }

@@ -144,7 +144,7 @@ fn wants(policy: &Retry, head: &ResponseHead) -> bool {
 /// A server whose answer has begun.
 pub(crate) struct Answered {
     pub(crate) server: Server,
-    pub(crate) head: ResponseHead,
+    pub(crate) head: Box<ResponseHead>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) slot: Slot,
 }
@@ -184,16 +184,18 @@ impl<'a> Tries<'a> {
         let (mut retries, mut stale, mut fresh) = (0, 0, false);
         let mut elsewhere = Elsewhere::new(deadline);
         let mut retry_slot: Option<Slot> = None;
+        let mut answer = run.worker.answers.take();
         loop {
             if self.route.attempt_count() {
                 head.fields.set_number("x-envoy-attempt-count", u64::from(retries + 1));
             }
-            let result = self.limited(run, head, client, fresh, deadline).await;
-            self.judge(run, &result);
+            let result = self.limited(run, (head, &mut answer), client, (fresh, deadline)).await;
+            let heard = result.as_ref().map(|_| &*answer).map_err(|failure| *failure);
+            self.judge(run, heard);
             let side = run.bound.listener.reporter;
-            let unseen = elsewhere.unseen(&result, side, &self.cluster, run.host);
+            let unseen = elsewhere.unseen(heard, side, &self.cluster, run.host);
             if unseen && run.upload.repeatable() {
-                let served = elsewhere::served(&result, &self.cluster);
+                let served = elsewhere::served(heard, &self.cluster);
                 let wait = elsewhere.wait(clock.now(), served, &mut run.worker.rng.borrow_mut());
                 if let Some(wait) = wait {
                     self.look_again(result, run);
@@ -207,11 +209,11 @@ impl<'a> Tries<'a> {
             // A second retry counts once, as the first did.
             drop(retry_slot.take());
             match result {
-                Ok((server, response)) => {
-                    let wanted = may && policy.is_some_and(|p| wants(p, &response));
+                Ok(server) => {
+                    let wanted = may && policy.is_some_and(|p| wants(p, &answer));
                     retry_slot = self.room(wanted, left, run);
                     if retry_slot.is_none() {
-                        return Ok(Answered { server, head: response, deadline, slot });
+                        return Ok(Answered { server, head: answer, deadline, slot });
                     }
                     server.abort();
                 }
@@ -239,8 +241,8 @@ impl<'a> Tries<'a> {
     }
 
     /// Endpoints are looked at anew, unlike the route: the last ones may be gone.
-    fn look_again(&mut self, result: Result<(Server, ResponseHead), Failure>, run: &mut Run<'_>) {
-        if let Ok((server, _)) = result {
+    fn look_again(&mut self, result: Result<Server, Failure>, run: &mut Run<'_>) {
+        if let Ok(server) = result {
             server.abort();
         }
         if let Some(newest) = run.worker.shared.plan.load().clusters.get(&self.cluster.name) {
@@ -291,10 +293,10 @@ impl<'a> Tries<'a> {
     }
 
     /// Tells outlier detection how the try ended.
-    fn judge(&self, run: &Run<'_>, result: &Result<(Server, ResponseHead), Failure>) {
+    fn judge(&self, run: &Run<'_>, heard: Result<&ResponseHead, Failure>) {
         let (Some(outlier), Some(host)) = (&self.cluster.config.outlier, run.host) else { return };
-        let verdict = match result {
-            Ok((_, head)) => OutlierVerdict::Status(head.status),
+        let verdict = match heard {
+            Ok(head) => OutlierVerdict::Status(head.status),
             Err(
                 Failure::Client
                 | Failure::Malformed { .. }
@@ -315,32 +317,27 @@ impl<'a> Tries<'a> {
     async fn limited(
         &mut self,
         run: &mut Run<'_>,
-        head: &mut RequestHead,
+        heads: (&mut RequestHead, &mut ResponseHead),
         client: &mut Client<'_>,
-        fresh: bool,
-        deadline: Option<Instant>,
-    ) -> Result<(Server, ResponseHead), Failure> {
+        (fresh, deadline): (bool, Option<Instant>),
+    ) -> Result<Server, Failure> {
         let per_try = self.route.retry().and_then(|p| p.per_try_timeout);
         let per_try = per_try.map(|limit| run.worker.shared.clock.now() + limit);
         let limit = [deadline, per_try].into_iter().flatten().min();
         let own = self.own_deadline && limit == deadline;
-        let one = self.one(run, head, client, fresh);
-        match limit {
-            None => one.await,
-            Some(at) => {
-                let over = if own { Failure::Deadline } else { Failure::Timeout };
-                tokio::time::timeout_at(at.into(), one).await.unwrap_or(Err(over))
-            }
-        }
+        let Some(at) = limit else { return self.one(run, heads, client, fresh).await };
+        let over = if own { Failure::Deadline } else { Failure::Timeout };
+        let one = self.one(run, heads, client, fresh);
+        tokio::time::timeout_at(at.into(), one).await.unwrap_or(Err(over))
     }
 
     async fn one(
         &mut self,
         run: &mut Run<'_>,
-        head: &mut RequestHead,
+        (head, answer): (&mut RequestHead, &mut ResponseHead),
         client: &mut Client<'_>,
         fresh: bool,
-    ) -> Result<(Server, ResponseHead), Failure> {
+    ) -> Result<Server, Failure> {
         let avoid: &[SocketAddr] = match self.route.retry() {
             Some(policy) if policy.avoid_previous_hosts => &self.tried,
             _ if self.elsewhere => &self.tried,
@@ -374,14 +371,17 @@ impl<'a> Tries<'a> {
         crate::websocket::key(head, target.protocol, &mut run.worker.rng.borrow_mut());
         introduce(run, head, target.is_in_mesh());
         let budget = Budget { load: &self.cluster.load, limits: self.cluster.limits, fresh };
-        let start = run.worker.pools.start(&self.cluster.name, target, head, budget);
-        let started = tokio::select! {
-            biased;
-            started = start => started,
-            () = elsewhere::vanished(run.worker, &self.cluster, target.address) => {
-                run.failure = Some("endpoint removed".into());
-                return Err(Failure::Refused);
-            }
+        let (pools, name) = (&run.worker.pools, &self.cluster.name);
+        let started = match pools.start_now(name, target, head, budget) {
+            Some(server) => Acquired::Exchange(server),
+            None => tokio::select! {
+                biased;
+                started = Box::pin(pools.start(name, target, head, budget)) => started,
+                () = elsewhere::vanished(run.worker, &self.cluster, target.address) => {
+                    run.failure = Some("endpoint removed".into());
+                    return Err(Failure::Refused);
+                }
+            },
         };
         let mut server = match started {
             Acquired::Exchange(server) => server,
@@ -398,15 +398,17 @@ impl<'a> Tries<'a> {
         let stale = server.reused();
         loop {
             let (upload, patience) = (&mut run.upload, &mut run.patience);
-            let next = poll_fn(|cx| match pump::poll_head(client, &mut server, upload, cx) {
-                Poll::Ready(next) => Poll::Ready(Ok(next)),
-                Poll::Pending => match patience.over(upload.moved(), upload.complete(), cx) {
-                    None => Poll::Pending,
-                    Some(Over::Late) => Poll::Ready(Err(Failure::Late)),
-                    Some(Over::Silent) => {
-                        Poll::Ready(Err(Failure::Silent { arrived: upload.complete() }))
-                    }
-                },
+            let next = poll_fn(|cx| {
+                match pump::poll_head(client, &mut server, (&mut *upload, &mut *answer), cx) {
+                    Poll::Ready(next) => Poll::Ready(Ok(next)),
+                    Poll::Pending => match patience.over(upload.moved(), upload.complete(), cx) {
+                        None => Poll::Pending,
+                        Some(Over::Late) => Poll::Ready(Err(Failure::Late)),
+                        Some(Over::Silent) => {
+                            Poll::Ready(Err(Failure::Silent { arrived: upload.complete() }))
+                        }
+                    },
+                }
             });
             let next = match next.await {
                 Ok(next) => next,
@@ -416,10 +418,10 @@ impl<'a> Tries<'a> {
                 }
             };
             match next {
-                Ok(response) if response.status < 200 && response.status != 101 => {
-                    client.send_informational(&response);
+                Ok(()) if answer.status < 200 && answer.status != 101 => {
+                    client.send_informational(answer);
                 }
-                Ok(response) => return Ok((server, response)),
+                Ok(()) => return Ok(server),
                 Err(Broken::Client(error)) => {
                     server.abort();
                     return Err(blame(error));

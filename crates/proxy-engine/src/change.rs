@@ -166,8 +166,10 @@ pub(crate) fn client_cert(http: &HttpAction, bound: &Bound, facts: &Facts, head:
     let adds = matches!(mode, ClientCert::AppendForward | ClientCert::SanitizeSet);
     if let (true, Some(peer)) = (adds, &facts.peer) {
         let own = bound.plan.principal.as_deref().unwrap_or_default();
-        let ours = crate::forwarded::client_cert(own, peer, http.manager.client_cert_details);
-        let value = given.map_or(ours.clone(), |given| format!("{given},{ours}"));
-        head.fields.set(XFCC, value.as_bytes());
+        let ours = facts.element.of(own, peer, http.manager.client_cert_details);
+        match given {
+            None => head.fields.set(XFCC, ours.as_bytes()),
+            Some(given) => head.fields.set(XFCC, format!("{given},{ours}").as_bytes()),
+        }
     }
 }

@@ -21,6 +21,7 @@ use proxy_listen::{Arrived, Hello, Introduced, Peer, Prefixed, Sniffed, accept_t
 use weft_rt::{DrainWatch, Elapsed};
 
 use crate::callers::{OpenCall, served};
+use crate::forwarded::Element;
 use crate::plan::{Action, Chain, ChainTls, Listener, Plan, Transport};
 use crate::worker::{Counted, Worker};
 use crate::{http1, http2, patience, tcp};
@@ -47,6 +48,8 @@ pub(crate) struct Facts {
     pub(crate) begun: Instant,
     pub(crate) begun_wall: SystemTime,
     remote_text: OnceCell<Box<str>>,
+    /// The client, as servers are told of it.
+    pub(crate) element: Element,
 }
 
 impl Facts {
@@ -172,6 +175,7 @@ async fn open(
         begun: now.0,
         begun_wall: now.1,
         remote_text: OnceCell::new(),
+        element: Element::default(),
     };
     let mut stream = stream;
     let mut first = BytesMut::new();

@@ -48,21 +48,21 @@ impl Elsewhere {
     }
 
     /// True when no application can have seen the request. Beside the application there is nowhere else to go.
-    pub(crate) fn unseen<S>(
+    pub(crate) fn unseen(
         &self,
-        result: &Result<(S, ResponseHead), Failure>,
+        result: Result<&ResponseHead, Failure>,
         side: Reporter,
         cluster: &Cluster,
         server: Option<SocketAddr>,
     ) -> bool {
         match result {
             _ if side == Reporter::Destination => false,
-            Ok((_, head)) => {
+            Ok(head) => {
                 head.fields.has(FIELD) && server.is_some_and(|server| is_proxied(cluster, server))
             }
             // The old endpoint is gone, and the new one not here yet.
             Err(Failure::NoEndpoint) => self.until.is_some(),
-            Err(failure) => *failure == Failure::Refused,
+            Err(failure) => failure == Failure::Refused,
         }
     }
 
@@ -108,9 +108,9 @@ pub(crate) fn tell(reply: &mut Reply, failure: Failure, cluster: &Cluster, side:
 }
 
 /// True when the server was there before.
-pub(crate) fn served<S>(result: &Result<(S, ResponseHead), Failure>, cluster: &Cluster) -> bool {
+pub(crate) fn served(result: Result<&ResponseHead, Failure>, cluster: &Cluster) -> bool {
     match result {
-        Ok((_, head)) => head.fields.get(FIELD) == Some(SERVED.as_bytes()),
+        Ok(head) => head.fields.get(FIELD) == Some(SERVED.as_bytes()),
         Err(_) => cluster.load.served(),
     }
 }

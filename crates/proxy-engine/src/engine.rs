@@ -16,8 +16,9 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use proxy_listen::Listen;
 use proxy_upstream::Connect;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use weft_identity::IdentityStore;
 use weft_rt::{Clock, Drain, Rng};
 use weft_telemetry::Sink;
@@ -132,16 +133,20 @@ impl Engine {
         let mut seeds = Rng::from_os();
         for (index, sink) in sinks.into_iter().enumerate() {
             let (shared, stopped, seed) = (shared.clone(), stopped.clone(), seeds.next_u64());
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread =
                 std::thread::Builder::new().name(format!("worker-{index}")).stack_size(STACK);
             // One worker looks up names for all.
             let resolver = (index == 0).then(|| Arc::clone(&engine.publisher));
+            let (begin, begun) = std::sync::mpsc::sync_channel(1);
             let worker = move || {
-                let local = LocalSet::new();
-                local.block_on(&runtime, work(shared, sink, (seed, resolver), stopped));
+                // Whoever starts us waits to be told.
+                let runtime = runtime().map_err(|error| begin.send(Err(error)).ok()).ok();
+                let Some(runtime) = runtime else { return };
+                begin.send(Ok(())).ok();
+                runtime.block_on(work(shared, sink, (seed, resolver), stopped));
             };
             engine.threads.push(thread.spawn(worker)?);
+            begun.recv().map_err(io::Error::other)??;
         }
         Ok(engine)
     }
@@ -273,6 +278,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Belongs to the thread that makes it: its tasks are woken without the locks and the second queue of a `LocalSet`.
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
 /// One worker's life.

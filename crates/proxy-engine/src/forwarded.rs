@@ -3,6 +3,8 @@
 //! In: a head and facts of the connection. Out: the head as the next hop should see it.
 //! Holds: what a stranger claims about itself at the edge is not passed on as if it were ours.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -11,6 +13,8 @@ use proxy_filter::forwarded::client as client_behind;
 use proxy_http::{RequestHead, ResponseHead};
 use proxy_listen::Peer;
 use weft_rt::Rng;
+
+use crate::peers::{METADATA, METADATA_ID};
 
 /// How the listener treats forwarding fields.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +52,9 @@ pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
         if trust.trusted_hops == 0 || !head.fields.has("x-forwarded-proto") {
             head.fields.set("x-forwarded-proto", trust.scheme.as_bytes());
         }
-        head.fields.remove_if(|name, _| is_internal(name));
+        for name in INTERNAL {
+            head.fields.remove(name);
+        }
     } else if !head.fields.has("x-forwarded-proto") {
         head.fields.append("x-forwarded-proto", trust.scheme.as_bytes());
     }
@@ -61,22 +67,19 @@ pub(crate) fn request(head: &mut RequestHead, trust: Trust<'_>, rng: &mut Rng) {
 }
 
 /// Orders to a proxy that only the mesh's own may give.
-fn is_internal(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"x-envoy-retry-on"
-            | b"x-envoy-retry-grpc-on"
-            | b"x-envoy-max-retries"
-            | b"x-envoy-upstream-rq-timeout-ms"
-            | b"x-envoy-upstream-rq-per-try-timeout-ms"
-            | b"x-envoy-expected-rq-timeout-ms"
-            | b"x-envoy-attempt-count"
-            | b"x-envoy-original-path"
-            | b"x-envoy-decorator-operation"
-            | b"x-envoy-peer-metadata"
-            | b"x-envoy-peer-metadata-id"
-    )
-}
+const INTERNAL: [&str; 11] = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-attempt-count",
+    "x-envoy-original-path",
+    "x-envoy-decorator-operation",
+    METADATA,
+    METADATA_ID,
+];
 
 /// Percent signs for all that is not plain in a query.
 fn escaped(text: &str) -> String {
@@ -116,17 +119,43 @@ fn uuid(rng: &mut Rng) -> [u8; 36] {
     let high = (rng.next_u64() & !0xf000) | 0x4000;
     let low = (rng.next_u64() & !(3 << 62)) | (2 << 62);
     let mut out = [b'-'; 36];
-    let digits =
-        [high, low].into_iter().flat_map(|n| (0..16).rev().map(move |i| (n >> (i * 4)) & 15));
-    let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
-    for (at, digit) in places.zip(digits) {
-        out[at] = b"0123456789abcdef"[usize::try_from(digit).unwrap_or(0)];
+    let mut at = 0;
+    for byte in [high, low].into_iter().flat_map(u64::to_be_bytes) {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            at += 1;
+        }
+        out[at] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        out[at + 1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        at += 2;
     }
     out
 }
 
-/// One element of `x-forwarded-client-cert`, as Envoy writes it.
-pub(crate) fn client_cert(by: &str, peer: &Peer, details: ClientCertDetails) -> String {
+/// One client's element of `x-forwarded-client-cert`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Element(OnceCell<Box<Made>>);
+
+#[derive(Debug, Clone)]
+struct Made {
+    by: Box<str>,
+    details: ClientCertDetails,
+    text: String,
+}
+
+impl Element {
+    /// It is made once, unless a later plan has it made in other words.
+    pub(crate) fn of(&self, by: &str, peer: &Peer, details: ClientCertDetails) -> Cow<'_, str> {
+        let make = || client_cert(by, peer, details);
+        let made = self.0.get_or_init(|| Box::new(Made { by: by.into(), details, text: make() }));
+        if *made.by == *by && made.details == details {
+            return Cow::Borrowed(&made.text);
+        }
+        Cow::Owned(make())
+    }
+}
+
+/// As Envoy writes it.
+fn client_cert(by: &str, peer: &Peer, details: ClientCertDetails) -> String {
     let mut text = format!("By={by};Hash={}", peer.hash);
     let mut add = |key: &str, value: &str| {
         // Writing to a String cannot fail.

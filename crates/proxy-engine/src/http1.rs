@@ -112,11 +112,14 @@ impl Client {
             }
             // For as long as there is a request: a connection at rest has none.
             let mut head = worker.heads.take();
-            let next = tokio::select! {
-                biased;
-                next = arrives(conn, &mut head, bound) => next,
-                () = &mut removed => return Now::Leaves,
-                () = patience::unused_since(worker, bound, unused.since()) => return Now::Leaves,
+            let next = match conn.take_request(&mut head) {
+                Some(next) => Ok(Ok(next)),
+                None => tokio::select! {
+                    biased;
+                    next = arrives(conn, &mut head, bound) => next,
+                    () = &mut removed => return Now::Leaves,
+                    () = patience::unused_since(worker, bound, unused.since()) => return Now::Leaves,
+                },
             };
             let refusal = match next {
                 Ok(Ok(Next::Request)) => None,
@@ -136,9 +139,8 @@ impl Client {
             if watch.started() || worker.shared.drain.started() {
                 exchange.close_after();
             }
-            let served =
-                request::serve(worker, bound, facts, &mut head, &mut exchange, &mut patience);
-            let after = served.await;
+            let after =
+                request::serve(worker, bound, facts, &mut head, &mut exchange, &mut patience).await;
             if unused.again(bound) {
                 over.set(unused.over());
             }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use proxy_config::route::Mirror;
-use proxy_http::{Frame, RequestHead};
+use proxy_http::{Frame, RequestHead, ResponseHead};
 use proxy_upstream::pool::Budget;
 use proxy_upstream::{Acquired, Exchange as Server, Slot};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -177,11 +177,12 @@ impl State {
                 Poll::Ready(Ok(())) | Poll::Pending => break,
             }
         }
+        let mut head = ResponseHead::default();
         while !self.answered {
-            match server.poll_head(cx) {
+            match server.poll_head(&mut head, cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(())),
-                Poll::Ready(Ok(head)) => self.answered = head.status >= 200,
+                Poll::Ready(Ok(())) => self.answered = head.status >= 200,
             }
         }
         loop {

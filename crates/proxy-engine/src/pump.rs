@@ -224,16 +224,16 @@ impl Upload {
     }
 }
 
-/// Sends the request and waits for the next head of the answer, a 1xx or the final one.
+/// Sends the request and waits until `head` holds the next head of the answer, a 1xx or the final one.
 pub(crate) fn poll_head(
     client: &mut Client<'_>,
     server: &mut Server,
-    upload: &mut Upload,
+    (upload, head): (&mut Upload, &mut ResponseHead),
     cx: &mut Context<'_>,
-) -> Poll<Result<ResponseHead, Broken>> {
+) -> Poll<Result<(), Broken>> {
     upload.poll(client, server, cx)?;
-    match server.poll_head(cx) {
-        Poll::Ready(Ok(head)) => return Poll::Ready(Ok(head)),
+    match server.poll_head(head, cx) {
+        Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
         Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Server(error))),
         Poll::Pending => {}
     }
@@ -278,6 +278,12 @@ impl Download {
         loop {
             let mut starved = false;
             while !self.ended && !client.is_full() {
+                if let Client::H1(h1) = client
+                    && let Some(bytes) = server.pass_to(h1.conn)
+                {
+                    self.bytes += bytes;
+                    continue;
+                }
                 match server.poll_frame(cx) {
                     Poll::Ready(Ok(Some(frame))) => self.pass(client, frame),
                     Poll::Ready(Ok(None)) => {

@@ -358,6 +358,7 @@ impl<'a> Run<'a> {
             }
         };
         drop(slot);
+        self.worker.answers.give_back(head);
         self.end(result, server, client)
     }
 

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::Method;
 use proxy_config::listener::Tunnel;
 use proxy_http::wire::poll_read_into;
-use proxy_http::{BodyKind, Frame, RequestHead, StreamError, Wire};
+use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, StreamError, Wire};
 use proxy_listen::Exchange as Client;
 use proxy_upstream::pool::{Budget, Live};
 use proxy_upstream::{Acquired, ConnectError, Exchange, Protocol, Slot, Target};
@@ -161,12 +161,13 @@ fn request(tunnel: &Tunnel, http2: bool) -> RequestHead {
 }
 
 async fn agreed(server: &mut Exchange) -> Result<(), ConnectError> {
+    let mut head = ResponseHead::default();
     let answer = poll_fn(|cx| {
         if let Poll::Ready(Err(error)) = server.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
         loop {
-            let head = ready!(server.poll_head(cx))?;
+            ready!(server.poll_head(&mut head, cx))?;
             if head.status >= 200 {
                 return Poll::Ready(Ok(head.status));
             }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use foldhash::HashMap;
+use proxy_http::{RequestHead, ResponseHead};
 use proxy_listen::Accept;
 use proxy_upstream::Pools;
 use tokio::sync::{mpsc, watch};
@@ -100,7 +101,8 @@ pub(crate) struct Worker {
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) peers: Peers,
     pub(crate) cursors: RefCell<HashMap<Arc<str>, proxy_balance::Cursor>>,
-    pub(crate) heads: Heads,
+    pub(crate) heads: Heads<RequestHead>,
+    pub(crate) answers: Heads<ResponseHead>,
     /// Hosts that are looked up when they are called.
     pub(crate) called: Rc<Hosts>,
 }
@@ -113,6 +115,7 @@ impl Worker {
             peers: Peers::new(shared.exchange.read),
             cursors: RefCell::default(),
             heads: Heads::default(),
+            answers: Heads::default(),
             called: Rc::default(),
             sink,
             shared,

@@ -34,7 +34,7 @@ pub struct Options {
 /// Normalises.
 #[must_use]
 pub fn normalize(path: &str, options: Options) -> Normal<'_> {
-    if !path.starts_with('/') {
+    if !path.starts_with('/') || is_plain(path) {
         return Normal::Path(Cow::Borrowed(path));
     }
     // A client keeps the fragment to itself; a server that takes it for part of the path sees another one than we.
@@ -73,6 +73,22 @@ pub fn normalize(path: &str, options: Options) -> Normal<'_> {
 
 fn parameterised_dots(segment: &str) -> bool {
     segment.split_once(';').is_some_and(|(name, _)| [".", ".."].contains(&name))
+}
+
+/// Has nothing that any option would change or refuse: so it is with most paths, and one look at their bytes is enough.
+fn is_plain(path: &str) -> bool {
+    let mut last = 0;
+    for (at, byte) in path.bytes().enumerate() {
+        match byte {
+            b'?' => return !path.as_bytes()[at..].contains(&b'#'),
+            b'%' | b'\\' | b'#' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+                return false;
+            }
+            b'/' | b'.' if last == b'/' => return false,
+            _ => last = byte,
+        }
+    }
+    true
 }
 
 /// The path with escaped slashes treated, and whether there were any; `None` when they are refused.
@@ -200,6 +216,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_path_is_one_that_nothing_changes(path in "/[a-c./%2e\"?#{\\\\]{0,12}") {
+            let (bare, rest) = path.split_at(path.find('?').unwrap_or(path.len()));
+            let same = merge(&resolve(&escape(&decode_unreserved(bare)))) == bare;
+            prop_assert!(!is_plain(&path) || same && !bare.contains(['%', '\\']) && !rest.contains('#'));
+        }
+
         #[test]
         fn normalising_twice_changes_nothing(path in "/[a-c./%2eE5cf{\\\\]{0,24}") {
             let Normal::Path(once) = normalize(&path, ALL) else { return Ok(()) };

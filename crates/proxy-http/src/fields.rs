@@ -4,6 +4,7 @@
 //! Holds: names are lower case; a value has no CR, LF or NUL (both codecs refuse them).
 //! Never: meaning; which field matters is the caller's.
 //! Why not `http::HeaderMap`: it allocates per value; here a whole head is one copy of its bytes, in and out.
+//! Why marks of names: a request asks for forty names and has eight, so that most questions are answered by one bit.
 
 use bytes::BytesMut;
 
@@ -14,12 +15,31 @@ pub struct Fields {
     list: Vec<Field>,
     /// Names as the sender wrote them, where that is kept and they are not lower case.
     spelled: Vec<Box<str>>,
+    /// Bits of the marks of all names that are here, or were.
+    marks: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Field {
     name: (u32, u32),
     value: (u32, u32),
+    mark: u32,
+}
+
+/// What tells most names apart without a look at all their bytes: three of them, and how many there are. Constant where the
+/// name is.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a digest loses what does not fit")]
+const fn mark(name: &[u8]) -> u32 {
+    let [first, .., last] = name else { return name.len() as u32 };
+    let middle = name[name.len() / 2];
+    u32::from_le_bytes([*first, middle, *last, name.len() as u8])
+}
+
+/// One of 64, which a mark stands for among all that a head has.
+#[inline]
+const fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// Room for what a proxy usually adds to a head, so that it is not moved for that.
@@ -60,13 +80,14 @@ impl Fields {
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: Vec::new(), list: Vec::new(), spelled: Vec::new() }
+        Self { text: Vec::new(), list: Vec::new(), spelled: Vec::new(), marks: 0 }
     }
 
     /// No fields yet, and memory for so many with names and values of so many bytes, and for what a proxy adds.
     pub(crate) fn with_room(fields: usize, bytes: usize) -> Self {
         let text = Vec::with_capacity(bytes + fields * LINE + ADDED);
-        Self { text, list: Vec::with_capacity(fields + ADDED_FIELDS), spelled: Vec::new() }
+        let list = Vec::with_capacity(fields + ADDED_FIELDS);
+        Self { text, list, spelled: Vec::new(), marks: 0 }
     }
 
     /// Forgets all fields and keeps the memory.
@@ -74,6 +95,7 @@ impl Fields {
         self.text.clear();
         self.list.clear();
         self.spelled.clear();
+        self.marks = 0;
     }
 
     /// A name (lower case) as the sender wrote it, where that is kept; also when the field has been replaced since.
@@ -162,28 +184,48 @@ impl Fields {
 
     /// The first value of `name` (lower case).
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.all(name).next()
+        let mark = mark(name.as_bytes());
+        if self.marks & bit(mark) == 0 { None } else { self.found(name.as_bytes(), mark) }
+    }
+
+    #[inline(never)]
+    fn found(&self, name: &[u8], mark: u32) -> Option<&[u8]> {
+        let field = self.list.iter().find(|field| self.is_called(**field, name, mark))?;
+        Some(slice(&self.text, field.value))
+    }
+
+    #[inline]
+    fn is_called(&self, field: Field, name: &[u8], mark: u32) -> bool {
+        field.mark == mark && slice(&self.text, field.name) == name
     }
 
     /// The first value of `name` as text; `None` when it is absent or not UTF-8.
     #[must_use]
+    #[inline]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(|v| std::str::from_utf8(v).ok())
     }
 
     /// Every value of `name` (lower case).
+    #[inline]
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        let name = name.as_bytes();
-        self.list
-            .iter()
-            .filter(move |f| f.name.1 as usize == name.len() && slice(&self.text, f.name) == name)
+        let (name, mark) = (name.as_bytes(), mark(name.as_bytes()));
+        let list = if self.marks & bit(mark) == 0 { &[][..] } else { &self.list };
+        list.iter()
+            .filter(move |field| self.is_called(**field, name, mark))
             .map(|f| slice(&self.text, f.value))
     }
 
     /// All values of `name` joined by a comma, as one field means the same; `None` when absent.
     #[must_use]
+    #[inline]
     pub fn joined(&self, name: &str) -> Option<String> {
+        if self.may_have(name) { self.join(name) } else { None }
+    }
+
+    fn join(&self, name: &str) -> Option<String> {
         let mut out: Option<String> = None;
         for value in self.all(name) {
             let value = String::from_utf8_lossy(value);
@@ -200,8 +242,15 @@ impl Fields {
 
     /// True when `name` (lower case) is present.
     #[must_use]
+    #[inline]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// False when `name` is surely absent.
+    #[inline]
+    fn may_have(&self, name: &str) -> bool {
+        self.marks & bit(mark(name.as_bytes())) != 0
     }
 
     /// Adds a field after the others. The name is lowered; control characters in the value become spaces.
@@ -211,6 +260,7 @@ impl Fields {
         let name_at = self.text.len();
         self.text.extend_from_slice(name.as_bytes());
         self.text[name_at..].make_ascii_lowercase();
+        let mark = mark(&self.text[name_at..]);
         self.text.extend_from_slice(b": ");
         let value_at = self.text.len();
         self.text.extend_from_slice(value);
@@ -221,7 +271,9 @@ impl Fields {
         self.list.push(Field {
             name: (small(name_at), small(name.len())),
             value: (small(value_at), small(value.len())),
+            mark,
         });
+        self.marks |= bit(mark);
     }
 
     /// Replaces every value of `name` (lower case) by a number.
@@ -237,15 +289,20 @@ impl Fields {
     }
 
     /// Removes every field called `name` (lower case); says whether there was one.
+    #[inline]
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.list.len();
-        let (text, name) = (&self.text, name.as_bytes());
-        self.list.retain(|f| f.name.1 as usize != name.len() || slice(text, f.name) != name);
+        self.may_have(name) && self.take_out(name.as_bytes())
+    }
+
+    fn take_out(&mut self, name: &[u8]) -> bool {
+        let (before, mark) = (self.list.len(), mark(name));
+        let text = &self.text;
+        self.list.retain(|field| field.mark != mark || slice(text, field.name) != name);
         before != self.list.len()
     }
 
     /// Removes the fields whose name (lower case) and value `test` picks.
-    pub fn remove_if(&mut self, mut test: impl FnMut(&[u8], &[u8]) -> bool) {
+    pub(crate) fn remove_if(&mut self, mut test: impl FnMut(&[u8], &[u8]) -> bool) {
         let text = &self.text;
         self.list.retain(|f| !test(slice(text, f.name), slice(text, f.value)));
     }
@@ -265,10 +322,13 @@ impl Fields {
         for header in headers {
             let name = (small(header.name.as_ptr() as usize - base), small(header.name.len()));
             let value = (small(header.value.as_ptr() as usize - base), small(header.value.len()));
+            let mut marked = 0;
             if let Some(text) = self.text.get_mut(name.0 as usize..(name.0 + name.1) as usize) {
                 text.make_ascii_lowercase();
+                marked = mark(text);
             }
-            self.list.push(Field { name, value });
+            self.list.push(Field { name, value, mark: marked });
+            self.marks |= bit(marked);
         }
     }
 }
@@ -302,6 +362,19 @@ mod tests {
         assert_eq!(f.all("a").collect::<Vec<_>>(), [b"4  x: y"]);
         assert!(f.remove("b") && !f.remove("b"));
         assert_eq!(f.len(), 1);
+    }
+
+    #[test]
+    fn names_of_one_mark_are_told_apart() {
+        assert_eq!(mark(b"abcde"), mark(b"axcye"));
+        let mut f: Fields = [("abcde", "1"), ("x", "2"), ("", "3")].into_iter().collect();
+        assert!(!f.has("axcye") && !f.remove("axcye") && f.joined("axcye").is_none());
+        f.append("AXCYE", b"4");
+        assert_eq!((f.text("abcde"), f.text("axcye")), (Some("1"), Some("4")));
+        assert!(f.remove("abcde") && !f.has("abcde") && f.has("axcye"));
+        assert_eq!((f.text("x"), f.text(""), f.text("y")), (Some("2"), Some("3"), None));
+        f.clear();
+        assert!(!f.has("axcye"));
     }
 
     #[test]

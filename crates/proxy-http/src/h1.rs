@@ -53,6 +53,21 @@ impl Conn {
         Self { wire, limits, decoder: Decoder::Done, writes: Writes::Nothing }
     }
 
+    /// Server: the next request, where all of its head has been read already, as it mostly has.
+    pub fn take_request(&mut self, head: &mut RequestHead) -> Option<Next> {
+        if self.wire.read.is_empty() {
+            return None;
+        }
+        match parse::request(&mut self.wire.read, head, self.limits) {
+            Ok(true) => {
+                self.decoder = head.body.into();
+                Some(Next::Request)
+            }
+            Ok(false) => None,
+            Err(refused) => Some(Next::Refused(refused)),
+        }
+    }
+
     /// Server: waits for the next request head.
     ///
     /// # Errors
@@ -63,15 +78,8 @@ impl Conn {
         head: &mut RequestHead,
     ) -> Poll<Result<Next, StreamError>> {
         loop {
-            if !self.wire.read.is_empty() {
-                match parse::request(&mut self.wire.read, head, self.limits) {
-                    Ok(true) => {
-                        self.decoder = head.body.into();
-                        return Poll::Ready(Ok(Next::Request));
-                    }
-                    Ok(false) => {}
-                    Err(refused) => return Poll::Ready(Ok(Next::Refused(refused))),
-                }
+            if let Some(next) = self.take_request(head) {
+                return Poll::Ready(Ok(next));
             }
             if !ready!(self.wire.poll_fill(cx))? {
                 let clean = self.wire.read.is_empty();
@@ -84,22 +92,22 @@ impl Conn {
         }
     }
 
-    /// Client: waits for the next response head, informational ones included.
+    /// Client: waits until `head` holds the next response head, informational ones included.
     ///
     /// # Errors
     /// The connection broke or the server broke the protocol.
     pub fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
+        head: &mut ResponseHead,
         method: &Method,
-    ) -> Poll<Result<ResponseHead, StreamError>> {
+    ) -> Poll<Result<(), StreamError>> {
         loop {
             if !self.wire.read.is_empty()
-                && let Some(head) =
-                    parse::response(&mut self.wire.read, method, self.limits.keep_case)?
+                && parse::response(&mut self.wire.read, head, method, self.limits.keep_case)?
             {
                 self.decoder = head.body.into();
-                return Poll::Ready(Ok(head));
+                return Poll::Ready(Ok(()));
             }
             if !ready!(self.wire.poll_fill(cx))? {
                 return Poll::Ready(Err(StreamError::Closed));
@@ -126,6 +134,15 @@ impl Conn {
                 return Poll::Ready(Err(StreamError::Closed));
             }
         }
+    }
+
+    /// Moves a small piece of the body that comes in to a connection that sends it as it is; says how many bytes. `None`: there
+    /// is none, or it must be read as a frame.
+    pub fn pass_to(&mut self, to: &mut Self) -> Option<u64> {
+        let (Decoder::Length(left), Writes::Plain) = (self.decoder, to.writes) else { return None };
+        let n = self.wire.pass_to(&mut to.wire, left)? as u64;
+        self.decoder = BodyKind::Length(left - n).into();
+        Some(n)
     }
 
     /// True when the incoming message has no bytes left to hand out.
@@ -195,5 +212,51 @@ impl Conn {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.wire.pending() > HIGH_WATER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nowhere() -> Wire {
+        Wire::new(Box::new(tokio::io::join(tokio::io::empty(), tokio::io::sink())))
+    }
+
+    /// Both ends of an answer whose head has gone through, with these bytes behind it.
+    fn answered(length: &str, rest: &str) -> (Conn, Conn) {
+        let (mut server, mut client) = (Conn::new(nowhere()), Conn::new(nowhere()));
+        server.wire.read.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        server.wire.read.extend_from_slice(format!("{length}\r\n\r\n{rest}").as_bytes());
+        let (mut head, mut cx) =
+            (ResponseHead::default(), Context::from_waker(std::task::Waker::noop()));
+        assert!(server.poll_response(&mut cx, &mut head, &Method::GET).is_ready());
+        let answer =
+            Answer { to_head: false, chunks: true, keep_alive: true, say_keep_alive: false };
+        client.send_response(&head, answer);
+        client.wire.out.clear();
+        (server, client)
+    }
+
+    #[test]
+    fn a_piece_is_passed_on_up_to_the_end_of_its_message() {
+        let (mut server, mut client) = answered("Content-Length: 5", "abcdeHTTP/1.1 200");
+        assert_eq!(server.pass_to(&mut client), Some(5));
+        assert!(server.incoming_done());
+        assert_eq!(
+            (&client.wire.out[..], &server.wire.read[..]),
+            (&b"abcde"[..], &b"HTTP/1.1 200"[..])
+        );
+        assert_eq!(server.pass_to(&mut client), None);
+    }
+
+    #[test]
+    fn what_is_not_counted_in_bytes_is_read_as_frames() {
+        let (mut server, mut client) = answered("Transfer-Encoding: chunked", "1\r\na\r\n");
+        assert_eq!(server.pass_to(&mut client), None);
+        let (mut server, mut client) = answered("Content-Length: 9000", &"a".repeat(9000));
+        assert_eq!(server.pass_to(&mut client), None, "a large piece is not copied");
+        let (mut server, mut client) = answered("Content-Length: 5", "");
+        assert_eq!(server.pass_to(&mut client), None);
     }
 }

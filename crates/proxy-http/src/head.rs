@@ -105,4 +105,20 @@ impl ResponseHead {
     pub fn new(status: u16) -> Self {
         Self { status, keep_alive: true, ..Self::default() }
     }
+
+    /// Bytes that it keeps for texts, also when it is empty.
+    #[must_use]
+    pub const fn memory(&self) -> usize {
+        self.fields.memory()
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.status = 0;
+        self.version = Version::Http11;
+        self.body = BodyKind::Empty;
+        self.keep_alive = true;
+        self.upgrade = None;
+    }
 }

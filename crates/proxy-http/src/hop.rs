@@ -46,9 +46,27 @@ pub(crate) fn check(fields: &Fields) -> Result<(), Refused> {
 /// Removes the fields that mean this connection only, and says what they said.
 pub(crate) fn strip(fields: &mut Fields) -> Hop {
     let mut hop = Hop::default();
-    let connection = fields.joined("connection");
+    if let Some(connection) = fields.joined("connection") {
+        strip_named(fields, &connection, &mut hop);
+    }
+    for name in OURS {
+        fields.remove(name);
+    }
+    if fields.has("te") {
+        let plain = |value: &[u8]| !value.trim_ascii().eq_ignore_ascii_case(b"trailers");
+        fields.remove_if(|name, value| name == b"te" && plain(value));
+    }
+    hop
+}
+
+/// What no message takes along to the next connection, besides `te`.
+const OURS: [&str; 5] =
+    ["keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "http2-settings"];
+
+/// Removes `connection` with the fields that it names.
+fn strip_named(fields: &mut Fields, connection: &str, hop: &mut Hop) {
     let mut wants_upgrade = false;
-    for token in connection.as_deref().unwrap_or_default().split(',').map(str::trim) {
+    for token in connection.split(',').map(str::trim) {
         if token.eq_ignore_ascii_case("close") {
             hop.close = true;
         } else if token.eq_ignore_ascii_case("keep-alive") {
@@ -64,16 +82,7 @@ pub(crate) fn strip(fields: &mut Fields) -> Hop {
         let asked = fields.text("upgrade").filter(|protocol| !protocol.eq_ignore_ascii_case("h2c"));
         hop.upgrade = asked.map(str::to_owned);
     }
-    if connection.is_some() {
-        fields.remove("connection");
-    }
-    fields.remove_if(|name, value| match name {
-        b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade"
-        | b"http2-settings" => true,
-        b"te" => !value.trim_ascii().eq_ignore_ascii_case(b"trailers"),
-        _ => false,
-    });
-    hop
+    fields.remove("connection");
 }
 
 /// Fields that stay although `connection` names them.

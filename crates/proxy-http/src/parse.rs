@@ -131,15 +131,16 @@ fn settle_request(head: &mut RequestHead) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Reads the head of the response to a request of this method; `None` when bytes are missing.
+/// Reads the head of the response to a request of this method into `head`; false when bytes are missing.
 ///
 /// # Errors
 /// The server broke the protocol.
 pub fn response(
     buf: &mut BytesMut,
+    head: &mut ResponseHead,
     method: &Method,
     keep_case: bool,
-) -> Result<Option<ResponseHead>, StreamError> {
+) -> Result<bool, StreamError> {
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let status = httparse::ParserConfig::default()
@@ -149,14 +150,15 @@ pub fn response(
             _ => StreamError::Protocol("bad response head"),
         })?;
     let httparse::Status::Complete(size) = status else {
-        return if buf.len() > MAX_HEAD { Err(StreamError::TooLarge) } else { Ok(None) };
+        return if buf.len() > MAX_HEAD { Err(StreamError::TooLarge) } else { Ok(false) };
     };
-    let mut head = ResponseHead::new(parsed.code.unwrap_or_default());
+    head.clear();
+    head.status = parsed.code.unwrap_or_default();
     head.version = if parsed.version == Some(0) { Version::Http10 } else { Version::Http11 };
     head.fields.adopt(buf.get(..size).unwrap_or_default(), parsed.headers, keep_case);
     buf.advance(size);
-    settle_response(&mut head, method)?;
-    Ok(Some(head))
+    settle_response(head, method)?;
+    Ok(true)
 }
 
 fn settle_response(head: &mut ResponseHead, method: &Method) -> Result<(), StreamError> {
@@ -291,7 +293,9 @@ mod tests {
     #[test]
     fn bodiless_responses_have_no_body() {
         let read = |text: &str, method| {
-            response(&mut BytesMut::from(text), &method, false).unwrap().unwrap()
+            let mut head = ResponseHead::default();
+            assert!(response(&mut BytesMut::from(text), &mut head, &method, false).unwrap());
+            head
         };
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         assert_eq!(read(head, Method::HEAD).body, BodyKind::Empty);
@@ -306,7 +310,8 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
             let mut head = RequestHead::default();
             let _ignored = request(&mut BytesMut::from(&bytes[..]), &mut head, Limits::default());
-            let _ignored = response(&mut BytesMut::from(&bytes[..]), &Method::GET, true);
+            let mut answer = ResponseHead::default();
+            let _ignored = response(&mut BytesMut::from(&bytes[..]), &mut answer, &Method::GET, true);
         }
     }
 }

@@ -233,6 +233,18 @@ impl Wire {
         &mut self.out
     }
 
+    /// Moves up to so many bytes that were read here behind what another wire gathers, if they are worth a copy; says how
+    /// many. A buffer that is taken apart and shared costs more than to copy little.
+    pub(crate) fn pass_to(&mut self, to: &mut Self, most: u64) -> Option<usize> {
+        let n = usize::try_from(most).unwrap_or(usize::MAX).min(self.read.len());
+        if !(1..COPY_BELOW).contains(&n) {
+            return None;
+        }
+        to.gather().extend_from_slice(&self.read[..n]);
+        self.read.advance(n);
+        Some(n)
+    }
+
     /// Queues a piece of a body.
     pub fn push(&mut self, data: Bytes) {
         if data.len() < COPY_BELOW {
@@ -296,7 +308,12 @@ impl Wire {
     fn consume(&mut self, mut written: usize) {
         while written > 0 {
             let Some(front) = self.queue.front_mut() else {
-                self.out.advance(written.min(self.out.len()));
+                if written < self.out.len() {
+                    self.out.advance(written);
+                } else {
+                    // Without moving on, so that its memory serves whole again.
+                    self.out.clear();
+                }
                 return;
             };
             let n = written.min(front.len());

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use h2::client::ResponseFuture;
 use http::Method;
+use proxy_http::h1::Conn;
 use proxy_http::h2io::{self, Receiver, Sender};
 use proxy_http::{BodyKind, Frame, RequestHead, ResponseHead, StreamError, Wire};
 
@@ -25,15 +26,48 @@ pub enum Exchange {
     H2(Box<H2>),
 }
 
-/// An exchange on an HTTP/1 connection.
+/// An HTTP/1 connection with the exchange that is on it. In one box for as long as the connection lives, in its pool too.
 #[derive(Debug)]
 pub struct H1 {
-    live: Live,
-    home: Home,
+    pub(crate) live: Live,
+    /// `None` while it is there.
+    home: Option<Home>,
     method: Method,
     reused: bool,
     sent_all: bool,
     server_keeps: bool,
+}
+
+impl H2 {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, StreamError>> {
+        if let Poll::Ready(Some(early)) = self.response.poll_informational(cx) {
+            let (parts, ()) = early?.into_parts();
+            return Poll::Ready(Ok(h2io::response_head(&parts, true)?));
+        }
+        let (parts, body) = ready!(std::pin::Pin::new(&mut self.response).poll(cx))?.into_parts();
+        let mut head = h2io::response_head(&parts, body.is_end_stream())?;
+        if let (200..=299, Some(protocol)) = (head.status, &self.upgrade) {
+            // As HTTP/1 says the same.
+            (head.status, head.body) = (101, BodyKind::Empty);
+            head.upgrade = Some(protocol.clone());
+        }
+        self.receiver = Some(Receiver::new(body));
+        Poll::Ready(Ok(head))
+    }
+}
+
+impl H1 {
+    /// A connection without an exchange.
+    pub(crate) const fn new(live: Live) -> Self {
+        Self {
+            live,
+            home: None,
+            method: Method::GET,
+            reused: false,
+            sent_all: false,
+            server_keeps: false,
+        }
+    }
 }
 
 /// An exchange on an h2 stream.
@@ -52,17 +86,12 @@ pub struct H2 {
 
 impl Exchange {
     /// Starts a request on an HTTP/1 connection.
-    pub(crate) fn on_h1(live: Live, home: Home, head: &RequestHead, reused: bool) -> Self {
-        let mut h1 = H1 {
-            live,
-            home,
-            method: head.method.clone(),
-            reused,
-            sent_all: head.body.is_empty(),
-            server_keeps: false,
-        };
+    pub(crate) fn on_h1(mut h1: Box<H1>, home: Home, head: &RequestHead, reused: bool) -> Self {
+        h1.home = Some(home);
+        h1.method.clone_from(&head.method);
+        (h1.reused, h1.sent_all, h1.server_keeps) = (reused, head.body.is_empty(), false);
         h1.live.conn.send_request(head);
-        Self::H1(Box::new(h1))
+        Self::H1(h1)
     }
 
     /// Starts a request on an h2 connection.
@@ -159,34 +188,23 @@ impl Exchange {
         }
     }
 
-    /// The next head: any number of 1xx, then the answer's.
+    /// Waits until `head` holds the next head: any number of 1xx, then the answer's.
     ///
     /// # Errors
     /// The server is gone or broke the protocol.
-    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, StreamError>> {
+    pub fn poll_head(
+        &mut self,
+        head: &mut ResponseHead,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), StreamError>> {
         match self {
             Self::H1(h1) => {
-                let head = ready!(h1.live.conn.poll_response(cx, &h1.method))?;
+                ready!(h1.live.conn.poll_response(cx, head, &h1.method))?;
                 h1.server_keeps = head.keep_alive;
-                Poll::Ready(Ok(head))
             }
-            Self::H2(h2) => {
-                if let Poll::Ready(Some(early)) = h2.response.poll_informational(cx) {
-                    let (parts, ()) = early?.into_parts();
-                    return Poll::Ready(Ok(h2io::response_head(&parts, true)?));
-                }
-                let (parts, body) =
-                    ready!(std::pin::Pin::new(&mut h2.response).poll(cx))?.into_parts();
-                let mut head = h2io::response_head(&parts, body.is_end_stream())?;
-                if let (200..=299, Some(protocol)) = (head.status, &h2.upgrade) {
-                    // As HTTP/1 says the same.
-                    (head.status, head.body) = (101, BodyKind::Empty);
-                    head.upgrade = Some(protocol.clone());
-                }
-                h2.receiver = Some(Receiver::new(body));
-                Poll::Ready(Ok(head))
-            }
+            Self::H2(h2) => *head = ready!(h2.poll_head(cx))?,
         }
+        Poll::Ready(Ok(()))
     }
 
     /// The next frame of the answer's body.
@@ -203,13 +221,25 @@ impl Exchange {
         }
     }
 
+    /// Moves a small piece of the answer's body to a client's connection, where both are of HTTP/1 and count bytes.
+    pub fn pass_to(&mut self, client: &mut Conn) -> Option<u64> {
+        match self {
+            Self::H1(h1) => h1.live.conn.pass_to(client),
+            Self::H2(_) => None,
+        }
+    }
+
     /// Ends the exchange; a connection that can serve again goes back to its pool.
     pub fn finish(self) {
-        if let Self::H1(h1) = self {
-            let H1 { live, home, server_keeps, sent_all, .. } = *h1;
-            let clean = live.conn.incoming_done() && live.conn.wire.is_flushed();
-            if server_keeps && sent_all && clean && live.conn.wire.read.is_empty() {
-                home.take_back(live);
+        if let Self::H1(mut h1) = self {
+            let conn = &h1.live.conn;
+            let clean = conn.incoming_done() && conn.wire.is_flushed() && conn.wire.read.is_empty();
+            if h1.server_keeps
+                && h1.sent_all
+                && clean
+                && let Some(home) = h1.home.take()
+            {
+                home.take_back(h1);
             }
         }
     }

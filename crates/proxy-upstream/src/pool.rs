@@ -22,6 +22,7 @@ use proxy_http::{RequestHead, StreamError, Wire};
 use weft_identity::rustls::pki_types::ServerName;
 use weft_rt::Clock;
 
+use crate::exchange::H1;
 use crate::load::{Limits, Load, Slot};
 use crate::pool::shared::SharedH2;
 pub(crate) use crate::pool::shared::{Lane, Stream};
@@ -66,7 +67,7 @@ impl Live {
 
 #[derive(Debug)]
 struct Idle {
-    live: Live,
+    h1: Box<H1>,
     until: Instant,
 }
 
@@ -122,14 +123,15 @@ pub struct Home {
 }
 
 impl Home {
-    pub(crate) fn take_back(&self, mut live: Live) {
+    pub(crate) fn take_back(&self, mut h1: Box<H1>) {
+        let live = &mut h1.live;
         live.conn.wire.rest();
         live.used += 1;
         let now = self.clock.now();
         let until = (now + self.idle_timeout).min(live.born + self.max_duration);
         let mut idle = self.endpoint.idle.borrow_mut();
         if idle.len() < MAX_IDLE && live.used < self.max_requests && now < until {
-            idle.push(Idle { live, until });
+            idle.push(Idle { h1, until });
             self.endpoint.freed.notify_one();
         }
     }
@@ -180,9 +182,15 @@ impl Pools {
         head: &RequestHead,
         budget: Budget<'_>,
     ) -> Acquired {
+        if let Some(exchange) = self.start_now(cluster, target, head, budget) {
+            return Acquired::Exchange(exchange);
+        }
         let endpoint = self.endpoint(cluster, target);
         let result = match target.protocol {
-            Protocol::Http1 => self.start_h1(endpoint, target, head, budget).await.map(Ok),
+            Protocol::Http1 => {
+                let connected = self.connect_h1(&endpoint, target, budget).await;
+                connected.map(|h1| Ok(self.on_h1(h1, endpoint, (target, head), false)))
+            }
             Protocol::Http2 => self.start_h2(&endpoint, target, head, budget).await,
         };
         match result {
@@ -190,6 +198,22 @@ impl Pools {
             Ok(Err(broken)) => Acquired::Broken(broken),
             Err(error) => Acquired::Failed(error),
         }
+    }
+
+    /// The same where an idle HTTP/1 connection is at hand, as it mostly is: nothing has to be waited for.
+    pub fn start_now(
+        &self,
+        cluster: &Arc<str>,
+        target: &Target,
+        head: &RequestHead,
+        budget: Budget<'_>,
+    ) -> Option<Exchange> {
+        if budget.fresh || target.protocol != Protocol::Http1 {
+            return None;
+        }
+        let endpoint = self.endpoint(cluster, target);
+        let h1 = quiet(&endpoint, self.clock.now())?;
+        Some(self.on_h1(h1, endpoint, (target, head), true))
     }
 
     fn endpoint(&self, cluster: &Arc<str>, target: &Target) -> Rc<Endpoint> {
@@ -203,20 +227,14 @@ impl Pools {
         Rc::clone(self.endpoints.borrow_mut().entry(key).or_default())
     }
 
-    async fn start_h1(
+    fn on_h1(
         &self,
+        mut h1: Box<H1>,
         endpoint: Rc<Endpoint>,
-        target: &Target,
-        head: &RequestHead,
-        budget: Budget<'_>,
-    ) -> Result<Exchange, ConnectError> {
-        let idle = if budget.fresh { None } else { quiet(&endpoint, self.clock.now()) };
-        let reused = idle.is_some();
-        let mut live = match idle {
-            Some(live) => live,
-            None => self.connect_h1(&endpoint, target, budget).await?,
-        };
-        live.conn.limits.keep_case = target.dial.keep_case;
+        (target, head): (&Target, &RequestHead),
+        reused: bool,
+    ) -> Exchange {
+        h1.live.conn.limits.keep_case = target.dial.keep_case;
         let home = Home {
             endpoint,
             clock: self.clock.clone(),
@@ -224,7 +242,7 @@ impl Pools {
             idle_timeout: target.dial.idle_timeout,
             max_duration: target.dial.max_duration,
         };
-        Ok(Exchange::on_h1(live, home, head, reused))
+        Exchange::on_h1(h1, home, head, reused)
     }
 
     /// A new connection, or one that becomes free while there is no room for a new one.
@@ -233,7 +251,7 @@ impl Pools {
         endpoint: &Rc<Endpoint>,
         target: &Target,
         budget: Budget<'_>,
-    ) -> Result<Live, ConnectError> {
+    ) -> Result<Box<H1>, ConnectError> {
         let _pending = pending(budget)?;
         loop {
             if let Some(room) = Room::take(endpoint, budget) {
@@ -241,12 +259,13 @@ impl Pools {
                 budget.load.connected();
                 let conn = Conn::new(Wire::new(dialled.io));
                 let (local, peer, born) = (dialled.local, dialled.peer, self.clock.now());
-                return Ok(Live { conn, local, peer, used: 0, born, _room: room });
+                let live = Live { conn, local, peer, used: 0, born, _room: room };
+                return Ok(Box::new(H1::new(live)));
             }
             if !budget.fresh
-                && let Some(live) = quiet(endpoint, self.clock.now())
+                && let Some(h1) = quiet(endpoint, self.clock.now())
             {
-                return Ok(live);
+                return Ok(h1);
             }
             // Where a fresh one is wanted, an idle one makes room for it.
             if endpoint.idle.borrow_mut().pop().is_none() {
@@ -321,7 +340,7 @@ impl Pools {
         let now = self.clock.now();
         self.endpoints.borrow_mut().retain(|_, endpoint| {
             let mut idle = endpoint.idle.borrow_mut();
-            idle.retain_mut(|i| now < i.until && i.live.conn.wire.is_quiet());
+            idle.retain_mut(|i| now < i.until && i.h1.live.conn.wire.is_quiet());
             let mut h2 = endpoint.h2.borrow_mut();
             h2.retain(|shared| !shared.is_over(now));
             !idle.is_empty() || !h2.is_empty() || Rc::strong_count(endpoint) > 1
@@ -345,11 +364,11 @@ fn pending(budget: Budget<'_>) -> Result<Slot, ConnectError> {
 }
 
 /// The newest idle connection that still lives; those that were idle for too long are closed, also before they are swept.
-fn quiet(endpoint: &Endpoint, now: Instant) -> Option<Live> {
+fn quiet(endpoint: &Endpoint, now: Instant) -> Option<Box<H1>> {
     let mut idle = endpoint.idle.borrow_mut();
     while let Some(mut candidate) = idle.pop() {
-        if now < candidate.until && candidate.live.conn.wire.is_quiet() {
-            return Some(candidate.live);
+        if now < candidate.until && candidate.h1.live.conn.wire.is_quiet() {
+            return Some(candidate.h1);
         }
     }
     None
