@@ -4,7 +4,7 @@
 //! Holds: names are lower case; a value has no CR, LF or NUL (both codecs refuse them).
 //! Never: meaning; which field matters is the caller's.
 //! Why not `http::HeaderMap`: it allocates per value; here a whole head is one copy of its bytes, in and out.
-//! Why marks of names: a request asks for forty names and has eight, so that most questions are answered by one bit.
+//! Why marks of names: many more names are asked for than a head has, so that most questions are answered by one bit.
 
 use bytes::BytesMut;
 
