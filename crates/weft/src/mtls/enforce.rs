@@ -191,8 +191,11 @@ async fn one(
 ) -> Result<After, Failure> {
     // Clients first: what they have acknowledged is the configuration that was judged.
     acknowledged(source, clock, 0).await?;
-    let now = look(source, workload).await?;
-    if let Some(Verdict::NotYet(reasons)) = now.map(|now| judge(&now, flags.when_quiet)) {
+    let Some(now) = look(source, workload).await? else {
+        say!("{}: it is gone", place(workload));
+        return Ok(After::Left);
+    };
+    if let Verdict::NotYet(reasons) = judge(&now, flags.when_quiet) {
         say!("{}: not any more: {}", place(workload), reasons.join("; "));
         return Ok(After::Left);
     }
