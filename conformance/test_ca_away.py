@@ -1,6 +1,7 @@
 """The certificate authority is away for longer than half a certificate's life: nothing fails before the end, alarms come before it,
 nothing goes through after it, and all is renewed when the authority is back."""
 
+import contextlib
 import json
 import os
 import signal
@@ -81,6 +82,11 @@ class Logs:
         """Of loads that were ended."""
         return [json.loads(line[line.index("{"):]) for line in self.lines("caller") if '"failed"' in line]
 
+    def told(self, app, words):
+        """The log of a proxy, when it has these words."""
+        log = "\n".join(self.lines(app, "istio-proxy"))
+        return log if words in log else None
+
     def codes(self):
         return [line.split("code ")[1].strip() for line in self.lines("caller") if "code " in line]
 
@@ -103,13 +109,21 @@ def pki(mesh_of):
     return mesh_of(MESH)
 
 
-def test_nothing_fails_until_the_end_and_nothing_passes_after_it(pki):
+@pytest.fixture
+def ends():
+    """What is to be done when a test ends early."""
+    with contextlib.ExitStack() as ends:
+        yield ends
+
+
+def test_nothing_fails_until_the_end_and_nothing_passes_after_it(pki, ends):
     mesh, logs = pki, Logs(pki)
     until("a load", lambda: loads(mesh))
     until("metrics", logs.left)
     control_plane = mesh.control_plane_pid()
     until("certificates that are young", lambda: min(logs.left()) > LIFE * 0.62, 120)
     # Nobody answers, as when the network is cut: connections hang until they are given up.
+    ends.callback(os.kill, control_plane, signal.SIGCONT)
     os.kill(control_plane, signal.SIGSTOP)
     began = min(logs.left())
     until("the last seconds", lambda: min(logs.left()) < 3)
@@ -117,17 +131,19 @@ def test_nothing_fails_until_the_end_and_nothing_passes_after_it(pki):
     assert away > LIFE / 2, f"the authority was away for {away} s"
     assert before_end["failed"] == 0 and before_end["requests"] > 100, before_end
     for app in ("echo", "caller"):
-        told = "\n".join(logs.lines(app, "istio-proxy"))
-        assert "no new certificate; the old one serves on" in told and "the certificate ends soon" in told, told[-3000:]
-        assert logs.metric(app, FAILED) > 0
+        assert logs.metric(app, FAILED) > 0, app
     until("the end", lambda: max(logs.left()) < -2)
+    for app in ("echo", "caller"):
+        told = until(f"{app} tells its end", lambda app=app: logs.told(app, "the certificate has ended"))
+        alarms = [told.find(words) for words in ("no new certificate; the old one serves on", "the certificate ends soon")]
+        assert -1 < alarms[0] < alarms[1] < told.index("the certificate has ended"), told[-3000:]
     until("another load", lambda: loads(mesh))
     end_load(mesh, logs)
     known = len(logs.codes())
     until("calls after the end", lambda: len(logs.codes()) > known + 4)
     assert "200" not in logs.codes()[known + 1:], logs.codes()[known:]
-    assert "the certificate has ended" in "\n".join(logs.lines("caller", "istio-proxy"))
 
+    ends.pop_all()
     os.kill(control_plane, signal.SIGKILL)
     until("calls go through again", lambda: loads(mesh), 120)
     until("new certificates", lambda: min(logs.left()) > LIFE / 2)
