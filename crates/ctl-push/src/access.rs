@@ -7,6 +7,7 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::ProxyNode;
+use crate::world::Contradiction;
 
 /// Who a caller was proven to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,4 +89,21 @@ pub(crate) fn matches(identity: &Identity, proxy: &ProxyNode) -> Result<(), Stat
         proxy.name(),
         account.unwrap_or("(none)"),
     )))
+}
+
+/// What a node is told against which the known pods speak.
+pub(crate) fn against(why: Contradiction, identity: &Identity, proxy: &ProxyNode) -> Status {
+    let (name, ip) = (proxy.name(), proxy.ip);
+    match why {
+        Contradiction::Account => Status::permission_denied(format!(
+            "token proves {}/{}, but {name} runs as another service account",
+            identity.namespace, identity.service_account
+        )),
+        Contradiction::Address => {
+            Status::permission_denied(format!("{ip} is not an address of {name}"))
+        }
+        Contradiction::Unknown => Status::unavailable(format!(
+            "{name} is not known, and {ip} is another pod's; try again"
+        )),
+    }
 }

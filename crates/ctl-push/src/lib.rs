@@ -21,4 +21,4 @@ pub use node::ProxyNode;
 pub use publish::{Debounce, PushServer};
 pub use registrar::Registrar;
 pub use withdrawals::Withdrawals;
-pub use world::{Resources, World};
+pub use world::{Contradiction, Resources, World};

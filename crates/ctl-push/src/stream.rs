@@ -48,7 +48,7 @@ impl Opened {
         clock: Clock,
     ) {
         let Some(Ok(mut first)) = requests.next().await else { return };
-        let (proxy, _stay) = match self.admit(&mut first).await {
+        let (proxy, _stay) = match self.admit(&mut first, &current).await {
             Ok(admitted) => admitted,
             Err(status) => {
                 tracing::warn!(%status, "discovery stream refused");
@@ -79,8 +79,19 @@ impl Opened {
     }
 
     /// Who it is, and its stay with whoever takes note of it.
-    async fn admit(&self, first: &mut Request) -> Result<(ProxyNode, Option<Stay>), Status> {
-        let proxy = self.name(first)?;
+    async fn admit<W: World>(
+        &self,
+        first: &mut Request,
+        current: &Current<W>,
+    ) -> Result<(ProxyNode, Option<Stay>), Status> {
+        let proxy = Self::name(first)?;
+        if let Some(identity) = &self.identity {
+            access::matches(identity, &proxy)?;
+            let published = current.borrow().clone();
+            let account = &identity.service_account;
+            let why = published.and_then(|published| published.contradicts(&proxy, account));
+            why.map_or(Ok(()), |why| Err(access::against(why, identity, &proxy)))?;
+        }
         let stay = match &self.registrar {
             Some(registrar) => Some(Stay::begin(registrar, &proxy).await?),
             None => None,
@@ -88,17 +99,13 @@ impl Opened {
         Ok((proxy, stay))
     }
 
-    fn name(&self, first: &mut Request) -> Result<ProxyNode, Status> {
+    fn name(first: &mut Request) -> Result<ProxyNode, Status> {
         let node = match first {
             Request::Delta(request) => request.node.take(),
             Request::Sotw(request) => request.node.take(),
         };
         let node = node.ok_or_else(|| Status::invalid_argument("first message names no node"))?;
-        let proxy = ProxyNode::parse(node)?;
-        if let Some(identity) = &self.identity {
-            access::matches(identity, &proxy)?;
-        }
-        Ok(proxy)
+        ProxyNode::parse(node)
     }
 }
 

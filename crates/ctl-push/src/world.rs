@@ -27,12 +27,27 @@ pub trait World: Send + Sync + 'static {
     fn sends_to(&self, _namespace: &str, _pod: &str) -> bool {
         false
     }
+    /// What of the pods that are known speaks against this node of a proven account. Whoever has no pods has nothing to say.
+    fn contradicts(&self, _proxy: &ProxyNode, _account: &str) -> Option<Contradiction> {
+        None
+    }
     /// What that view sees.
     fn resources(&self, view: &Self::View) -> Resources;
     /// The same, where an older version gave `before` for that view: what stayed may be taken over.
     fn resources_after(&self, view: &Self::View, _older: &Self, _before: &Resources) -> Resources {
         self.resources(view)
     }
+}
+
+/// Why a proven account cannot be a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contradiction {
+    /// The pod runs as another account.
+    Account,
+    /// The pod has another address.
+    Address,
+    /// The address is another pod's, and the pod itself is not known (yet).
+    Unknown,
 }
 
 type Slot = Arc<OnceLock<Arc<Resources>>>;
@@ -90,6 +105,10 @@ impl<W: World> Published<W> {
         let view = known.unwrap_or_else(|| self.views.one(self.world.view(proxy)));
         let resources = self.resources(&view, same);
         (view, resources)
+    }
+
+    pub(crate) fn contradicts(&self, proxy: &ProxyNode, account: &str) -> Option<Contradiction> {
+        self.world.contradicts(proxy, account)
     }
 
     pub(crate) fn sends_to(&self, namespace: &str, pod: &str) -> bool {

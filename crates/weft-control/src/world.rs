@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ctl_push::{ProxyNode, Resources, World};
+use ctl_push::{Contradiction, ProxyNode, Resources, World};
 use ctl_snapshot::MeshSnapshot;
 use ctl_translate::{InboundView, Kept, OutboundView, ProxyView, RouterView, view_of};
-use weft_model::Host;
+use weft_model::api::core::Pod;
+use weft_model::{Host, Object};
 use weft_proto::type_url;
 use weft_xds::{Layer, Resource, ResourceSet};
 
@@ -252,6 +253,20 @@ impl World for MeshWorld {
 
     fn same_view(&self, older: &Self, proxy: &ProxyNode) -> bool {
         ctl_translate::same_view(&older.snapshot, &self.snapshot, proxy.ip)
+    }
+
+    fn contradicts(&self, proxy: &ProxyNode, account: &str) -> Option<Contradiction> {
+        let workloads = self.snapshot.workloads();
+        let own = |pod: &&Arc<Object<Pod>>| {
+            pod.meta.namespace == proxy.namespace && pod.meta.name == proxy.pod
+        };
+        // Pods on the host's network are not among them: nothing is known against those.
+        match workloads.pods().find(own) {
+            Some(pod) if pod.spec.service_account != account => Some(Contradiction::Account),
+            Some(pod) if !pod.spec.ips.contains(&proxy.ip) => Some(Contradiction::Address),
+            None if workloads.pod(proxy.ip).is_some() => Some(Contradiction::Unknown),
+            Some(_) | None => None,
+        }
     }
 
     fn sends_to(&self, namespace: &str, pod: &str) -> bool {

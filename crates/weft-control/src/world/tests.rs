@@ -140,3 +140,25 @@ fn a_service_makes_its_own_cluster_anew_once_for_all_namespaces() {
     // Endpoints, the cluster; for each namespace routes, and the clusters to nowhere and to everywhere beside it.
     anew(&service(SERVICES), 2 + NAMESPACES * 3);
 }
+
+#[test]
+fn a_proven_account_is_no_pod_of_another_account_and_of_no_other_address() {
+    let mut inventory = Inventory::default();
+    let mut own = pod(0);
+    own["spec"]["serviceAccountName"] = "web".into();
+    inventory.apply(&own);
+    inventory.apply(&pod(4));
+    let world = MeshWorld::new(MeshSnapshot::build(1, Arc::default(), &inventory.model().0), None);
+    let against = |ip: &str, name: &str, account: &str| {
+        let id = format!("router~{ip}~{name}.n0~n0.svc.cluster.local");
+        let node = ProxyNode::parse(Node { id, ..Node::default() }).unwrap();
+        world.contradicts(&node, account)
+    };
+    assert_eq!(against("10.1.0.1", "s0-0", "web"), None);
+    assert_eq!(against("10.1.0.1", "s0-0", "other"), Some(Contradiction::Account));
+    assert_eq!(against("10.1.0.5", "s0-0", "web"), Some(Contradiction::Address));
+    assert_eq!(against("10.9.9.9", "s0-0", "web"), Some(Contradiction::Address));
+    assert_eq!(against("10.1.0.1", "s9-0", "web"), Some(Contradiction::Unknown));
+    assert_eq!(against("10.9.9.9", "machine", "web"), None, "a machine outside of the mesh's pods");
+    assert_eq!(against("10.1.0.5", "s4-0", "default"), None);
+}
