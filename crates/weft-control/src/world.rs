@@ -260,11 +260,12 @@ impl World for MeshWorld {
         let own = |pod: &&Arc<Object<Pod>>| {
             pod.meta.namespace == proxy.namespace && pod.meta.name == proxy.pod
         };
+        let there = workloads.pod(proxy.ip);
         // Pods on the host's network are not among them: nothing is known against those.
-        match workloads.pods().find(own) {
+        match there.filter(own).or_else(|| workloads.pods().find(own)) {
             Some(pod) if pod.spec.service_account != account => Some(Contradiction::Account),
             Some(pod) if !pod.spec.ips.contains(&proxy.ip) => Some(Contradiction::Address),
-            None if workloads.pod(proxy.ip).is_some() => Some(Contradiction::Unknown),
+            None if there.is_some() => Some(Contradiction::Unknown),
             Some(_) | None => None,
         }
     }
