@@ -16,10 +16,8 @@ pytestmark = pytest.mark.patient
 RATE, SECONDS = 500, 200
 
 # Connections between proxies end after a few requests, so that certificates are shown and judged all the time.
-MESH = "".join([
-    namespace("pki"), namespace("outside", ""), service("echo", "pki", "{name: http, port: 8080}"),
-    deployment("echo", "pki", ECHO, replicas=2), deployment("caller", "pki", SLEEP), deployment("stranger", "outside", SLEEP),
-    """---
+# Mutual TLS only, and a new connection every few requests, so that certificates are judged.
+RULES = """---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: pki}
@@ -29,7 +27,11 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: echo, namespace: pki}
 spec: {host: echo, trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 5}}}}
-"""])
+"""
+MESH = "".join([
+    namespace("pki"), namespace("outside", ""), service("echo", "pki", "{name: http, port: 8080}"),
+    deployment("echo", "pki", ECHO, replicas=2), deployment("caller", "pki", SLEEP), deployment("stranger", "outside", SLEEP),
+    RULES])
 KINDS = {"weft": ["-newkey", "rsa:2048"], "envoy": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"]}
 
 

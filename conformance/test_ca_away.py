@@ -10,6 +10,7 @@ import pytest
 
 from manifests import ECHO, SLEEP, deployment, namespace, service
 from mesh import BIN, report, until
+from test_ca import RULES
 
 pytestmark = pytest.mark.patient
 
@@ -41,17 +42,7 @@ MESH = "".join([
     namespace("pki"), namespace("outside", ""), service("echo", "pki", METRICS), service("caller", "pki", METRICS),
     deployment("echo", "pki", ECHO, SHORT), deployment("caller", "pki", shell(CALLS), SHORT),
     deployment("watcher", "outside", shell(WATCHES)), deployment("stranger", "outside", SLEEP),
-    """---
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: pki}
-spec: {mtls: {mode: STRICT}}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: echo, namespace: pki}
-spec: {host: echo, trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 5}}}}
-"""])
+    RULES])
 
 
 class Logs:
