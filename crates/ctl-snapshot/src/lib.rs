@@ -38,7 +38,7 @@ pub use settings::{Exports, MeshSettings, PathNormalization, UnknownDestinations
 pub use sidecars::{Reach, Scope};
 pub use visibility::Visibility;
 use weft_model::{MeshModel, Object, Objects};
-pub use workloads::{Address, Backing, Endpoint, Workloads};
+pub use workloads::{Address, Backing, Endpoint, GATEWAY, Workloads};
 
 /// One version of the mesh.
 #[derive(Debug, Clone)]

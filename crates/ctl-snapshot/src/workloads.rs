@@ -18,8 +18,8 @@ use crate::localities::{self, Localities, Locality};
 use crate::machines::Machines;
 use crate::{Aspect, Config, MeshSettings, MeshSnapshot, Mtls, Service, Subset, all_same};
 
-/// Annotation of pods that are gateways.
-const GATEWAY: &str = "gateway.istio.io/status";
+/// Annotation that injection gives to pods that are gateways.
+pub const GATEWAY: &str = "gateway.istio.io/status";
 
 /// One address of a service's port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +126,8 @@ pub struct Workloads {
     /// The same allocation for as long as no node changes.
     localities: Arc<Localities>,
     pods: ByAddress,
+    /// Pods on the network of their node, by namespace and name.
+    on_nodes: BTreeMap<(String, String), Arc<Object<Pod>>>,
     machines: Objects<WorkloadEntry>,
     sources: ByService<Source>,
     backing: ByService<Arc<Backing>>,
@@ -147,10 +149,14 @@ impl Workloads {
             ByAddress::with_capacity_and_hasher(model.pods.len(), RandomState::default());
         let mut by_name =
             ByName::with_capacity_and_hasher(model.pods.len(), RandomState::default());
+        let mut on_nodes = BTreeMap::new();
         for pod in &model.pods {
             by_name.insert((&pod.meta.namespace, &pod.meta.name), pod);
             // Pods on the host's network share its address, and are no workloads of their own.
-            if !pod.spec.host_network {
+            if pod.spec.host_network {
+                let name = (pod.meta.namespace.clone(), pod.meta.name.clone());
+                on_nodes.insert(name, Arc::clone(pod));
+            } else {
                 pod.spec.ips.iter().for_each(|ip| drop(pods.insert(*ip, Arc::clone(pod))));
             }
         }
@@ -194,7 +200,7 @@ impl Workloads {
             }
         }
         let machines = model.workload_entries.clone();
-        Self { localities, backing, sources, machines, pods }
+        Self { localities, backing, sources, machines, pods, on_nodes }
     }
 
     /// Whether a pod is behind any service that proxies are told of.
@@ -214,6 +220,23 @@ impl Workloads {
     #[must_use]
     pub fn pod(&self, ip: IpAddr) -> Option<&Arc<Object<Pod>>> {
         self.pods.get(&ip)
+    }
+
+    /// The pod of this name that has its address from its node.
+    #[must_use]
+    pub fn pod_on_node(&self, namespace: &str, name: &str) -> Option<&Arc<Object<Pod>>> {
+        self.on_nodes.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// Whether pods with the addresses of their nodes are the same objects.
+    #[must_use]
+    pub fn same_on_nodes(&self, other: &Self) -> bool {
+        self.on_nodes.len() == other.on_nodes.len()
+            && self
+                .on_nodes
+                .iter()
+                .zip(&other.on_nodes)
+                .all(|((one, pod), (other, same))| one == other && Arc::ptr_eq(pod, same))
     }
 
     /// Whether pods are where they were, as far as nodes say.

@@ -48,7 +48,7 @@ pub(crate) fn anywhere(snapshot: &MeshSnapshot, view: &OutboundView) -> Cluster 
     };
     let auto = asked.map_or(plain, |asked| {
         let namespace = view.namespace.as_str();
-        let credentials = Credentials { snapshot, namespace, keys: view.router };
+        let credentials = Credentials { snapshot, namespace, keys: view.keys };
         Origination { asked, known_names: &[], spoken, credentials }.apply(&mut found);
         policy::known_by_host(&found).unwrap_or_default()
     });

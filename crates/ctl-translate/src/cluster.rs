@@ -309,7 +309,7 @@ impl Place<'_> {
             asked,
             known_names,
             spoken: policy::spoken(policy, self.protocol, self.snapshot.settings()),
-            credentials: Credentials { snapshot, namespace, keys: self.view.router },
+            credentials: Credentials { snapshot, namespace, keys: self.view.keys },
         };
         origination.apply(cluster);
     }

@@ -31,7 +31,7 @@ pub(crate) struct Credentials<'a> {
     pub(crate) snapshot: &'a MeshSnapshot,
     /// Of the proxy.
     pub(crate) namespace: &'a str,
-    /// It may have keys: gateways, whose namespace is theirs. A sidecar shares its namespace with others.
+    /// It may have keys: gateways that the cluster knows as such. A sidecar shares its namespace with others.
     pub(crate) keys: bool,
 }
 

@@ -116,7 +116,7 @@ pub fn translate_clusters(
 ) -> Resources {
     let mut found = Resources::default();
     let (clusters, sockets) = cluster::outbound(snapshot, view, kept);
-    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.router };
+    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.keys };
     for secret in credentials.named_in(sockets.iter()) {
         found.add(type_url::SECRET, secret.name.clone(), &secret);
     }
@@ -170,7 +170,7 @@ pub fn translate_router(
     for cluster in clusters {
         found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
     }
-    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: true };
+    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: outbound.keys };
     for secret in credentials.named_in(credential::of_listeners(&listeners)) {
         found.add(type_url::SECRET, secret.name.clone(), &secret);
     }

@@ -84,7 +84,7 @@ pub fn same_view(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> b
                 && (one.workloads().same_places(other.workloads())
                     || one.workloads().locality(old) == other.workloads().locality(new))
         }
-        (None, None) => true,
+        (None, None) => old.same_on_nodes(new),
         _ => false,
     };
     // Of other services it does not matter what stands behind them.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ctl_snapshot::{Client, Locality, MeshSnapshot, Port, Service, localities};
+use ctl_snapshot::{Client, GATEWAY, Locality, MeshSnapshot, Port, Service, localities};
 use weft_model::api::core::PortRef;
 use weft_model::api::sidecar::CaptureMode;
 use weft_model::{Host, Protocol};
@@ -33,6 +33,8 @@ pub struct ProxyView {
 pub struct OutboundView {
     /// A gateway, not a sidecar.
     pub router: bool,
+    /// It may have keys of its namespace: a gateway whose pod the cluster knows as one. What a proxy says of itself is no proof.
+    pub keys: bool,
     /// Namespace of the proxy.
     pub namespace: String,
     /// Namespace and name of the Sidecar that holds for it.
@@ -128,6 +130,7 @@ pub fn view_of(snapshot: &MeshSnapshot, node: &Node) -> ProxyView {
     ProxyView {
         outbound: OutboundView {
             router: proxy.router,
+            keys: proxy.router && proxy.injected,
             namespace: proxy.namespace.clone(),
             sidecar: sidecar.clone(),
             source_labels: known(config.source_keys()).into_iter().collect(),
@@ -160,6 +163,8 @@ pub(crate) const RESERVED: [u16; 4] = [names::OUTBOUND_PORT, names::INBOUND_PORT
 
 struct Proxy {
     router: bool,
+    /// Its pod is known, and was made to be a gateway.
+    injected: bool,
     address: Option<IpAddr>,
     namespace: String,
     labels: BTreeMap<String, String>,
@@ -177,8 +182,10 @@ impl Proxy {
         let router = parts.next() == Some("router");
         let ip = parts.next().and_then(|ip| ip.parse::<IpAddr>().ok());
         let name = parts.next().unwrap_or_default();
-        let namespace = name.rsplit_once('.').map_or("default", |(_, namespace)| namespace);
-        let pod = ip.and_then(|ip| snapshot.workloads().pod(ip));
+        let (own, namespace) = name.rsplit_once('.').unwrap_or((name, "default"));
+        let workloads = snapshot.workloads();
+        let pod = ip.and_then(|ip| workloads.pod(ip));
+        let pod = pod.or_else(|| workloads.pod_on_node(namespace, own));
         // The pod as it is now; the node only says how it was when the proxy started.
         let labels = pod.map_or_else(|| labels(node), |pod| pod.meta.labels.clone());
         let told = node.locality.as_ref().map(|told| Locality {
@@ -190,6 +197,7 @@ impl Proxy {
         let found = found.filter(|found| *found != Locality::default());
         Self {
             router,
+            injected: pod.is_some_and(|pod| pod.meta.annotations.contains_key(GATEWAY)),
             address: ip.filter(|ip| !ip.is_unspecified()),
             namespace: namespace.to_owned(),
             locality: found.or(told).unwrap_or_default(),

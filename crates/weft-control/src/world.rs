@@ -261,8 +261,8 @@ impl World for MeshWorld {
             pod.meta.namespace == proxy.namespace && pod.meta.name == proxy.pod
         };
         let there = workloads.pod(proxy.ip);
-        // Pods on the host's network are not among them: nothing is known against those.
-        match there.filter(own).or_else(|| workloads.pods().find(own)) {
+        let on_node = || workloads.pod_on_node(&proxy.namespace, &proxy.pod);
+        match there.filter(own).or_else(|| workloads.pods().find(own)).or_else(on_node) {
             Some(pod) if pod.spec.service_account != account => Some(Contradiction::Account),
             Some(pod) if !pod.spec.ips.contains(&proxy.ip) => Some(Contradiction::Address),
             None if there.is_some() => Some(Contradiction::Unknown),

@@ -128,7 +128,7 @@ impl Listeners<'_> {
             return Vec::new();
         };
         let (snapshot, namespace) = (self.snapshot, self.view.namespace.as_str());
-        let credentials = Credentials { snapshot, namespace, keys: true };
+        let credentials = Credentials { snapshot, namespace, keys: self.outbound.keys };
         let socket = Termination { tls, credentials, bytes: !opened.is_https() }.socket();
         let condition =
             FilterChainMatch { server_names: opened.server_names(), ..FilterChainMatch::default() };

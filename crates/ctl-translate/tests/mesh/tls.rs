@@ -1,10 +1,11 @@
 //! TLS with other certificates than the mesh's: towards destinations, at gateways, and the Secrets that come with it.
 
-use serde_json::Value;
+use ctl_translate::{translate, view_of};
+use serde_json::{Value, json};
 use weft_proto::type_url;
 
 use crate::everything::both_take;
-use crate::fixture::Mesh;
+use crate::fixture::{Mesh, Pod};
 use crate::world::Served;
 
 const GATEWAY: &str = "istio-ingressgateway.istio-system";
@@ -152,6 +153,40 @@ fn a_gateway_gets_the_secret_that_its_rule_names_and_a_sidecar_no_key() {
     assert_eq!(secrets(GATEWAY), "kubernetes://c kubernetes://c-cacert");
     assert_eq!(secrets("client.east"), "kubernetes://c-cacert");
     assert_eq!(secrets("caller.west"), "", "there is no such Secret in its namespace");
+}
+
+#[test]
+fn who_only_says_that_it_is_a_gateway_gets_no_key() {
+    let mesh = Mesh::small()
+        .and(&rule("tls: {mode: MUTUAL, credentialName: c}"))
+        .and(&secret("c", "istio-system", &["tls.crt", "tls.key", "ca.crt"]))
+        .and(&secret("c", "east", &["tls.crt", "tls.key", "ca.crt"]));
+    let on_node = |name: &str, annotations: Value| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "istio-system", "annotations": annotations},
+            "spec": {"hostNetwork": true}, "status": {"podIPs": [{"ip": "192.0.2.1"}]}})
+    };
+    let mesh = mesh
+        .with(on_node("edge", json!({"gateway.istio.io/status": "{}"})))
+        .with(on_node("agent", json!({})));
+    let snapshot = mesh.snapshot();
+    let secrets = |ip: &str, pod: &str, namespace: &str| {
+        let node =
+            Pod { name: pod.into(), namespace: namespace.into(), ip: ip.into(), gateway: true };
+        let view = view_of(&snapshot, &node.node());
+        Served(translate(&snapshot, &view)).names(type_url::SECRET).join(" ")
+    };
+    let all = "kubernetes://c kubernetes://c-cacert";
+    let client = mesh.proxies().into_iter().find(|pod| pod.name == "client-0").unwrap();
+    let of = |pod: &Pod| secrets(&pod.ip, &pod.name, &pod.namespace);
+    assert_eq!(of(&client), "kubernetes://c-cacert", "an application's pod");
+    assert_eq!(secrets("10.9.9.9", "nobody", "istio-system"), "kubernetes://c-cacert", "no pod");
+    assert_eq!(
+        secrets("192.0.2.1", "edge", "istio-system"),
+        all,
+        "a gateway on its node's network"
+    );
+    assert_eq!(secrets("192.0.2.1", "agent", "istio-system"), "kubernetes://c-cacert");
 }
 
 #[test]

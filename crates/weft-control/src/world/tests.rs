@@ -148,6 +148,9 @@ fn a_proven_account_is_no_pod_of_another_account_and_of_no_other_address() {
     own["spec"]["serviceAccountName"] = "web".into();
     inventory.apply(&own);
     inventory.apply(&pod(4));
+    let mut edge = pod(8);
+    edge["spec"] = json!({ "hostNetwork": true, "serviceAccountName": "edge" });
+    inventory.apply(&edge);
     let world = MeshWorld::new(MeshSnapshot::build(1, Arc::default(), &inventory.model().0), None);
     let against = |ip: &str, name: &str, account: &str| {
         let id = format!("router~{ip}~{name}.n0~n0.svc.cluster.local");
@@ -161,4 +164,6 @@ fn a_proven_account_is_no_pod_of_another_account_and_of_no_other_address() {
     assert_eq!(against("10.1.0.1", "s9-0", "web"), Some(Contradiction::Unknown));
     assert_eq!(against("10.9.9.9", "machine", "web"), None, "a machine outside of the mesh's pods");
     assert_eq!(against("10.1.0.5", "s4-0", "default"), None);
+    assert_eq!(against("10.1.0.9", "s8-0", "edge"), None, "on the network of its node");
+    assert_eq!(against("10.1.0.9", "s8-0", "web"), Some(Contradiction::Account));
 }
