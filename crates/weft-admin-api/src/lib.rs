@@ -5,5 +5,6 @@
 //! Never: how the answer comes about.
 
 pub mod ca;
+pub mod issuers;
 pub mod mtls;
 pub mod sync;

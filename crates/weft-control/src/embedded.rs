@@ -152,6 +152,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         "/weft/debug/mtls" => {
             serde_json::to_value(crate::callers::report(&called, &reporting.push)?).ok()
         }
+        "/weft/debug/issuers" => {
+            serde_json::to_value(crate::issuer_keys::report(&reporting.keys.found())).ok()
+        }
         _ => None,
     }));
     let hooks = Hooks { admission, source: Arc::clone(&source), clock: clock.clone() };

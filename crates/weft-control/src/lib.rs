@@ -12,6 +12,7 @@ mod callers;
 mod catalogue;
 mod debug;
 pub mod embedded;
+mod issuer_keys;
 mod mesh_settings;
 mod pipeline;
 mod preflight;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use weft_rt::Clock;
 
 pub use catalogue::Catalogue;
+pub use issuer_keys::put_keys;
 pub use mesh_settings::{proxy_defaults_of, settings_of};
 pub use pipeline::{Feedback, Running as Walk};
 pub use preflight::{resource_of, system_objects};

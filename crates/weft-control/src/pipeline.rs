@@ -34,7 +34,7 @@ mod delivery;
 mod effect;
 mod effects;
 mod facts;
-mod issuers;
+pub(crate) mod issuers;
 mod kinds;
 mod narrow;
 mod news;

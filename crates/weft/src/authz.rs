@@ -50,7 +50,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let source = connect(&options.place).await?;
     let pod = options.target.find(&source).await?;
     let held = held::Held::of(&proxy_config::listeners_of(&source, &pod).await?);
-    let mesh = offline::mesh_of(live::of_mesh(&options.place).await?, BTreeMap::new())?;
+    let mesh = offline::mesh_of(live::with_keys(&options.place).await?, BTreeMap::new())?;
     let rows = rows::rows(&written(&mesh, meta(&pod, "name"), meta(&pod, "namespace"))?, &held);
     if options.output == Output::Json {
         say!("{:#}", json!(rows));

@@ -9,13 +9,28 @@ use serde_json::Value;
 use weft_model::api::crd;
 
 use crate::analyze::skipped;
-use crate::failure::Failure;
+use crate::failure::{Failure, complain};
 use crate::state::Place;
 use crate::target;
 
 /// Of the mesh that runs in a place.
 pub(crate) async fn of_mesh(place: &Place) -> Result<Vec<Value>, Failure> {
     all(&target::connect(place).await?).await
+}
+
+/// Those of [`of_mesh`], with the keys of issuers that the control plane fetched in the rules that they are for.
+pub(crate) async fn with_keys(place: &Place) -> Result<Vec<Value>, Failure> {
+    let source = target::connect(place).await?;
+    let mut objects = all(&source).await?;
+    let known = match source.raw("/weft/debug/issuers").await {
+        Ok(known) => serde_json::from_value(known).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match known {
+        Ok(known) => weft_control::put_keys(&mut objects, &known),
+        Err(why) => complain!("keys that the control plane fetched are not known here: {why}"),
+    }
+    Ok(objects)
 }
 
 /// Of the cluster of the kubeconfig that kubectl would use.

@@ -27,7 +27,7 @@ impl About {
     /// Reads it. What is wrong with objects is told of on standard error; they are left out, as in a running mesh.
     pub(crate) async fn mesh(&self) -> Result<Mesh, Failure> {
         let (objects, places) = match self.files.as_slice() {
-            [] => (live::of_mesh(&self.place).await?, BTreeMap::new()),
+            [] => (live::with_keys(&self.place).await?, BTreeMap::new()),
             files => of_files(files)?,
         };
         mesh_of(objects, places)

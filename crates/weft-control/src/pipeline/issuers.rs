@@ -18,7 +18,7 @@ use weft_model::{MeshModel, Object, Touched};
 use super::raw::Name;
 
 /// The kind that names issuers.
-pub(super) const KIND: &str = "RequestAuthentication";
+pub(crate) const KIND: &str = "RequestAuthentication";
 /// Of a rule that says nothing, as in Istio.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -92,7 +92,7 @@ impl Issuers {
 }
 
 /// Where the keys of a rule are to be fetched.
-fn place(rule: &JwtRule) -> Option<Place> {
+pub(crate) fn place(rule: &JwtRule) -> Option<Place> {
     let uri = rule.jwks_uri.as_ref().or(rule.jwks_uri_old.as_ref());
     match (&rule.jwks, uri) {
         (Some(_), _) => None,
