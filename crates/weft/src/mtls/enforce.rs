@@ -100,6 +100,9 @@ async fn pass(
         }
     }
     if ready.is_empty() {
+        if done.left == 0 && before.is_empty() {
+            say!("nothing to do: every workload that is meant is STRICT");
+        }
         return Ok(done);
     }
     let policies = policies(source, &ready, &mut done).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use weft_admin_api::mtls::{Caller, MtlsReport, Port, Workload};
 
-use super::verdict::{judge, quiet};
+use super::verdict::{Verdict, judge, quiet};
 use super::{Output, span};
 use crate::failure::{Failure, say};
 use crate::table;
@@ -30,11 +30,19 @@ pub(super) fn report(
         &["WORKLOAD", "PORT", "MODE", "FROM", "PLAINTEXT", "QUIET", "WATCHED", "MTLS"],
         &ports,
     );
-    for workload in &report.workloads {
+    // The table has said all of those that are STRICT and that nobody calls in plaintext.
+    for workload in report.workloads.iter().filter(|one| !silent(one, when_quiet)) {
         say!();
         tell(report.now, workload, when_quiet);
     }
     Ok(())
+}
+
+/// Whether there is nothing to tell of a workload but that it is STRICT.
+fn silent(workload: &Workload, when_quiet: Duration) -> bool {
+    judge(workload, when_quiet) == Verdict::Strict
+        && workload.bypassing.is_empty()
+        && workload.ports.iter().all(|port| port.callers.is_empty() && port.forgotten == 0)
 }
 
 fn json(report: &MtlsReport, when_quiet: Duration) -> Result<Value, Failure> {
