@@ -12,7 +12,7 @@ use protox::Compiler;
 mod protos;
 
 /// Every message that our control plane sends, a config dump shows, or a bootstrap holds.
-const ROOTS: [&str; 42] = [
+const ROOTS: [&str; 43] = [
     "envoy/admin/v3/config_dump.proto",
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/cluster/v3/cluster.proto",
@@ -32,6 +32,7 @@ const ROOTS: [&str; 42] = [
     "envoy/extensions/filters/http/health_check/v3/health_check.proto",
     "envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto",
     "envoy/extensions/filters/http/jwt_authn/v3/config.proto",
+    "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto",
     "envoy/extensions/filters/http/lua/v3/lua.proto",
     "envoy/extensions/filters/http/rbac/v3/rbac.proto",
     "envoy/extensions/filters/http/router/v3/router.proto",

@@ -28,19 +28,24 @@ pub(crate) fn resolver(protos: &Path) -> ChainFileResolver {
     resolver
 }
 
-/// Finds files, and repairs a name that protox looks up elsewhere than protoc.
+/// Finds files, and repairs names that protox looks up elsewhere than protoc.
 struct Repaired(IncludeFileResolver);
+
+/// Packages that files name without their beginning.
+const SHORTENED: [&str; 2] = ["common.dynamic_forward_proxy.v3.", "common.ratelimit.v3."];
 
 impl FileResolver for Repaired {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         let file = self.0.open_file(name)?;
-        let short = " common.dynamic_forward_proxy.v3.";
-        match file.source().filter(|source| source.contains(short)) {
-            None => Ok(file),
-            Some(source) => {
-                let full = " .envoy.extensions.common.dynamic_forward_proxy.v3.";
-                File::from_source(name, &source.replace(short, full))
-            }
-        }
+        let shortened = |source: &&str| {
+            let written = |package: &&str| source.contains(&format!(" {package}"));
+            SHORTENED.iter().any(written)
+        };
+        let Some(source) = file.source().filter(shortened) else { return Ok(file) };
+        let source = SHORTENED.iter().fold(source.to_owned(), |source, package| {
+            let full = format!(" .envoy.extensions.{package}");
+            source.replace(&format!(" {package}"), &full)
+        });
+        File::from_source(name, &source)
     }
 }

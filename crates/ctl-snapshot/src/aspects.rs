@@ -23,11 +23,13 @@ pub enum Aspect {
     Peers,
     /// Gateways.
     Gateways,
+    /// EnvoyFilters.
+    Patches,
     /// Labels and places of proxies that make a difference.
     Labels,
 }
 
-const ALL: [Aspect; 8] = [
+const ALL: [Aspect; 9] = [
     Aspect::Services,
     Aspect::Routes,
     Aspect::Rules,
@@ -35,6 +37,7 @@ const ALL: [Aspect; 8] = [
     Aspect::Credentials,
     Aspect::Peers,
     Aspect::Gateways,
+    Aspect::Patches,
     Aspect::Labels,
 ];
 

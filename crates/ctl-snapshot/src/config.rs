@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weft_model::api::authorization_policy::AuthorizationPolicy;
+use weft_model::api::envoy_filter::{EnvoyFilter, PatchContext};
 use weft_model::api::gateway::Gateway;
 use weft_model::api::meta::Metadata;
 use weft_model::api::peer_authentication::PeerAuthentication;
@@ -31,6 +32,7 @@ pub struct Config {
     virtual_services: Vec<delegates::Visible>,
     rules: Rules,
     gateways: Objects<Gateway>,
+    patches: Objects<EnvoyFilter>,
     peers: Peers,
     sidecars: Sidecars,
     policies: HashMap<String, Objects<AuthorizationPolicy>>,
@@ -98,6 +100,7 @@ impl Config {
                 before.map(|before| &before.rules),
             ),
             gateways: model.gateways.clone(),
+            patches: model.envoy_filters.clone(),
             sidecars: Sidecars::build(&model.sidecars, &settings.root_namespace),
             peers: Peers::build(&model.peer_authentications, &settings.root_namespace),
             policies,
@@ -139,6 +142,7 @@ impl Config {
             }
             Aspect::Peers => self.peers.is(&before.peers),
             Aspect::Gateways => all_same(&self.gateways, &before.gateways),
+            Aspect::Patches => all_same(&self.patches, &before.patches),
             Aspect::Labels => {
                 self.selector_keys == before.selector_keys
                     && self.source_keys == before.source_keys
@@ -278,6 +282,27 @@ impl Config {
         self.gateways.iter().filter(move |object| {
             object.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
         })
+    }
+
+    /// The EnvoyFilters of which something acts for a workload: the mesh's, then its namespace's.
+    #[must_use]
+    pub fn patches(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Vec<&Arc<Object<EnvoyFilter>>> {
+        let own = Some(namespace).filter(|own| *own != self.root);
+        let places = [Some(self.root.as_str()), own].into_iter().flatten();
+        let found = places.flat_map(|place| {
+            self.patches.iter().filter(move |object| object.meta.namespace == place)
+        });
+        let selects = |object: &&Arc<Object<EnvoyFilter>>| {
+            let wanted = object.spec.workload_selector.as_ref().map(|wanted| &wanted.labels);
+            let carries = |(key, value)| labels.get(key) == Some(value);
+            object.spec.target_refs.is_empty()
+                && wanted.is_none_or(|wanted| wanted.iter().all(carries))
+        };
+        found.filter(selects).collect()
     }
 
     /// What a port of a workload accepts.
@@ -462,13 +487,29 @@ fn selector_keys(model: &MeshModel) -> BTreeSet<String> {
     let gateways = model.gateways.iter().flat_map(|gateway| gateway.spec.selector.keys());
     let sidecars = model.sidecars.iter().filter_map(|object| sidecars::wanted(object));
     let sidecars = sidecars.flat_map(BTreeMap::keys);
-    workloads.chain(gateways).chain(sidecars).cloned().collect()
+    let patches = model.envoy_filters.iter().flat_map(|object| wanted(object));
+    workloads.chain(gateways).chain(sidecars).chain(patches).cloned().collect()
 }
 
 fn rule_keys(model: &MeshModel) -> BTreeSet<String> {
     let selectors =
         model.destination_rules.iter().filter_map(|o| o.spec.workload_selector.as_ref());
-    selectors.flat_map(|selector| selector.match_labels.keys()).cloned().collect()
+    let selectors = selectors.flat_map(|selector| selector.match_labels.keys());
+    let outbound = |object: &&Arc<Object<EnvoyFilter>>| {
+        let contexts = object.spec.config_patches.iter().map(|patch| {
+            patch.matches.as_ref().map_or(PatchContext::Any, |matches| matches.context)
+        });
+        contexts
+            .into_iter()
+            .any(|context| matches!(context, PatchContext::Any | PatchContext::SidecarOutbound))
+    };
+    let patches = model.envoy_filters.iter().filter(outbound).flat_map(|object| wanted(object));
+    selectors.chain(patches).cloned().collect()
+}
+
+/// Labels that an EnvoyFilter looks at.
+fn wanted(object: &Object<EnvoyFilter>) -> impl Iterator<Item = &String> {
+    object.spec.workload_selector.iter().flat_map(|selector| selector.labels.keys())
 }
 
 fn source_keys(model: &MeshModel) -> BTreeSet<String> {

@@ -41,6 +41,7 @@ pub(crate) fn discovered<'a>(model: &'a MeshModel, settings: &MeshSettings) -> C
         service_entries,
         workload_entries,
         sidecars,
+        envoy_filters,
         secrets,
         config_maps,
     } = model;
@@ -60,6 +61,7 @@ pub(crate) fn discovered<'a>(model: &'a MeshModel, settings: &MeshSettings) -> C
         service_entries: within(service_entries, &names),
         workload_entries: within(workload_entries, &names),
         sidecars: within(sidecars, &names),
+        envoy_filters: within(envoy_filters, &names),
         secrets: within(secrets, &names),
         config_maps: within(config_maps, &names),
     })

@@ -14,6 +14,8 @@ use weft_proto::envoy::config::route::v3::{
     route_match::PathSpecifier,
 };
 
+use crate::http::Side;
+use crate::limits::Limits;
 use crate::rbac::Access;
 use crate::reach::Reach;
 use crate::view::{OutboundView, RouterView};
@@ -43,7 +45,9 @@ pub(crate) fn build(snapshot: &MeshSnapshot, outbound: &OutboundView, view: &Rou
     let access = Access::of(snapshot, &view.namespace, &view.labels);
     let looks_up =
         Reach::of(snapshot, outbound).services().any(|service| called::is_called(service));
-    let builder = Listeners { snapshot, outbound, view, access, looks_up };
+    let workload = (view.namespace.as_str(), &view.labels);
+    let limits = &Limits::of(snapshot, workload, Side::Gateway);
+    let builder = Listeners { snapshot, outbound, view, access, limits, looks_up };
     let listeners = ports.iter().filter_map(|(target, opened)| builder.listener(*target, opened));
     let listeners = listeners.collect();
     let clusters = ports.values().flat_map(|opened| builder.clusters(opened)).collect();

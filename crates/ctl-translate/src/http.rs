@@ -9,6 +9,7 @@ use weft_proto::envoy::extensions::filters::http::{cors, fault, router};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use weft_proto::google::protobuf::Any;
 
+use crate::limits::Limits;
 use crate::started::{Server, Started};
 use crate::{access_log, called, callers, policy, wire};
 
@@ -50,6 +51,8 @@ pub(crate) struct Manager<'a> {
     /// Address part of statistics' names, such as `0.0.0.0_80`.
     pub(crate) name: &'a str,
     pub(crate) routes: Routes,
+    /// Filters that users put in.
+    pub(crate) limits: &'a Limits,
     /// Filters before the usual ones.
     pub(crate) access: Vec<hcm::HttpFilter>,
     /// A route may lead to hosts that are looked up when they are called.
@@ -89,7 +92,7 @@ impl Manager<'_> {
         let escaped_slashes = self.escaped_slashes();
         let mut manager = hcm::HttpConnectionManager {
             stat_prefix: format!("{direction}_{};", self.name),
-            http_filters: filters(self.access, self.looks_up),
+            http_filters: filters(self.limits, self.access, self.looks_up),
             access_log: access_log::loggers(self.access_log),
             server_name: self.side.server_name().to_owned(),
             normalize_path: wire::truth(self.paths != PathNormalization::None),
@@ -222,10 +225,13 @@ pub(crate) fn http_filter(name: &str, config: Any) -> hcm::HttpFilter {
     }
 }
 
-fn filters(mut filters: Vec<hcm::HttpFilter>, looks_up: bool) -> Vec<hcm::HttpFilter> {
+fn filters(limits: &Limits, access: Vec<hcm::HttpFilter>, looks_up: bool) -> Vec<hcm::HttpFilter> {
+    let mut filters = limits.first.clone();
+    filters.extend(access);
     filters.push(http_filter(FAULT, wire::any(&fault::v3::HttpFault::default())));
     filters.push(http_filter(CORS, wire::any(&cors::v3::Cors {})));
     filters.extend(looks_up.then(called::of_requests));
+    filters.extend(limits.before_router.iter().cloned());
     let router = wire::any(&router::v3::Router::default());
     filters.push(http_filter("envoy.filters.http.router", router));
     filters

@@ -19,6 +19,7 @@ use weft_proto::envoy::config::listener::v3::{
 
 use crate::domains::Domains;
 use crate::http::{Manager, Routes, Side};
+use crate::limits::Limits;
 use crate::listener::{self, ANY_ADDRESS, TcpTerms};
 use crate::rbac::Access;
 use crate::view::{InboundPort, InboundView};
@@ -97,11 +98,14 @@ fn mode(snapshot: &MeshSnapshot, view: &InboundView, port: u16) -> Mtls {
 /// The listener of everything that the pod receives, and those that clients connect to themselves.
 pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &InboundView) -> Vec<Listener> {
     let access = Access::of(snapshot, &view.namespace, &view.labels);
+    let workload = (view.namespace.as_str(), &view.labels);
+    let limits = Limits::of(snapshot, workload, Side::Inbound);
     let builder = Builder {
         snapshot,
         view,
         ingress: Ingress::of(snapshot, view),
         access: &access,
+        limits: &limits,
         log: snapshot.settings().access_log.as_deref(),
     };
     let bound = view.ports.iter().filter(|port| port.bound).map(|port| builder.bound(port));
@@ -113,6 +117,7 @@ struct Builder<'a> {
     view: &'a InboundView,
     ingress: Ingress<'a>,
     access: &'a Access,
+    limits: &'a Limits,
     log: Option<&'a str>,
 }
 
@@ -246,6 +251,7 @@ impl Builder<'_> {
                 side: Side::Inbound,
                 name,
                 routes: Routes::Inline(Box::new(routes())),
+                limits: self.limits,
                 access: self.access.http_filters(false),
                 looks_up: false,
                 access_log: self.log,

@@ -19,6 +19,7 @@ mod endpoints;
 mod gateway;
 mod http;
 mod inbound;
+mod limits;
 mod listener;
 mod name_table;
 mod names;

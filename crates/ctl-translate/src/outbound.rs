@@ -9,6 +9,7 @@ use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Listener};
 
 use crate::http::{Manager, Routes, Side};
+use crate::limits::Limits;
 use crate::listener::{self, ANY_ADDRESS};
 use crate::outbound::connections::Connections;
 use crate::outbound::opened::{Opened, Place, Speaks};
@@ -27,6 +28,7 @@ const DIRECTION: TrafficDirection = TrafficDirection::Outbound;
 /// What every listener of a sidecar depends on.
 #[derive(Clone, Copy)]
 struct Own<'a> {
+    limits: &'a Limits,
     mesh: &'a MeshSettings,
     /// The cluster of what no service is called.
     unknown: &'a str,
@@ -39,7 +41,10 @@ struct Own<'a> {
 pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &OutboundView) -> Vec<Listener> {
     let unknown = view.unknown(snapshot).unwrap_or_else(|| names::BLACK_HOLE.to_owned());
     let reach = Reach::of(snapshot, view);
+    let workload = (view.namespace.as_str(), &view.rule_labels);
+    let limits = Limits::of(snapshot, workload, Side::Outbound);
     let own = Own {
+        limits: &limits,
         mesh: snapshot.settings(),
         unknown: &unknown,
         started: &view.started,
@@ -131,6 +136,7 @@ fn requests(place: &Place, routes: Routes, own: Own<'_>) -> FilterChain {
         side: Side::Outbound,
         name: &place.name(),
         routes,
+        limits: own.limits,
         access: Vec::new(),
         looks_up: own.looks_up,
         access_log: own.mesh.access_log.as_deref(),

@@ -17,8 +17,14 @@ use crate::cluster;
 use crate::view::{InboundPort, InboundView, RouterView};
 
 /// What outbound resources depend on, beside what is behind services.
-const CALLED: [Aspect; 5] =
-    [Aspect::Services, Aspect::Routes, Aspect::Rules, Aspect::Sidecars, Aspect::Credentials];
+const CALLED: [Aspect; 6] = [
+    Aspect::Services,
+    Aspect::Routes,
+    Aspect::Rules,
+    Aspect::Sidecars,
+    Aspect::Credentials,
+    Aspect::Patches,
+];
 
 fn same_aspects(one: &MeshSnapshot, other: &MeshSnapshot, aspects: &[Aspect]) -> bool {
     let same = |aspect: &Aspect| one.config().same(other.config(), *aspect);
@@ -99,7 +105,7 @@ pub fn same_inbound(one: &MeshSnapshot, other: &MeshSnapshot, view: &InboundView
     let (old, new) = (one.config(), other.config());
     let (namespace, labels) = (view.namespace.as_str(), &view.labels);
     let limits = [Aspect::Services, Aspect::Rules];
-    same_aspects(one, other, &[Aspect::Sidecars, Aspect::Credentials])
+    same_aspects(one, other, &[Aspect::Sidecars, Aspect::Credentials, Aspect::Patches])
         && same_policies(one, other, namespace, labels)
         && (one.settings().authorizers.is_empty() || old.same(new, Aspect::Services))
         && all_same(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::access_log::AccessLog;
 use crate::ext_authz::ExtAuthz;
+use crate::limit::Limit;
 use crate::matcher::Fraction;
 use crate::rbac::Rbac;
 use crate::route::RouteConfig;
@@ -100,6 +101,8 @@ pub enum HttpFilter {
     Rbac(Arc<Rbac>),
     /// Asks somebody else.
     Ask(Arc<ExtAuthz>),
+    /// Limits the rate of requests; the configuration may come per route.
+    Limit(Arc<Limit>),
     /// Injected faults; the configuration may come per route.
     Fault(Arc<Fault>),
     /// Cross-origin requests; the configuration comes per route.

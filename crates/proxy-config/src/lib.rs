@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod ext_authz;
 pub mod facts;
 pub mod http;
+pub mod limit;
 pub mod listener;
 pub mod matcher;
 pub mod names;

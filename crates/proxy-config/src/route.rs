@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::claim::ClaimMatch;
 use crate::http::Fault;
+use crate::limit::Limit;
 use crate::matcher::{Fraction, StringMatcher};
 use crate::rbac::Rbac;
 
@@ -69,6 +70,8 @@ pub struct FilterOverrides {
     pub cors: Option<Arc<Cors>>,
     /// Access control.
     pub rbac: Option<Arc<Rbac>>,
+    /// The rate of requests, in place of the limit that is asked [by route](Limit::by_route).
+    pub limit: Option<Arc<Limit>>,
 }
 
 /// Which requests; all conditions must hold.

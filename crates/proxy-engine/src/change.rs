@@ -89,6 +89,11 @@ fn told(op: &HeaderOp) -> Told<'_> {
     }
 }
 
+/// Does one operation whose value holds no operator.
+pub(crate) fn plain(fields: &mut Fields, op: &HeaderOp) {
+    change(fields, op, told(op).text);
+}
+
 /// Does one operation; an empty value changes nothing, as with Envoy.
 fn change(fields: &mut Fields, op: &HeaderOp, value: &str) {
     match op {

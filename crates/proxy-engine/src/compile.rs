@@ -17,6 +17,7 @@ use proxy_upstream::Limits;
 use weft_identity::IdentityStore;
 use weft_telemetry::{Reporter, Service, Workload};
 
+use crate::limits::Rates;
 use crate::plan::{
     Action, Chain, ChainTls, Cluster, Guard, Host, HttpAction, Listener, Plan, TcpAction, Tls,
 };
@@ -85,6 +86,7 @@ pub(crate) fn plan(config: &ProxyConfig, last: &Plan, living: &mut Living) -> (P
         }
         plan.listeners.insert(Arc::clone(name), compiled);
     }
+    plan.limits = Rates::of(config, &last.limits);
     living.tls.forget();
     (plan, problems)
 }

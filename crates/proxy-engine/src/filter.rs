@@ -24,6 +24,7 @@ use crate::connection::Facts;
 use crate::decide::{self, Head};
 use crate::explained::Explained;
 use crate::ext_authz;
+use crate::limits::{self, Asker};
 use crate::plan::HttpAction;
 use crate::reply::Reply;
 use crate::request::Run;
@@ -104,6 +105,12 @@ async fn ask_all(
                 Box::pin(ext_authz::request(run, filter, head, client)).await?;
             }
             HttpFilter::Ask(_) => {}
+            HttpFilter::Limit(limit) => {
+                let own = overridden(found, |f| f.limit.as_ref()).filter(|_| limit.by_route);
+                let asker = Asker { worker, facts: run.facts, client: run.client };
+                let limits = &run.bound.plan.limits;
+                limits::ask(limits, own.unwrap_or(limit), &asker, head, &mut run.extra)?;
+            }
             HttpFilter::Fault(config) => {
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
                 inject(worker, config, head).await?;

@@ -28,6 +28,7 @@ mod heads;
 mod health;
 mod http1;
 mod http2;
+mod limits;
 mod mirror;
 mod patience;
 mod peers;

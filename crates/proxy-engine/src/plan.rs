@@ -23,6 +23,7 @@ use weft_telemetry::{Reporter, Service, Workload};
 
 pub use crate::compile::Living;
 use crate::health::Health;
+use crate::limits::Rates;
 
 /// What connections and requests are served by.
 #[derive(Debug, Default)]
@@ -35,6 +36,7 @@ pub struct Plan {
     pub clusters: HashMap<Arc<str>, Arc<Cluster>>,
     /// Routes by name.
     pub routes: HashMap<Arc<str>, Arc<proxy_route::Routes>>,
+    pub(crate) limits: Rates,
     pub(crate) destinations: HashMap<SocketAddr, Arc<str>>,
     pub(crate) principal: Option<Box<str>>,
     pub(crate) unknown_service: Arc<Service>,

@@ -8,6 +8,7 @@ pub mod cors;
 pub mod ext_authz;
 pub mod fault;
 pub mod forwarded;
+pub mod limit;
 pub mod path;
 pub mod rbac;
 pub mod tokens;

@@ -17,7 +17,7 @@ use wire::http_connection_manager as manager_wire;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{access_log, any, called, ext_authz, options, rbac, route, tokens, wrap};
+use crate::{access_log, any, called, ext_authz, limit, options, rbac, route, tokens, wrap};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
@@ -240,6 +240,11 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
             "envoy.extensions.filters.http.fault.v3.HTTPFault" => {
                 let config = any::open(config).map_err(at)?;
                 found.push(HttpFilter::Fault(Arc::new(fault(&config).map_err(at)?)));
+            }
+            limit::KIND => {
+                let config = any::open(config).map_err(at)?;
+                let limit = limit::lower(&config, filter.name == limit::FILTER).map_err(at)?;
+                found.push(HttpFilter::Limit(Arc::new(limit)));
             }
             "envoy.extensions.filters.http.cors.v3.Cors" => found.push(HttpFilter::Cors),
             "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig" => {

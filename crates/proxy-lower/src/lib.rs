@@ -14,6 +14,7 @@ mod endpoints;
 mod ext_authz;
 mod http;
 mod known;
+mod limit;
 mod listener;
 mod matcher;
 mod names;

@@ -18,7 +18,7 @@ use weft_proto::google::protobuf::Any;
 
 use crate::Lowered;
 use crate::known::{Rejected, only};
-use crate::{any, claim, http, matcher, rbac, wrap};
+use crate::{any, claim, http, limit, matcher, rbac, wrap};
 
 mod forward;
 mod retry;
@@ -267,7 +267,7 @@ fn mutate((add, remove): (&[core::HeaderValueOption], &[String])) -> Lowered<Vec
 }
 
 /// `None`: an empty value that is not to be kept adds nothing.
-fn added(option: &core::HeaderValueOption) -> Lowered<Option<HeaderOp>> {
+pub(crate) fn added(option: &core::HeaderValueOption) -> Lowered<Option<HeaderOp>> {
     use core::header_value_option::HeaderAppendAction as Action;
     let header = option.header.as_ref().ok_or_else(|| Rejected::new("header", "is missing"))?;
     only!(header, key, value).map_err(|e| e.within("header"))?;
@@ -315,6 +315,10 @@ fn overrides(configs: &HashMap<String, Any>) -> Lowered<FilterOverrides> {
                 let config: filters::rbac::v3::RbacPerRoute = any::open(config).map_err(at)?;
                 let config = config.rbac.unwrap_or_default();
                 found.rbac = Some(Arc::new(rbac::http(&config).map_err(at)?));
+            }
+            limit::KIND if name == limit::FILTER => {
+                let config = any::open(config).map_err(at)?;
+                found.limit = Some(Arc::new(limit::lower(&config, true).map_err(at)?));
             }
             other => return Err(at(Rejected::new("", format!("{other} is not known")))),
         }

@@ -6,6 +6,7 @@
 
 pub mod access_log;
 mod denials;
+mod limited;
 pub mod prometheus;
 pub mod series;
 mod watched;

@@ -24,6 +24,7 @@ pub fn render(registry: &Registry, version: &str) -> String {
     write_all(&mut out, registry.own(), &series, dropped, version).ok();
     registry.denials().write(&mut out).ok();
     out.push_str(&registry.watched_sum().rows());
+    out.push_str(&registry.limited_sum().rows());
     out
 }
 

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weft_telemetry::metric::BUCKETS;
 use weft_telemetry::record::Ends;
 use weft_telemetry::{
-    ExchangeRecord, Flags, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord, WatchedRecord,
-    Workload,
+    ExchangeRecord, Flags, LimitRecord, Protocol, Reporter, Service, Sink, TcpEvent, TcpRecord,
+    WatchedRecord, Workload,
 };
 
 use crate::AccessLog;
 use crate::denials::Denials;
+use crate::limited::Limited;
 use crate::watched::Watched;
 
 /// Most series that one worker keeps.
@@ -92,6 +93,7 @@ struct State {
     dropped: u64,
     denials: Denials,
     watched: Watched,
+    limited: Limited,
 }
 
 /// Counts of one worker.
@@ -226,6 +228,19 @@ impl Registry {
         all
     }
 
+    /// What limits of rates decided, as Envoy's `/stats` has it.
+    #[must_use]
+    pub fn limited(&self) -> String {
+        self.limited_sum().lines()
+    }
+
+    pub(crate) fn limited_sum(&self) -> Limited {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Limited::default();
+        workers.iter().for_each(|worker| all.add(&worker.lock().limited));
+        all
+    }
+
     /// Every series summed over workers, and how many updates were dropped.
     pub(crate) fn sum(&self) -> (HashMap<Key, Box<Counts>>, u64) {
         let (mut all, mut dropped) = (HashMap::<Key, Box<Counts>>::new(), 0);
@@ -252,6 +267,10 @@ pub struct WorkerSink {
 impl Sink for WorkerSink {
     fn watched(&self, record: &WatchedRecord<'_>) {
         self.cells.lock().watched.count(record);
+    }
+
+    fn limited(&self, record: &LimitRecord<'_>) {
+        self.cells.lock().limited.count(record);
     }
 
     fn exchange(&self, record: &ExchangeRecord<'_>) {

@@ -16,6 +16,7 @@ mod complete;
 mod describe;
 mod destination;
 mod facts;
+mod limited;
 mod mesh;
 mod meshed;
 mod onward;

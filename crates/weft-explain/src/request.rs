@@ -165,6 +165,10 @@ impl<'a> Walk<'a> {
                         return false;
                     }
                 }
+                HttpFilter::Limit(own) => {
+                    let limit = overridden(overrides, |f| f.limit.as_deref());
+                    self.limited(limit.filter(|_| own.by_route).unwrap_or(own), request);
+                }
                 HttpFilter::Fault(own) => {
                     let fault = overridden(overrides, |f| f.fault.as_deref()).unwrap_or(own);
                     self.answer.faults = describe::faults(fault);

@@ -23,6 +23,7 @@ mod header;
 mod http_route;
 mod ingress;
 mod labels;
+mod local_limit;
 mod names;
 mod path_template;
 mod pattern;
@@ -45,6 +46,7 @@ mod workload;
 use std::sync::Arc;
 
 use serde_json::Value;
+use weft_api::envoy_filter as ef;
 use weft_api::meta::Metadata;
 use weft_api::secret::Credential;
 use weft_api::{Read, Reader, authorization_policy as ap, core, destination_rule as dr};
@@ -81,6 +83,7 @@ pub enum Checked {
     ServiceEntry(Arc<Object<se::ServiceEntry>>),
     WorkloadEntry(Arc<Object<wl::WorkloadEntry>>),
     Sidecar(Arc<Object<sc::Sidecar>>),
+    EnvoyFilter(Arc<Object<ef::EnvoyFilter>>),
     Secret(Arc<Object<Credential>>),
     ConfigMap(Arc<Object<Credential>>),
 }
@@ -129,7 +132,7 @@ pub fn validate_object(object: &Value) -> (Option<Checked>, Vec<Problem>) {
             mesh(object, workload::check, Checked::WorkloadEntry)
         }
         ("networking.istio.io", "WorkloadGroup") => examined(object, workload::group),
-        ("networking.istio.io", "EnvoyFilter") => idle(object, envoy_filter::check),
+        ("networking.istio.io", "EnvoyFilter") => envoy_filter::validate(object),
         ("networking.istio.io", "ProxyConfig") => idle(object, proxy_config::check),
         ("security.istio.io", "RequestAuthentication") => closed(
             object,

@@ -101,7 +101,8 @@ fn touched(group: &str, kind: &str) -> Touched {
         ("", "Service" | "Namespace" | "Secret" | "ConfigMap")
         | (
             "networking.istio.io",
-            "VirtualService" | "DestinationRule" | "Gateway" | "ServiceEntry" | "Sidecar",
+            "VirtualService" | "DestinationRule" | "Gateway" | "ServiceEntry" | "Sidecar"
+            | "EnvoyFilter",
         )
         | (
             "security.istio.io",
@@ -134,6 +135,7 @@ fn add(model: &mut MeshModel, checked: &Checked) {
         Checked::ServiceEntry(object) => model.service_entries.push(Arc::clone(object)),
         Checked::WorkloadEntry(object) => model.workload_entries.push(Arc::clone(object)),
         Checked::Sidecar(object) => model.sidecars.push(Arc::clone(object)),
+        Checked::EnvoyFilter(object) => model.envoy_filters.push(Arc::clone(object)),
         Checked::Secret(object) => model.secrets.push(Arc::clone(object)),
         Checked::ConfigMap(object) => model.config_maps.push(Arc::clone(object)),
     }
@@ -153,6 +155,9 @@ fn in_precedence(model: &mut MeshModel) {
     sort(&mut model.service_entries);
     sort(&mut model.workload_entries);
     sort(&mut model.sidecars);
+    sort(&mut model.envoy_filters);
+    // Their own order counts before their age.
+    model.envoy_filters.sort_by_key(|object| object.spec.priority);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod check;
 mod host;
 mod inventory;
+pub mod limits;
 mod model;
 mod problem;
 mod protocol;

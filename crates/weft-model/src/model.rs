@@ -8,6 +8,7 @@ use std::sync::Arc;
 use weft_api::authorization_policy::AuthorizationPolicy;
 use weft_api::core::{EndpointSlice, Pod, Service};
 use weft_api::destination_rule::DestinationRule;
+use weft_api::envoy_filter::EnvoyFilter;
 use weft_api::gateway::Gateway;
 use weft_api::meta::Metadata;
 use weft_api::peer_authentication::PeerAuthentication;
@@ -74,6 +75,8 @@ pub struct MeshModel {
     pub workload_entries: Objects<WorkloadEntry>,
     /// Sidecars.
     pub sidecars: Objects<Sidecar>,
+    /// EnvoyFilters of which something acts.
+    pub envoy_filters: Objects<EnvoyFilter>,
     /// Secrets that hold certificates or authorities.
     pub secrets: Objects<Credential>,
     /// ConfigMaps that hold authorities.

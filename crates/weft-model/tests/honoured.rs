@@ -238,3 +238,32 @@ fn a_rule_for_tokens_that_cannot_be_read_lets_nobody_in_and_says_so() {
     );
     assert!(found.spec.selector.is_some(), "for whom it was meant");
 }
+
+#[test]
+fn patches_that_limit_rates_act_and_others_are_told() {
+    let local = |name: &str, more: &str| {
+        let kind =
+            "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+        format!(
+            "{{applyTo: HTTP_FILTER, patch: {{operation: INSERT_FIRST, value: {{name: l, typed_config: {{'@type': {kind}, \
+             stat_prefix: {name}, filter_enabled: {{}}, {more}}}}}}}}}"
+        )
+    };
+    let cluster = "{applyTo: CLUSTER, patch: {operation: ADD, value: {name: c}}}";
+    let enforced = "filter_enforced: {}";
+    let suspicious = "spec";
+    let all = |patches: &[String]| format!("{{configPatches: [{}]}}", patches.join(", "));
+    warns("EnvoyFilter", &all(&[local("a", enforced)]), &[suspicious]);
+    let config = "patch.value.typed_config";
+    let unsaid = format!("spec.configPatches[0].{config}.filter_enforced");
+    warns("EnvoyFilter", &all(&[local("a", "")]), &[suspicious, &unsaid]);
+    let both = all(&[local("a", enforced), cluster.to_owned()]);
+    warns("EnvoyFilter", &both, &[suspicious, "spec.configPatches[1]"]);
+    let none = problems("EnvoyFilter", &all(&[cluster.to_owned()]));
+    assert!(none.iter().any(|p| p.code == "WEFT0002" && p.field.0.is_empty()), "{none:?}");
+    let fast = local("a", "token_bucket: {max_tokens: 1, fill_interval: 0.01s}");
+    let found = problems("EnvoyFilter", &all(&[fast]));
+    let errors: Vec<String> =
+        found.iter().filter(|p| p.is_error()).map(|p| p.field.to_string()).collect();
+    assert_eq!(errors, [format!("spec.configPatches[0].{config}.token_bucket.fill_interval")]);
+}

@@ -1,13 +1,14 @@
-//! Envoy's canonical JSON of its messages, for config dumps.
+//! Envoy's canonical JSON of its messages, for config dumps, and for what users write of them.
 //!
-//! In: a type URL and bytes. Out: JSON, with nested `Any` opened.
-//! Holds: a message of a type that we do not know still shows, as base64 under its `@type`.
-//! Never: reading JSON; what a proxy takes is protobuf.
+//! In: a type URL and bytes. Out: JSON, with nested `Any` opened; or the other way round.
+//! Holds: a message of a type that we do not know still shows, as base64 under its `@type`; it is not read.
+//! Never: JSON towards a proxy; what that takes is protobuf.
 //! Why lazily: the descriptors cost a proxy some megabytes, and most proxies are never asked for a dump.
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, SerializeOptions};
 use serde_json::{Value, json};
 
 use crate::ads::Any;
@@ -24,6 +25,20 @@ pub fn to_json(any: &Any) -> Value {
         Some(value) => value,
         None => json!({ "@type": any.type_url, "value": base64(&any.value) }),
     }
+}
+
+/// Reads one message of a name, as users write it. A field that we do not know is left out: a newer Envoy may have it.
+///
+/// # Errors
+/// When the message is not known, or a value does not fit; says which.
+pub fn from_json(name: &str, value: &Value) -> Result<Any, String> {
+    let unknown = || format!("{name} is not known to this version of Weft");
+    let descriptor = POOL.get_message_by_name(name).ok_or_else(unknown)?;
+    let options = DeserializeOptions::new().deny_unknown_fields(false);
+    let message = DynamicMessage::deserialize_with_options(descriptor, value, &options);
+    let message = message.map_err(|error| error.to_string())?;
+    let type_url = format!("type.googleapis.com/{name}");
+    Ok(Any { type_url, value: message.encode_to_vec().into() })
 }
 
 fn known(any: &Any) -> Option<Value> {
@@ -58,8 +73,6 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message as _;
-
     use super::*;
     use crate::envoy::config::cluster::v3::Cluster;
     use crate::envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext;
@@ -97,5 +110,17 @@ mod tests {
     fn an_unknown_type_shows_as_bytes() {
         let any = Any { type_url: "x/y.Z".into(), value: vec![1, 2, 3, 4].into() };
         assert_eq!(to_json(&any)["value"], "AQIDBA==");
+    }
+
+    #[test]
+    fn what_a_user_writes_is_read_by_its_name() {
+        let name = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+        let written = json!({ "stat_prefix": "p", "new": 1,
+            "token_bucket": { "max_tokens": 100, "fillInterval": "60s" } });
+        let found = to_json(&from_json(name, &written).unwrap());
+        assert_eq!(found["token_bucket"]["fill_interval"], "60s");
+        assert_eq!(found["stat_prefix"], "p");
+        assert!(from_json("x.Y", &written).unwrap_err().contains("x.Y"));
+        assert!(from_json(name, &json!({ "stat_prefix": 1 })).is_err());
     }
 }

@@ -107,6 +107,7 @@ fn stats(running: &Running) -> String {
         }
     }
     out.push_str(&running.registry.watched());
+    out.push_str(&running.registry.limited());
     out
 }
 

@@ -11,6 +11,7 @@ pub mod workload;
 
 pub use flag::{Flag, Flags};
 pub use record::{
-    Denied, ExchangeRecord, Protocol, Reporter, Sink, TcpEvent, TcpRecord, WatchedRecord,
+    Denied, ExchangeRecord, LimitRecord, Protocol, Reporter, Sink, TcpEvent, TcpRecord,
+    WatchedRecord,
 };
 pub use workload::{Service, Workload};

@@ -181,6 +181,17 @@ pub struct WatchedRecord<'a> {
     pub allowed: bool,
 }
 
+/// A limit of rates was asked about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitRecord<'a> {
+    /// Its name in statistics.
+    pub limit: &'a str,
+    /// It was not reached.
+    pub passes: bool,
+    /// It was reached, and the request was refused.
+    pub refused: bool,
+}
+
 /// Whoever listens. One per worker; must not block.
 pub trait Sink {
     /// An HTTP exchange ended.
@@ -189,4 +200,6 @@ pub trait Sink {
     fn tcp(&self, record: &TcpRecord<'_>);
     /// Rules that are only watched would have decided like this.
     fn watched(&self, record: &WatchedRecord<'_>);
+    /// A limit of rates was asked. Most listeners do not count these.
+    fn limited(&self, _record: &LimitRecord<'_>) {}
 }

@@ -15,6 +15,7 @@ use super::servers::{self, Door, Opened, Port};
 use super::tls::Termination;
 use crate::credential::Credentials;
 use crate::http::{Manager, Routes, Side};
+use crate::limits::Limits;
 use crate::listener::{self, ANY_ADDRESS};
 use crate::names;
 use crate::rbac::Access;
@@ -27,6 +28,7 @@ pub(super) struct Listeners<'a> {
     pub(super) outbound: &'a OutboundView,
     pub(super) view: &'a RouterView,
     pub(super) access: Access,
+    pub(super) limits: &'a Limits,
     /// Some service is looked up by the host that is called.
     pub(super) looks_up: bool,
 }
@@ -81,6 +83,7 @@ impl Listeners<'_> {
             side: Side::Gateway,
             name: listener,
             routes: Routes::Named(routes),
+            limits: self.limits,
             access: self.access.http_filters(true),
             looks_up: self.looks_up,
             access_log: self.snapshot.settings().access_log.as_deref(),

@@ -20,6 +20,7 @@ mod hostile;
 mod hosts;
 mod inbound;
 mod judge;
+mod limits;
 mod places;
 mod routes;
 mod services;

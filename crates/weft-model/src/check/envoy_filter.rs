@@ -1,19 +1,71 @@
 //! Rules of `EnvoyFilter`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use weft_api::envoy_filter::{
     ApplyTo, Change, EnvoyFilter, FilterMatch, Match, Operation, Patch, PatchContext,
 };
-use weft_api::meta::Metadata;
 
 use super::findings::code;
-use super::{Findings, envoy, pattern, values};
+use super::{Checked, Findings, envoy, local_limit, pattern, values};
+use crate::Problem;
+use crate::limits::{self, Inserted};
 
 /// The filter that HTTP filters live in, by its new and its old name.
 const HTTP_MANAGER: [&str; 2] =
     ["envoy.filters.network.http_connection_manager", "envoy.http_connection_manager"];
 
-pub(crate) fn check(_: &Metadata, spec: &EnvoyFilter, findings: &mut Findings) {
+/// Reads and checks one. Where none of its patches acts, nothing of it does.
+pub(crate) fn validate(object: &Value) -> (Option<Checked>, Vec<Problem>) {
+    let (found, problems) = super::examine::<EnvoyFilter>(object, |_, spec, findings| {
+        check(spec, findings);
+        acting(spec, findings);
+    });
+    let acts = found.spec.config_patches.iter().any(|patch| acts(&found.spec, patch).is_ok());
+    match (acts, problems.iter().any(Problem::is_error)) {
+        (false, _) => super::idle::<EnvoyFilter>(object, |_, spec, findings| check(spec, findings)),
+        (true, true) => (None, problems),
+        (true, false) => (Some(Checked::EnvoyFilter(Arc::new(found))), problems),
+    }
+}
+
+/// Tells of patches that do nothing.
+fn acting(spec: &EnvoyFilter, findings: &mut Findings) {
+    findings.each("configPatches", &spec.config_patches, |patch, findings| {
+        match acts(spec, patch) {
+            Err(why) => {
+                let what = format!("does nothing in this version of Weft: {why}");
+                let fix = "do not rely on it";
+                findings.add(crate::Severity::Warning, code::NOT_HONOURED, what, fix);
+            }
+            Ok(found) => findings.within("patch", |findings| {
+                findings.within("value", |findings| {
+                    findings.within("typed_config", |f| limit(found, f));
+                });
+            }),
+        }
+    });
+}
+
+fn limit(found: Inserted<'_>, findings: &mut Findings) {
+    if !found.packed {
+        return local_limit::check(found.config, findings);
+    }
+    findings.within("value", |findings| {
+        envoy::message(limits::LOCAL, found.config, findings);
+        local_limit::check(found.config, findings);
+    });
+}
+
+fn acts<'a>(spec: &EnvoyFilter, patch: &'a Patch) -> Result<Inserted<'a>, String> {
+    if !spec.target_refs.is_empty() {
+        return Err("targetRefs do not act".to_owned());
+    }
+    limits::inserted(patch)
+}
+
+fn check(spec: &EnvoyFilter, findings: &mut Findings) {
     let EnvoyFilter { workload_selector, target_refs, config_patches, priority: _ } = spec;
     if workload_selector.is_some() && !target_refs.is_empty() {
         findings.error("is bound in more than one way", "keep workloadSelector or targetRefs");
