@@ -18,6 +18,7 @@ fn walk() -> (Walk, watch::Receiver<Arc<Observed>>) {
         version: 0,
         settings: Arc::default(),
         issuers: Issuers::new(Keys::none()),
+        gateways: Gateways::default(),
         push,
         published: None,
         told,
