@@ -29,6 +29,7 @@ pub use document::{
 pub use effects::{Effect, EffectState, effects};
 pub use mesh::validate_mesh_config;
 pub use networks::validate_mesh_networks;
+pub use operator::egress::egress_gateways_of;
 pub use operator::validate_istio_operator;
 pub use proxy::validate_proxy_config;
 pub use reference::reference;

@@ -3,6 +3,7 @@
 //! In: the document as JSON. Out: it as a type, the mesh config that counts with it, and problems.
 //! Holds: a field that the document does not have is an error, as for `istioctl`; inside of the mesh config it is a warning.
 
+pub(crate) mod egress;
 mod image;
 mod ports;
 mod to_mesh;

@@ -313,7 +313,12 @@ fn admit(
         return faults.push(Fault { place: written.place(""), what: what.to_owned() });
     }
     match missing(object) {
-        None => found.push(written),
+        None => {
+            // Beside the settings: the pods that an IstioOperator asks for.
+            let made = weft_meshconfig::egress_gateways_of(object).into_iter();
+            found.extend(made.map(|object| Written { object, ..written.clone() }));
+            found.push(written);
+        }
         Some((pointer, what)) => faults.push(Fault { place: written.place(pointer), what }),
     }
 }

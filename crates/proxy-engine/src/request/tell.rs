@@ -13,6 +13,7 @@ use weft_telemetry::{ExchangeRecord, Flags, Protocol};
 
 use super::Run;
 use crate::pick;
+use crate::plan::Cluster;
 
 impl Run<'_> {
     pub(super) fn tell(&self, head: &RequestHead) {
@@ -39,7 +40,9 @@ impl Run<'_> {
                 peer: peer.as_ref().unwrap_or(unknown),
                 source_principal,
                 destination_principal,
-                service: cluster.map_or(&plan.unknown_service, |c| &c.service),
+                service: cluster
+                    .or_else(|| self.blocked())
+                    .map_or(&plan.unknown_service, |c| &c.service),
                 mutual_tls,
             },
             protocol: if self.is_grpc { Protocol::Grpc } else { Protocol::Http },
@@ -55,6 +58,12 @@ impl Run<'_> {
             denied: self.denied.as_ref().map(|denied| denied.told(self.worker.shared.denials)),
             log: self.log(head),
         });
+    }
+
+    /// A request to a host that the mesh does not know, and may not be sent on, counts against Istio's cluster of such.
+    fn blocked(&self) -> Option<&Cluster> {
+        self.route_name().filter(|name| *name == "block_all")?;
+        self.bound.plan.clusters.get("BlackHoleCluster").map(|cluster| &**cluster)
     }
 
     const fn flags(&self) -> Flags {
