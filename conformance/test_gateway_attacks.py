@@ -16,7 +16,7 @@ pytestmark = pytest.mark.patient
 
 ATTACKER = pathlib.Path(__file__).with_name("attacker.py")
 DOOR = "istio-ingressgateway.istio-system"
-# How long each attack is, and the rate of the others; bench/gateways/attacks takes more.
+# How long each attack is, and the rate of the others; the environment may ask for more.
 SECONDS = float(os.environ.get("WEFT_ATTACK_SECONDS", "2"))
 RATE = int(os.environ.get("WEFT_ATTACK_RATE", "200"))
 # What goes on at once. Each attack of the table is in one of them.
