@@ -15,7 +15,7 @@ use crate::answer::Operations;
 use crate::trace::Step;
 use crate::walk::{Left, LeftRequest};
 use crate::workload::Workload;
-use crate::{Answer, Call, Mesh, Origin, Outcome, Proxy, Security, Spoken, destination};
+use crate::{Answer, Call, Mesh, Origin, Outcome, Proxy, Security, Spoken, describe, destination};
 
 /// Leads a call on. Answers what there is to tell, and the call at the endpoint's proxy; nothing when the call leaves for a
 /// place that the mesh knows no endpoint of.
@@ -44,7 +44,11 @@ pub(crate) fn of(
     let protected = caller.is_meshed() && !call.plaintext;
     let tls = protected.then(|| transport(cluster, endpoint, server.is_meshed())).flatten();
     let mut next = call.clone();
-    next.origin = Origin::Inbound(server.name().to_owned(), server.namespace().to_owned());
+    let (name, namespace) = (server.name().to_owned(), server.namespace().to_owned());
+    next.origin = match server.is_gateway() {
+        true => Origin::Gateway(name, namespace),
+        false => Origin::Inbound(name, namespace),
+    };
     next.port = address.port();
     next.ip = None;
     secure(&mut next, tls, answer.outcome);
@@ -72,6 +76,15 @@ pub(crate) fn of(
     };
     let why = format!("{address} is pod {pod}{among}; its proxy is called by {how}");
     Some((Step::new("endpoint", why), Some(next)))
+}
+
+/// A gateway leads the call to where no proxy of the mesh is.
+pub(crate) fn out(left: &Left) -> Step {
+    let cluster = describe::istio_name(&left.cluster);
+    Step::new(
+        "endpoint",
+        format!("{cluster} has no endpoint in the mesh: the call goes out of it here"),
+    )
 }
 
 /// The endpoint that is best by health and priority, and how many more there are.

@@ -1,4 +1,4 @@
-//! Whole ways: from the proxy of the caller to that of the server.
+//! Whole ways: from the proxy of the caller to that of the server, through gateways between them.
 //!
 //! In: a mesh, then calls. Out: an [`Answer`] each.
 //! Holds: the configuration of a proxy is made once, for all calls that it decides about.
@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::{Answer, Call, Mesh, Origin, Proxy, Unclear, onward, walk};
+
+/// So many proxies may lead a call on to one another; more of them go round in circles.
+const MOST_PROXIES: usize = 8;
 
 /// Proxies of a mesh that were asked already.
 #[derive(Debug)]
@@ -39,20 +42,29 @@ impl<'a> Proxies<'a> {
     /// When the mesh has no workload where it begins.
     pub fn explain(&mut self, call: &Call) -> Result<Answer, Unclear> {
         let mesh = self.mesh;
-        let first = self.find(&call.origin)?;
-        let (mut answer, left) = walk::lead(mesh, first, call);
-        let leaves = left.filter(|_| !matches!(call.origin, Origin::Inbound(..)));
-        let onward = leaves.and_then(|left| onward::of(mesh, first, call, &left, &answer));
-        let Some((step, next)) = onward else { return Ok(answer) };
-        answer.trace.push(step);
-        let Some(next) = next else {
-            answer.mtls = Some(false);
-            return Ok(answer);
-        };
-        let server = self.find(&next.origin)?;
-        let name = format!("{}.{}", server.workload.name(), server.workload.namespace());
-        let (there, _) = walk::lead(mesh, server, &next);
-        answer.goes_on(there, &name);
+        let (mut answer, mut left) = walk::lead(mesh, self.find(&call.origin)?, call);
+        let (mut here, mut call, mut at) = (answer.clone(), call.clone(), String::new());
+        for _ in 0..MOST_PROXIES {
+            let Some(leaves) = left.take_if(|_| !matches!(call.origin, Origin::Inbound(..))) else {
+                break;
+            };
+            let proxy = self.find(&call.origin)?;
+            let Some((step, next)) = onward::of(mesh, proxy, &call, &leaves, &here) else {
+                // Of a call that no gateway leads out, the cluster says enough.
+                answer.trace.extend((!at.is_empty()).then(|| onward::out(&leaves).at(&at)));
+                break;
+            };
+            answer.trace.push(step.at(&at));
+            let Some(next) = next else {
+                answer.mtls.get_or_insert(false);
+                break;
+            };
+            let server = self.find(&next.origin)?;
+            at = format!("{}.{}", server.workload.name(), server.workload.namespace());
+            (here, left) = walk::lead(mesh, server, &next);
+            answer.goes_on(here.clone(), &at);
+            call = next;
+        }
         Ok(answer)
     }
 }

@@ -21,6 +21,8 @@ use crate::trace::Step;
 use crate::walk::{Left, LeftRequest, Walk};
 use crate::{Origin, Outcome, describe};
 
+/// Istio's name of the route that refuses unknown hosts.
+const BLOCKED: &str = "block_all";
 /// Most routes of which is told why they do not take the request.
 const TOLD: usize = 100;
 
@@ -204,7 +206,10 @@ impl<'a> Walk<'a> {
             RouteAction::Respond(respond) => {
                 self.answer.status = Some(respond.status);
                 let body = String::from_utf8_lossy(&respond.body).into_owned();
-                let why = format!("the proxy answers {} by itself", respond.status);
+                let mut why = format!("the proxy answers {} by itself", respond.status);
+                if &*route.name == BLOCKED {
+                    why.push_str(": nobody registered this host, and REGISTRY_ONLY lets nothing else out; it counts against BlackHoleCluster");
+                }
                 self.answer.direct_response = Some(DirectResponse { status: respond.status, body });
                 self.end(Outcome::DirectResponse, "action", why);
             }

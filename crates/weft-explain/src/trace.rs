@@ -35,6 +35,12 @@ impl Step {
         Self { step, proxy, object, file, line: None, why: why.into() }
     }
 
+    /// Says whose proxy takes it; nobody's name is that of the caller's.
+    pub(crate) fn at(mut self, proxy: &str) -> Self {
+        proxy.clone_into(&mut self.proxy);
+        self
+    }
+
     /// Names the object that decided.
     pub(crate) fn by(mut self, object: &ObjectRef, place: Option<&Place>) -> Self {
         self.object = object.to_string();

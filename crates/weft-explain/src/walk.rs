@@ -23,6 +23,9 @@ use crate::{Answer, Call, Mesh, Origin, Outcome, Proxy, Security, Spoken, descri
 /// Objects that filter chains are made of.
 const DECIDING: [&str; 2] = ["Gateway", "VirtualService"];
 
+/// Istio's name of where nothing goes on.
+const BLACK_HOLE: &str = "BlackHoleCluster";
+
 /// What becomes of a call at one proxy, and how it leaves that proxy, if it does.
 #[must_use]
 pub(crate) fn lead(mesh: &Mesh, proxy: &Proxy, call: &Call) -> (Answer, Option<Left>) {
@@ -104,8 +107,10 @@ impl<'a> Walk<'a> {
             true => self.step("filter_chain", why),
             false => self.answer.trace.extend(steps),
         }
-        if self.secured(chain, sent.is_some_and(describe::is_of_the_mesh)) {
-            if inbound {
+        let of_the_mesh = sent.is_some_and(describe::is_of_the_mesh);
+        if self.secured(chain, of_the_mesh) {
+            // A gateway knows the clients of its servers of ISTIO_MUTUAL, too.
+            if inbound || of_the_mesh && self.call.security == Security::Mtls {
                 self.known_as(chain);
             }
             self.filters(chain, to);
@@ -269,7 +274,11 @@ impl<'a> Walk<'a> {
         if matches!(cluster.cluster_discovery_type, Some(ClusterDiscoveryType::ClusterType(_))) {
             self.step("cluster", "DNS is asked for the host that is called");
         }
-        if rules.is_empty() {
+        if name == BLACK_HOLE && matches!(self.call.origin, Origin::From(..)) {
+            let why = "BlackHoleCluster has no endpoints: nobody registered this destination, and REGISTRY_ONLY lets \
+                       nothing else out; the connection is closed";
+            self.step("cluster", why);
+        } else if rules.is_empty() {
             self.step("cluster", format!("no DestinationRule speaks of {name}"));
         }
         for rule in rules {

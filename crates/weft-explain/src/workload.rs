@@ -48,7 +48,7 @@ impl Workload {
         let has = |pod: &&Value| {
             !ended(pod) && address(pod).and_then(|text| text.parse().ok()) == Some(ip)
         };
-        pods(mesh).find(has).map(|pod| Self::of(mesh, pod, false))
+        pods(mesh).find(has).map(|pod| Self::of(mesh, pod, is_gateway(pod)))
     }
 
     pub(crate) fn of(mesh: &Mesh, pod: &Value, router: bool) -> Self {
@@ -146,6 +146,11 @@ impl Workload {
         &self.labels
     }
 
+    /// Whether it is a gateway, which leads calls on.
+    pub(crate) const fn is_gateway(&self) -> bool {
+        self.router
+    }
+
     /// Whether a proxy stands beside its application.
     pub(crate) const fn is_meshed(&self) -> bool {
         self.meshed
@@ -184,6 +189,12 @@ fn pods(mesh: &Mesh) -> impl Iterator<Item = &Value> {
 fn address(pod: &Value) -> Option<&str> {
     let status = &pod["status"];
     status["podIP"].as_str().or_else(|| status["podIPs"][0]["ip"].as_str())
+}
+
+/// Whether the proxy is the pod's own program.
+fn is_gateway(pod: &Value) -> bool {
+    let templates = pod["metadata"]["annotations"]["inject.istio.io/templates"].as_str();
+    templates.is_some_and(|names| names.split(',').any(|name| name.trim() == "gateway"))
 }
 
 fn name(object: &Value) -> &str {

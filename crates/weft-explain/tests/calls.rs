@@ -58,6 +58,10 @@ fn check(file: &Value) -> Vec<String> {
         if decided.is_some_and(|wanted| !named(wanted)) {
             wrong.push(format!("{}: no step by {decided:?}", case["call"]));
         }
+        let told = case["tells"].as_str();
+        if told.is_some_and(|wanted| !trace.iter().any(|step| step["why"] == wanted)) {
+            wrong.push(format!("{}: nothing tells {told:?}", case["call"]));
+        }
     }
     wrong
 }
