@@ -24,7 +24,7 @@ const CONTROLLERS: [&str; 4] = [
     "istio.io/eastwest-controller",
 ];
 /// Classes that need no object.
-const CLASSES: [&str; 4] = ["istio", "istio-remote", "istio-waypoint", "istio-east-west"];
+const CLASSES: [&str; 5] = ["weft", "istio", "istio-remote", "istio-waypoint", "istio-east-west"];
 
 /// Reads the `spec` of an object; what cannot be read stands at its default, and its findings tell.
 pub fn spec<T: Read>(object: &Value) -> T {
