@@ -10,14 +10,15 @@ mod backends;
 mod listeners;
 mod mesh;
 mod policies;
+mod reached;
 mod routes;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use weft_model::ObjectRef;
-use weft_model::api::gateway_api::{Gateway, GatewayClass, ListenerSet};
+use weft_model::api::gateway_api::{Gateway, GatewayClass, ListenerSet, features};
 
 use crate::own::Wanted;
 use attach::Seats;
@@ -59,7 +60,9 @@ fn classes<'a>(
             None => Words::yes("Accepted", "this is a class of ours"),
         };
         let conditions = vec![words.condition("Accepted", generation(object))];
-        (name.clone(), Wanted { conditions, ..Wanted::default() })
+        let features = features::supported().map(|name| json!({ "name": name }));
+        let fields = Map::from_iter([("supportedFeatures".to_owned(), features.collect())]);
+        (name.clone(), Wanted { conditions, fields, ..Wanted::default() })
     })
 }
 
@@ -134,11 +137,16 @@ impl Written<'_> {
         if let Some(why) = self.sets.denied.get(name) {
             accepted = why.clone();
         }
-        let programmed = Words::programmed(&accepted);
+        let mut programmed = Words::programmed(&accepted);
         let sets = self.sets.added.get(name).map_or(0, Vec::len);
         let mut fields = serde_json::Map::new();
         if sets > 0 {
             fields.insert("attachedListenerSets".to_owned(), sets.into());
+        }
+        if let Some(object) = self.mesh.get(to).filter(|_| kind == "Gateway" && accepted.yes) {
+            let reached = reached::reached(name, object, self.mesh);
+            programmed = reached.obstacle.unwrap_or(programmed);
+            fields.insert("addresses".to_owned(), reached.addresses.into());
         }
         Wanted {
             conditions: vec![
