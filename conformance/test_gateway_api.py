@@ -1,4 +1,5 @@
-"""What objects of the Gateway API are told, and what is made for gateways: the cases of gateway_api/*.yaml, all in one mesh per data plane."""
+"""The Gateway API: what its objects are told, what is made for gateways, and what becomes of requests. The cases of gateway_api/*.yaml, all in one
+mesh per data plane."""
 
 import collections
 import json
@@ -9,14 +10,14 @@ import yaml
 
 from conftest import planes
 from manifests import SLEEP, deployment, namespace
-from mesh import BIN, Mesh, started, until
+from mesh import BIN, PEERS, Mesh, started, until
 
 pytestmark = pytest.mark.patient
 
 HERE = pathlib.Path(__file__).parent / "gateway_api"
 KINDS = ("gatewayclasses", "gateways.gateway.networking.k8s.io", "listenersets", "httproutes", "grpcroutes", "tlsroutes", "tcproutes",
          "services", "deployments", "serviceaccounts")
-KEYS = {"name", "feature", "of", "in", "at", "said", "has", "gone", "gap"}
+KEYS = {"name", "feature", "of", "in", "at", "said", "has", "gone", "gap", "ask", "want"}
 CLUSTER = ("GatewayClass", "Namespace")
 DIRECT = "gw-deployed"
 
@@ -58,8 +59,20 @@ def part(found, place):
     return (own[0], own[0]) if own else ({}, {})
 
 
-def wrong(case, world):
+def misled(want, got):
+    """What differs from the answer that a request must get; nothing when it is that."""
+    try:
+        seen = json.loads(got["body"])
+    except ValueError:
+        seen = {}
+    found = {**{key: seen.get(key) for key in ("version", "path")}, "status": got["status"], "back": got.get("back"), "fields": seen.get("headers")}
+    return None if within({"status": 200, **want}, found) else f"got {got}, not {want}"
+
+
+def wrong(case, world, answers):
     """What differs from a case; nothing when it holds."""
+    if "ask" in case:
+        return misled(case["want"], answers[case["key"]])
     kind, name = case["of"].split("/")
     found = world.get((kind, "" if kind in CLUSTER else case["in"], name))
     if case.get("gone"):
@@ -72,6 +85,13 @@ def wrong(case, world):
     if said != case.get("said", {}):
         return f"said {told}, not {case['said']}"
     return None if within(case.get("has", {}), thing) else f"has {json.dumps(thing)}, not {case['has']}"
+
+
+def asked(mesh):
+    """The answers to all requests, each at the gateway `door` of its namespace."""
+    asks = {key: {"to": f"door-weft.{case['in']}.svc.cluster.local", **case["ask"]} for key, case in CASES.items() if "ask" in case}
+    done = mesh.exec("street", "deploy/client", PEERS / "python", HERE / "client.py", json.dumps(asks))
+    return json.loads(done.stdout)
 
 
 def look(mesh):
@@ -92,12 +112,12 @@ def told(request, tmp_path_factory):
         seen = {}
 
         def settled():
-            seen["world"] = look(mesh)
-            seen["wrong"] = {key: wrong(case, seen["world"]) for key, case in CASES.items()}
+            seen["world"], answers = look(mesh), asked(mesh)
+            seen["wrong"] = {key: wrong(case, seen["world"], answers) for key, case in CASES.items()}
             return not any(what for key, what in seen["wrong"].items() if "gap" not in CASES[key])
 
         try:
-            until("every case", settled)
+            until("every case", settled, 45)
         except AssertionError:
             pass  # Each case says itself what is wrong.
         yield mesh, seen["wrong"], seen["world"]
@@ -115,7 +135,7 @@ def test_case(told, key):
     if "gap" in case:
         assert what, f"{case['name']}: it holds now, so it is no gap ({case['gap']})"
     else:
-        assert not what, f"{case['name']}: {case['of']} {what}"
+        assert not what, f"{case['name']}: {case.get('of', case.get('ask'))} {what}"
 
 
 def test_conditions_are_of_the_generation_that_is_there(told):

@@ -270,13 +270,32 @@ impl Config {
         self.rules.all(&service.host)
     }
 
-    /// The Gateways that gateway pods with these labels serve, oldest first.
+    /// The Gateways that gateway pods of a namespace with these labels serve, oldest first. One that was made of the Gateway
+    /// API means pods of its own namespace.
     pub fn gateways_for<'a>(
         &'a self,
+        namespace: &'a str,
         labels: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a Arc<Object<Gateway>>> + 'a {
         self.gateways.iter().filter(move |object| {
-            object.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+            (!object.meta.derived || object.meta.namespace == namespace)
+                && object.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        })
+    }
+
+    /// Whether gateways of a namespace may have the key of a Secret of another one: a ReferenceGrant gave it to their Gateway.
+    #[must_use]
+    pub fn is_granted(&self, namespace: &str, secret: &str) -> bool {
+        let own = |object: &&Arc<Object<Gateway>>| {
+            object.meta.derived && object.meta.namespace == namespace
+        };
+        let mut tls = self.gateways.iter().filter(own).flat_map(|object| &object.spec.servers);
+        tls.any(|server| {
+            let names = server.tls.iter();
+            let mut names = names.flat_map(|tls| {
+                tls.credential_names.iter().flatten().chain(Some(&tls.credential_name))
+            });
+            names.any(|name| name.strip_prefix("kubernetes://") == Some(secret))
         })
     }
 

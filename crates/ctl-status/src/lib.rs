@@ -22,7 +22,7 @@ mod tracker;
 pub use audience::{Audience, Expected};
 pub use conditions::{Condition, Style};
 pub use facts::{Finding, Manner, ObjectFacts, Observed, Obstacle, Remark, Severity};
-pub use gateway_api::{Refused, gateway_api};
+pub use gateway_api::gateway_api;
 pub use notes::{Line, Note, Subject};
 pub use own::{Part, Parts, Wanted};
 pub use shell::{StatusWriter, run};

@@ -80,7 +80,10 @@ impl Credentials<'_> {
         } else {
             let written = name.strip_prefix(SECRET)?;
             let (namespace, written) = written.split_once('/').unwrap_or((self.namespace, written));
-            if namespace != self.namespace {
+            let granted = || {
+                self.keys && config.is_granted(self.namespace, &format!("{namespace}/{written}"))
+            };
+            if namespace != self.namespace && !granted() {
                 return None;
             }
             match written.strip_suffix(AUTHORITIES) {

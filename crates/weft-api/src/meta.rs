@@ -23,6 +23,8 @@ pub struct Metadata {
     pub generation: i64,
     /// `uid`
     pub uid: String,
+    /// Made by us from objects of the Gateway API, whose rules count for it; never written by a user, so never read.
+    pub derived: bool,
 }
 
 impl Metadata {
@@ -39,6 +41,7 @@ impl Metadata {
             created: text(meta, "creationTimestamp"),
             generation: meta.get("generation").and_then(Value::as_i64).unwrap_or(0),
             uid: text(meta, "uid"),
+            derived: false,
         }
     }
 }

@@ -15,12 +15,14 @@ use ctl_status::{ObjectFacts, Observed, StatusWriter, Wanted};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weft_admin_api::sync::Built;
+use weft_gateway_api::Judged;
 use weft_meshconfig::is_mesh_config_map;
 use weft_model::{Inventory, ObjectRef, Problem, Touched};
 use weft_rt::Clock;
 
 use crate::registration::Registration;
 use crate::world::MeshWorld;
+use derived::Gateways;
 use facts::Known;
 use issuers::Issuers;
 use kinds::Role;
@@ -31,6 +33,7 @@ pub use running::Running;
 mod advice;
 mod audience;
 mod delivery;
+mod derived;
 mod effect;
 mod effects;
 mod facts;
@@ -97,6 +100,7 @@ pub(crate) async fn start(
         version: 0,
         settings: Arc::default(),
         issuers: Issuers::new(keys.clone()),
+        gateways: Gateways::default(),
         push: push.clone(),
         published: None,
         told,
@@ -132,6 +136,7 @@ struct Walk {
     version: u64,
     settings: Arc<MeshSettings>,
     issuers: Issuers,
+    gateways: Gateways,
     push: PushServer<MeshWorld>,
     /// The world that was published last, and its revision.
     published: Option<(Arc<MeshWorld>, u64)>,
@@ -174,6 +179,7 @@ impl Walk {
     fn take(&mut self, batch: Batch) -> Touched {
         let batch = narrow::batch(batch);
         self.news = self.news.and(News::of(&self.raw, &batch));
+        self.gateways.hear(&batch);
         if settings::kind(&batch) == settings::KIND {
             return self.take_settings(batch);
         }
@@ -223,6 +229,8 @@ impl Walk {
     fn publish(&mut self, touched: Touched) {
         let (mut model, problems) = self.inventory.model();
         let touched = touched.max(self.issuers.fill(&mut model));
+        let domain = &self.settings.domain;
+        let touched = touched.max(self.gateways.fill(&mut model, &self.raw, &problems, domain));
         let older = self.published.as_ref().map(|(world, revision)| (&**world, *revision));
         let revision = match older {
             // A status, a readiness: nothing that a proxy reads.
@@ -286,16 +294,10 @@ impl Walk {
 
     /// What the Gateway API's objects are told.
     fn gateway_api(&self) -> HashMap<ObjectRef, Wanted> {
-        let own = kinds::all().filter(|(role, _)| *role == Role::GatewayApi);
-        let own: Vec<Object> =
-            own.flat_map(|(_, resource)| self.raw.of(&kinds::name(&resource))).collect();
-        if own.is_empty() {
-            return HashMap::new();
-        }
-        let beside =
-            kinds::beside_gateways().flat_map(|kind| self.raw.of(&kind).collect::<Vec<_>>());
-        let all: Vec<Object> = beside.chain(own).collect();
-        ctl_status::gateway_api(all.iter().map(AsRef::as_ref), &facts::refused(&self.problems))
+        let all = derived::objects(&self.raw);
+        let refused = facts::refused(&self.problems);
+        let judged = Judged::of(all.iter().map(AsRef::as_ref), &refused);
+        ctl_status::gateway_api(&judged, &refused)
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use ctl_snapshot::{MeshSettings, MeshSnapshot};
 use serde_json::{Map, Value};
-use weft_model::{Inventory, ObjectRef, Place, Problem};
+use weft_gateway_api::{Derived, Judged};
+use weft_model::{Inventory, MeshModel, ObjectRef, Place, Problem};
 
 use crate::complete::complete;
 
@@ -40,8 +41,8 @@ impl Mesh {
         for object in &objects {
             inventory.apply(object);
         }
-        let (model, problems) = inventory.model();
         let settings = Arc::new(settings);
+        let (model, problems) = modelled(&inventory, &objects, &settings.domain);
         let snapshot = MeshSnapshot::build(1, Arc::clone(&settings), &model);
         let proxies = Map::new();
         (Self { objects, inventory, settings, snapshot, places, proxies, written }, problems)
@@ -66,8 +67,8 @@ impl Mesh {
             inventory.apply(written);
             objects.push(written.clone());
         }
-        let (model, problems) = inventory.model();
         let (version, settings) = (self.snapshot.version() + 1, Arc::clone(&self.settings));
+        let (model, problems) = modelled(&inventory, &objects, &settings.domain);
         let snapshot = self.snapshot.next(version, Arc::clone(&settings), &model);
         let (places, proxies) = (self.places.clone(), self.proxies.clone());
         let written = Arc::clone(&self.written);
@@ -113,6 +114,14 @@ impl Mesh {
     pub(crate) fn place(&self, object: &ObjectRef) -> Option<&Place> {
         self.places.get(object)
     }
+}
+
+/// The model, with what the Gateway API's objects mean.
+fn modelled(inventory: &Inventory, objects: &[Value], domain: &str) -> (MeshModel, Vec<Problem>) {
+    let (mut model, problems) = inventory.model();
+    let judged = Judged::of(objects, &weft_gateway_api::refused(&problems));
+    Derived::of(&judged, domain).fill(&mut model);
+    (model, problems)
 }
 
 /// Addresses that objects have of their own.

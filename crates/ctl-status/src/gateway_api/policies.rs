@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 use weft_model::ObjectRef;
 use weft_model::api::gateway_api::{BackendObject, BackendTlsPolicy, LocalRef, PolicyTarget};
 
-use super::mesh::{CONTROLLER, Mesh, To, spec};
-use super::routes::Route;
-use super::words::Words;
-use super::{Refused, generation};
+use weft_gateway_api::{CONTROLLER, Mesh, Refused, Route, To, Words, spec};
+
+use super::{condition, generation};
 use crate::own::{Part, Parts, Wanted};
 
 /// Ancestors that a status may have.
@@ -58,10 +57,10 @@ fn wanted(
     let all = [
         ("Accepted", accepted.clone()),
         ("ResolvedRefs", Words::resolved(faults)),
-        ("Programmed", Words::programmed(accepted)),
+        ("Programmed", unserved(accepted)),
     ];
     let conditions: Vec<_> =
-        all.iter().map(|(kind, words)| words.condition(kind, generation)).collect();
+        all.iter().map(|(kind, words)| condition(words, kind, generation)).collect();
     let part = |ancestor: &&ObjectRef| Part {
         name: identity(ancestor),
         fields: Map::new(),
@@ -70,6 +69,15 @@ fn wanted(
     let parts = ancestors.iter().take(MOST).map(part).collect();
     let parts = Parts { list: "ancestors", controller: Some(CONTROLLER), parts };
     Wanted { parts: Some(parts), ..Wanted::default() }
+}
+
+/// Whether proxies act on it.
+fn unserved(accepted: &Words) -> Words {
+    if accepted.yes {
+        Words::no("NotSupported", "this version of Weft reads the kind and does not act on it")
+    } else {
+        Words::programmed(accepted)
+    }
 }
 
 /// The oldest policy of each target.

@@ -4,12 +4,10 @@
 //! Holds: an address is told as soon as there is a Service, and that it serves only once a pod is ready.
 
 use serde_json::{Value, json};
+use weft_gateway_api::{Mesh, To, Words, spec};
 use weft_model::ObjectRef;
 use weft_model::api::gateway_api::Gateway;
 use weft_model::api::gateway_api::deployed;
-
-use super::mesh::{Mesh, To};
-use super::words::Words;
 
 /// Where a gateway is called.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ pub(super) struct Reached {
 
 /// Looks for the Service of a gateway: the one that was made for it, or the one that it names.
 pub(super) fn reached(name: &ObjectRef, object: &Value, mesh: &Mesh<'_>) -> Reached {
-    let spec: Gateway = super::mesh::spec(object);
+    let spec: Gateway = spec(object);
     if deployed::is_deployed(&spec) {
         return made(
             &name.namespace,

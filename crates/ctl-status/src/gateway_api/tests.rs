@@ -37,7 +37,8 @@ fn route(name: &str, parent: Value, backend: Value) -> Value {
 }
 
 fn judged(objects: &[Value]) -> HashMap<String, Wanted> {
-    let found = gateway_api(objects, &Refused::new());
+    let none = Refused::new();
+    let found = gateway_api(&Judged::of(objects, &none), &none);
     found
         .into_iter()
         .map(|(name, wanted)| (format!("{} {}", name.kind, name.name), wanted))
@@ -53,7 +54,7 @@ fn part<'a>(found: &'a HashMap<String, Wanted>, of: &str, at: usize) -> &'a crat
 }
 
 #[test]
-fn a_route_and_its_gateway_are_accepted_and_said_not_to_be_served() {
+fn a_route_and_its_gateway_are_accepted_and_served() {
     let found = judged(&[
         class("istio", "istio.io/gateway-controller"),
         gateway("front", "istio", json!([http("web", 80)])),
@@ -70,16 +71,13 @@ fn a_route_and_its_gateway_are_accepted_and_said_not_to_be_served() {
         "Accepted True Accepted",
         "Conflicted False NoConflicts",
         "ResolvedRefs True ResolvedRefs",
-        "Programmed False NotSupported",
+        "Programmed True Programmed",
     ];
     assert_eq!(said(&listener.conditions), conditions);
     let parent = part(&found, "HTTPRoute web", 0);
     assert_eq!(parent.name["parentRef"]["name"], "front");
-    let conditions = [
-        "Accepted True Accepted",
-        "ResolvedRefs True ResolvedRefs",
-        "Programmed False NotSupported",
-    ];
+    let conditions =
+        ["Accepted True Accepted", "ResolvedRefs True ResolvedRefs", "Programmed True Programmed"];
     assert_eq!(said(&parent.conditions), conditions);
 }
 
@@ -262,10 +260,12 @@ fn a_refused_object_says_so_and_takes_no_routes() {
         route("web", json!({ "name": "front" }), json!({ "name": "web", "port": 80 })),
     ];
     let name = |at: usize| (ObjectRef::of(&objects[at]), "wrong".to_owned());
-    let found = gateway_api(&objects, &Refused::from([name(0)]));
+    let refused = Refused::from([name(0)]);
+    let found = gateway_api(&Judged::of(&objects, &refused), &refused);
     let gateway = &found[&name(0).0];
     assert_eq!(said(&gateway.conditions), ["Accepted False Invalid", "Programmed False Invalid"]);
-    let found = gateway_api(&objects, &Refused::from([name(1)]));
+    let refused = Refused::from([name(1)]);
+    let found = gateway_api(&Judged::of(&objects, &refused), &refused);
     let parents = &found[&name(1).0].parts.as_ref().unwrap().parts;
     assert_eq!(parents[0].conditions[0].reason, "UnsupportedValue");
 }
@@ -273,7 +273,7 @@ fn a_refused_object_says_so_and_takes_no_routes() {
 #[test]
 fn an_entry_of_ours_goes_when_the_parent_is_not_ours_any_more() {
     let mut gone = route("web", json!({ "name": "front" }), json!({ "name": "web", "port": 80 }));
-    gone["status"] = json!({ "parents": [{ "controllerName": mesh::CONTROLLER }] });
+    gone["status"] = json!({ "parents": [{ "controllerName": CONTROLLER }] });
     let found = judged(&[gone]);
     assert!(found["HTTPRoute web"].parts.as_ref().unwrap().parts.is_empty());
 }

@@ -116,7 +116,7 @@ pub(super) fn merged<'a>(
 ) -> BTreeMap<Door<'a>, Port<'a>> {
     let mut ports: BTreeMap<Door<'a>, Port<'a>> = BTreeMap::new();
     let mut known: BTreeSet<(Door<'a>, String)> = BTreeSet::new();
-    for gateway in snapshot.config().gateways_for(&view.labels) {
+    for gateway in snapshot.config().gateways_for(&view.namespace, &view.labels) {
         for server in &gateway.spec.servers {
             let number = server.port.as_ref().and_then(|port| port.number);
             let Some(port) = number.and_then(|number| u16::try_from(number).ok()) else { continue };

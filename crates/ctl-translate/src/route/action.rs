@@ -16,7 +16,7 @@ use weft_proto::envoy::config::route::v3::route_action::{
 use weft_proto::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use weft_proto::envoy::config::route::v3::weighted_cluster::cluster_weight::HostRewriteSpecifier as OwnHost;
 use weft_proto::envoy::config::route::v3::{
-    Decorator, Route, RouteAction, RouteMatch, WeightedCluster, route, route_match,
+    Decorator, Route, RouteAction, RouteMatch, WeightedCluster, route, route_action, route_match,
 };
 use weft_proto::envoy::r#type::matcher::v3::{RegexMatchAndSubstitute, RegexMatcher};
 
@@ -70,7 +70,10 @@ fn conditions(
     let condition = |found: &HttpMatch| Condition {
         name: named(&found.name),
         counted_as: found.stat_prefix.clone(),
-        matches: matching::conditions(found),
+        matches: match object.meta.derived {
+            true => matching::by_segments(matching::conditions(found)),
+            false => matching::conditions(found),
+        },
     };
     meant.map(condition).collect()
 }
@@ -98,17 +101,25 @@ impl Writer<'_> {
             }),
             action: Some(action),
             r#match: Some(self.condition.matches.clone()),
-            metadata: Some(wire::config(&names::object(
-                "networking.istio.io",
-                "virtual-service",
-                &self.object.meta,
-            ))),
+            metadata: Some(wire::config(&self.made_from())),
             typed_per_filter_config: wire::ordered(self.filters()),
             request_headers_to_add: headers.request.add,
             request_headers_to_remove: headers.request.remove,
             response_headers_to_add: headers.response.add,
             response_headers_to_remove: headers.response.remove,
             ..Route::default()
+        }
+    }
+
+    /// A derived object's routes are called by what they were made from: `HTTPRoute/shop/web/0`.
+    fn made_from(&self) -> String {
+        let meta = &self.object.meta;
+        let mut parts = self.written.name.split('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(kind), Some(namespace), Some(name)) if meta.derived => {
+                format!("/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/{kind}/{name}")
+            }
+            _ => names::object("networking.istio.io", "virtual-service", meta),
         }
     }
 
@@ -145,6 +156,10 @@ impl Writer<'_> {
             ..RouteAction::default()
         };
         limit(&mut action, timeout);
+        if self.object.meta.derived {
+            action.cluster_not_found_response_code =
+                route_action::ClusterNotFoundResponseCode::InternalServerError.into();
+        }
         let mut host = authority;
         if let Some(rewrite) = &written.rewrite {
             self.rewrite(rewrite, &mut action);
@@ -259,6 +274,7 @@ impl Writer<'_> {
         use route_match::PathSpecifier;
         let path = match &self.condition.matches.path_specifier {
             Some(PathSpecifier::Prefix(prefix)) => format!("{prefix}*"),
+            Some(PathSpecifier::PathSeparatedPrefix(prefix)) => format!("{prefix}/*"),
             Some(PathSpecifier::Path(path)) => path.clone(),
             Some(PathSpecifier::SafeRegex(pattern)) => pattern.regex.clone(),
             _ => "/*".to_owned(),

@@ -64,6 +64,16 @@ pub(crate) fn conditions(found: &HttpMatch) -> RouteMatch {
     wanted
 }
 
+/// The same condition, of which a prefix means whole segments, as in the Gateway API; one with a slash at its end does already.
+pub(crate) fn by_segments(mut found: RouteMatch) -> RouteMatch {
+    if let Some(PathSpecifier::Prefix(prefix)) = &found.path_specifier {
+        if !prefix.ends_with('/') {
+            found.path_specifier = Some(PathSpecifier::PathSeparatedPrefix(prefix.clone()));
+        }
+    }
+    found
+}
+
 fn path(uri: &StringMatch) -> PathSpecifier {
     match (&uri.exact, &uri.prefix, &uri.regex) {
         (Some(exact), ..) => PathSpecifier::Path(exact.clone()),

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::hash::{Hash as _, Hasher as _};
 
 use ctl_source::{ObjectKey, ResourceType};
-use ctl_status::{Expected, Finding, Manner, ObjectFacts, Obstacle, Refused, Severity, Wanted};
+use ctl_status::{Expected, Finding, Manner, ObjectFacts, Obstacle, Severity, Wanted};
 use serde_json::Value;
+use weft_gateway_api::Refused;
 use weft_model::{ObjectRef, Problem};
 
 use super::audience::audience;

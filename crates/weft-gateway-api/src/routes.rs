@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use weft_model::ObjectRef;
 use weft_model::api::gateway_api::{BackendObject, ParentRef};
 use weft_model::api::{Read, Reader};
 
-use super::attach::{Guest, Seats};
-use super::mesh::{CONTROLLER, GROUP, Mesh, To};
-use super::words::Words;
-use super::{Refused, backends, generation};
-use crate::own::{Part, Parts, Wanted};
+use crate::attach::{Guest, Seats};
+use crate::mesh::{CONTROLLER, GROUP, Mesh, To};
+use crate::words::Words;
+use crate::{Refused, backends, unsupported};
 
 const KINDS: &[&str] = &["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"];
 /// Parents of a route that are looked at; the kind allows no more.
@@ -19,23 +18,34 @@ const MOST: usize = 32;
 
 /// A route with a parent of ours, judged.
 #[derive(Debug)]
-pub(super) struct Route {
-    pub(super) name: ObjectRef,
-    pub(super) backends: Vec<BackendObject>,
+pub struct Route {
+    pub name: ObjectRef,
+    pub backends: Vec<BackendObject>,
     /// Gateways that took it.
-    pub(super) gateways: BTreeSet<ObjectRef>,
-    parents: Vec<Part>,
+    pub gateways: BTreeSet<ObjectRef>,
+    /// What each parent of ours is to it.
+    pub parents: Vec<Parent>,
+    /// What its backends come to.
+    pub resolved: Words,
 }
 
-impl Route {
-    pub(super) fn wanted(self) -> Wanted {
-        let parts = Parts { list: "parents", controller: Some(CONTROLLER), parts: self.parents };
-        Wanted { parts: Some(parts), ..Wanted::default() }
-    }
+/// A parent of a route.
+#[derive(Debug)]
+pub struct Parent {
+    /// The reference as it was written.
+    pub written: Value,
+    /// Who is meant.
+    pub owner: ObjectRef,
+    /// The port that it is limited to.
+    pub port: Option<u32>,
+    /// Whether the parent takes the route.
+    pub accepted: Words,
+    /// Places of the listeners that took it, among those of the owner.
+    pub seats: Vec<usize>,
 }
 
 /// Attaches every route, and answers those that have a parent of ours or had one.
-pub(super) fn judge(mesh: &Mesh<'_>, seats: &mut Seats, refused: &Refused) -> Vec<Route> {
+pub(crate) fn judge(mesh: &Mesh<'_>, seats: &mut Seats, refused: &Refused) -> Vec<Route> {
     let all = mesh.all(KINDS);
     let routes = all.into_iter().map(|(name, object)| route(name, object, mesh, seats, refused));
     routes.flatten().collect()
@@ -53,31 +63,40 @@ fn route(
     let hostnames = Vec::<String>::read(&object["spec"]["hostnames"], &mut Reader::at(""));
     let (kind, namespace) = (name.kind.as_str(), name.namespace.as_str());
     let guest = Guest { kind, namespace, hostnames: &hostnames };
-    let mut found =
-        Route { name: name.clone(), backends, gateways: BTreeSet::new(), parents: Vec::new() };
+    let mut found = Route {
+        name: name.clone(),
+        backends,
+        gateways: BTreeSet::new(),
+        parents: Vec::new(),
+        resolved,
+    };
     let parents = object["spec"]["parentRefs"].as_array().into_iter().flatten().take(MOST);
     for raw in parents {
         let parent = ParentRef::read(raw, &mut Reader::at(""));
         let owner = owner(&parent, namespace);
-        let accepted = match refused.get(name) {
-            _ if !is_parent(&owner, mesh, seats) => continue,
-            Some(why) => Words::no("UnsupportedValue", why),
-            None if owner.kind.starts_with("Service") => of_mesh(&owner, &parent, mesh),
+        if !is_parent(&owner, mesh, seats) {
+            continue;
+        }
+        let refused = refused.get(name).map(|why| Words::no("UnsupportedValue", why));
+        let refused = refused.or_else(|| unsupported::of(&name.kind, object));
+        let taken = match refused {
+            Some(words) => Err(words),
+            None if owner.kind.starts_with("Service") => {
+                of_mesh(&owner, &parent, mesh).map(|()| Vec::new())
+            }
             None => seats.attach(&owner, &parent, guest, mesh),
         };
-        found.parents.push(part(raw, &accepted, &resolved, generation(object)));
+        let (accepted, seats) = match taken {
+            Ok(seats) => (Words::yes("Accepted", format!("taken by {owner}")), seats),
+            Err(words) => (words, Vec::new()),
+        };
         if accepted.yes {
-            found.gateways.insert(owner);
+            found.gateways.insert(owner.clone());
         }
+        let (written, port) = (raw.clone(), parent.port);
+        found.parents.push(Parent { written, owner, port, accepted, seats });
     }
     (had(object) || !found.parents.is_empty()).then_some(found)
-}
-
-fn part(raw: &Value, accepted: &Words, resolved: &Words, generation: i64) -> Part {
-    let programmed = Words::programmed(accepted);
-    let all = [("Accepted", accepted), ("ResolvedRefs", resolved), ("Programmed", &programmed)];
-    let conditions = all.iter().map(|(kind, words)| words.condition(kind, generation)).collect();
-    Part { name: identity(raw), fields: Map::new(), conditions }
 }
 
 /// Whether an entry of ours stands in the status.
@@ -106,26 +125,18 @@ fn is_parent(owner: &ObjectRef, mesh: &Mesh<'_>, seats: &Seats) -> bool {
 }
 
 /// A route for calls inside of the mesh.
-fn of_mesh(owner: &ObjectRef, parent: &ParentRef, mesh: &Mesh<'_>) -> Words {
+fn of_mesh(owner: &ObjectRef, parent: &ParentRef, mesh: &Mesh<'_>) -> Result<(), Words> {
     let ObjectRef { group, kind, namespace, name } = owner;
     let Some(service) = mesh.get(To { group, kind, namespace, name }) else {
-        return Words::no("NoMatchingParent", format!("there is no {owner}"));
+        return Err(Words::no("NoMatchingParent", format!("there is no {owner}")));
     };
     let ports = service["spec"]["ports"].as_array();
     let number = if group.is_empty() { "port" } else { "number" };
     let has = |port: u32| ports.into_iter().flatten().any(|known| known[number] == port);
     match parent.port {
         Some(port) if !has(port) => {
-            Words::no("NoMatchingParent", format!("{owner} has no port {port}"))
+            Err(Words::no("NoMatchingParent", format!("{owner} has no port {port}")))
         }
-        _ => Words::yes("Accepted", format!("for calls to {owner}")),
+        _ => Ok(()),
     }
-}
-
-/// The reference as it was written, with its defaults.
-fn identity(raw: &Value) -> Map<String, Value> {
-    let mut reference = json!({ "group": GROUP, "kind": "Gateway" });
-    let fields = raw.as_object().into_iter().flatten();
-    fields.for_each(|(field, value)| reference[field] = value.clone());
-    Map::from_iter([("parentRef".to_owned(), reference)])
 }

@@ -7,14 +7,14 @@ use weft_model::ObjectRef;
 use weft_model::api::gateway_api::{BackendObject, Target};
 use weft_model::api::{Read, Reader};
 
-use super::mesh::{From, Mesh, To};
-use super::words::Words;
+use crate::mesh::{From, Mesh, To};
+use crate::words::Words;
 
 /// Backends of one route that are looked at; the kind allows no more.
 const MOST: usize = 1024;
 
 /// Every backend that the rules name, those of mirrors too.
-pub(super) fn of(route: &Value) -> Vec<BackendObject> {
+pub(crate) fn of(route: &Value) -> Vec<BackendObject> {
     let list = |value: &'static str, of: &Value| of[value].as_array().cloned().unwrap_or_default();
     let mirrors = |of: &Value| -> Vec<Value> {
         let filters = list("filters", of).into_iter();
@@ -33,11 +33,11 @@ pub(super) fn of(route: &Value) -> Vec<BackendObject> {
 }
 
 /// What is wrong with backends of the route.
-pub(super) fn faults(route: &ObjectRef, backends: &[BackendObject], mesh: &Mesh<'_>) -> Vec<Words> {
+pub(crate) fn faults(route: &ObjectRef, backends: &[BackendObject], mesh: &Mesh<'_>) -> Vec<Words> {
     backends.iter().filter_map(|backend| fault(route, backend.target(), mesh)).collect()
 }
 
-fn fault(route: &ObjectRef, target: Target<'_>, mesh: &Mesh<'_>) -> Option<Words> {
+pub(crate) fn fault(route: &ObjectRef, target: Target<'_>, mesh: &Mesh<'_>) -> Option<Words> {
     let Target { group, kind, namespace, name, port, weight: _ } = target;
     let namespace = namespace.unwrap_or(&route.namespace);
     let to = To { group, kind, namespace, name };
@@ -55,6 +55,13 @@ fn fault(route: &ObjectRef, target: Target<'_>, mesh: &Mesh<'_>) -> Option<Words
     if !mesh.may_point(from, to) {
         let what = format!("no ReferenceGrant of {namespace} allows {full}");
         return Some(Words::no("RefNotPermitted", what));
+    }
+    let policy = (kind == "Service").then(|| mesh.backend_tls(namespace, name)).flatten();
+    if let Some(policy) = policy {
+        let what = format!(
+            "BackendTLSPolicy {policy} asks for TLS to {full}, which is not served: it is not called in plain text"
+        );
+        return Some(Words::no("UnsupportedProtocol", what));
     }
     let missing = |what: String| Some(Words::no("BackendNotFound", what));
     let Some(object) = mesh.get(to) else { return missing(format!("there is no {full}")) };

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use weft_model::ObjectRef;
-use weft_model::api::gateway_api::{GatewayClass, ReferenceGrant};
+use weft_model::api::gateway_api::{BackendTlsPolicy, GatewayClass, ReferenceGrant};
 use weft_model::api::meta::Metadata;
 use weft_model::api::{Read, Reader};
 
 /// The group of the API.
-pub(super) const GROUP: &str = "gateway.networking.k8s.io";
+pub const GROUP: &str = "gateway.networking.k8s.io";
 /// Who we are in a status that several controllers share.
-pub(super) const CONTROLLER: &str = "istio.io/gateway-controller";
+pub const CONTROLLER: &str = "istio.io/gateway-controller";
 /// Whose classes are ours.
 const CONTROLLERS: [&str; 4] = [
     CONTROLLER,
@@ -24,16 +24,16 @@ const CONTROLLERS: [&str; 4] = [
     "istio.io/eastwest-controller",
 ];
 /// Classes that need no object.
-const CLASSES: [&str; 4] = ["istio", "istio-remote", "istio-waypoint", "istio-east-west"];
+const CLASSES: [&str; 5] = ["weft", "istio", "istio-remote", "istio-waypoint", "istio-east-west"];
 
 /// Reads the `spec` of an object; what cannot be read stands at its default, and its findings tell.
-pub(super) fn spec<T: Read>(object: &Value) -> T {
+pub fn spec<T: Read>(object: &Value) -> T {
     T::read(&object["spec"], &mut Reader::at("/spec"))
 }
 
 /// Everything, by name.
 #[derive(Debug)]
-pub(super) struct Mesh<'a> {
+pub struct Mesh<'a> {
     objects: HashMap<ObjectRef, &'a Value>,
     /// Labels of namespaces.
     namespaces: HashMap<String, BTreeMap<String, String>>,
@@ -43,23 +43,23 @@ pub(super) struct Mesh<'a> {
 
 /// Someone that points at an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct From<'a> {
-    pub(super) group: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) namespace: &'a str,
+pub struct From<'a> {
+    pub group: &'a str,
+    pub kind: &'a str,
+    pub namespace: &'a str,
 }
 
 /// The object that is pointed at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct To<'a> {
-    pub(super) group: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) namespace: &'a str,
-    pub(super) name: &'a str,
+pub struct To<'a> {
+    pub group: &'a str,
+    pub kind: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
 }
 
 impl<'a> Mesh<'a> {
-    pub(super) fn new(objects: impl IntoIterator<Item = &'a Value>) -> Self {
+    pub fn new(objects: impl IntoIterator<Item = &'a Value>) -> Self {
         let objects: HashMap<ObjectRef, &Value> =
             objects.into_iter().map(|object| (ObjectRef::of(object), object)).collect();
         let of = |kind: &'static str| objects.iter().filter(move |(name, _)| name.kind == kind);
@@ -77,7 +77,7 @@ impl<'a> Mesh<'a> {
     }
 
     /// Every object of these kinds, oldest first.
-    pub(super) fn all(&self, kinds: &[&str]) -> Vec<(&ObjectRef, &'a Value)> {
+    pub fn all(&self, kinds: &[&str]) -> Vec<(&ObjectRef, &'a Value)> {
         let of = |name: &&ObjectRef| is_ours(&name.group) && kinds.contains(&name.kind.as_str());
         let found = self.objects.iter().filter(|(name, _)| of(name));
         let mut found: Vec<_> = found.map(|(name, object)| (name, *object)).collect();
@@ -85,7 +85,7 @@ impl<'a> Mesh<'a> {
         found
     }
 
-    pub(super) fn get(&self, to: To<'_>) -> Option<&'a Value> {
+    pub fn get(&self, to: To<'_>) -> Option<&'a Value> {
         let text = str::to_owned;
         let To { group, kind, namespace, name } = to;
         let key = ObjectRef {
@@ -97,12 +97,30 @@ impl<'a> Mesh<'a> {
         self.objects.get(&key).copied()
     }
 
-    pub(super) fn labels(&self, namespace: &str) -> Option<&BTreeMap<String, String>> {
+    /// The object of this name.
+    #[must_use]
+    pub fn named(&self, name: &ObjectRef) -> Option<&'a Value> {
+        self.objects.get(name).copied()
+    }
+
+    pub fn labels(&self, namespace: &str) -> Option<&BTreeMap<String, String>> {
         self.namespaces.get(namespace)
     }
 
+    /// The policy that asks for TLS to a service, if any.
+    pub(crate) fn backend_tls(&self, namespace: &str, service: &str) -> Option<&str> {
+        let mut policies = self.objects.iter().filter(|(name, _)| {
+            name.kind == "BackendTLSPolicy" && is_ours(&name.group) && name.namespace == namespace
+        });
+        let found = policies.find(|(_, object)| {
+            let policy: BackendTlsPolicy = spec(object);
+            policy.target_refs.iter().any(|to| to.kind == "Service" && to.name == service)
+        });
+        found.map(|(name, _)| name.name.as_str())
+    }
+
     /// Whether gateways of the class are ours to tell of.
-    pub(super) fn is_our_class(&self, class: &str) -> bool {
+    pub fn is_our_class(&self, class: &str) -> bool {
         let to = To { group: GROUP, kind: "GatewayClass", namespace: "", name: class };
         match self.get(to) {
             Some(object) => is_our_controller(&spec::<GatewayClass>(object).controller_name),
@@ -111,7 +129,7 @@ impl<'a> Mesh<'a> {
     }
 
     /// Whether the reference stays in its namespace, or a ReferenceGrant of the other one allows it.
-    pub(super) fn may_point(&self, from: From<'_>, to: To<'_>) -> bool {
+    pub fn may_point(&self, from: From<'_>, to: To<'_>) -> bool {
         let allows = |grant: &ReferenceGrant| {
             let ReferenceGrant { from: sources, to: targets } = grant;
             sources.iter().any(|source| {
@@ -128,11 +146,11 @@ impl<'a> Mesh<'a> {
 }
 
 /// Whether a group is one of the Gateway API's.
-pub(super) fn is_ours(group: &str) -> bool {
+pub(crate) fn is_ours(group: &str) -> bool {
     matches!(group, GROUP | "gateway.networking.x-k8s.io")
 }
 
 /// Whether a class with this controller is ours.
-pub(super) fn is_our_controller(name: &str) -> bool {
+pub fn is_our_controller(name: &str) -> bool {
     CONTROLLERS.contains(&name)
 }

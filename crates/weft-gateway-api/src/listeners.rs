@@ -5,36 +5,40 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value, json};
 use weft_model::api::gateway_api::{
     CertificateRef, Listener, ListenerTls, RouteKind, RouteNamespaces, TlsMode,
 };
 use weft_model::{HostPattern, ObjectRef};
 
-use super::mesh::{From, GROUP, Mesh, To};
-use super::words::Words;
-use crate::own::{Part, Parts};
+use crate::mesh::{From, GROUP, Mesh, To};
+use crate::words::Words;
 
 /// A listener, judged.
 #[derive(Debug)]
-pub(super) struct Seat {
-    pub(super) name: String,
-    pub(super) port: u32,
-    protocol: String,
+pub struct Seat {
+    pub name: String,
+    pub port: u32,
+    pub protocol: String,
+    /// As it was written.
+    pub written: Listener,
+    /// The Secrets of its certificates that can be used, by namespace and name.
+    pub certificates: Vec<(String, String)>,
+    /// Where the authorities are that clients' certificates must be of.
+    pub clients: Option<String>,
     /// All hosts when absent.
-    pub(super) hostname: Option<HostPattern>,
+    pub hostname: Option<HostPattern>,
     /// Kinds of routes of the Gateway API that it takes.
-    pub(super) kinds: Vec<&'static str>,
+    pub kinds: Vec<&'static str>,
     /// Namespaces of the routes that it takes.
-    pub(super) from: RouteNamespaces,
-    pub(super) attached: usize,
-    pub(super) accepted: Words,
-    conflict: Option<Words>,
-    faults: Vec<Words>,
+    pub from: RouteNamespaces,
+    pub attached: usize,
+    pub accepted: Words,
+    pub conflict: Option<Words>,
+    pub faults: Vec<Words>,
 }
 
 impl Seat {
-    pub(super) fn of(listener: &Listener, owner: &ObjectRef, mesh: &Mesh<'_>) -> Self {
+    pub(crate) fn of(listener: &Listener, owner: &ObjectRef, mesh: &Mesh<'_>) -> Self {
         let Listener { name, hostname, port, protocol, tls, allowed_routes } = listener;
         let (fitting, accepted) = served(protocol, tls.as_ref());
         let mut faults = Vec::new();
@@ -42,13 +46,22 @@ impl Seat {
             Some(wanted) if !wanted.is_empty() => chosen(wanted, fitting, protocol, &mut faults),
             _ => fitting.to_vec(),
         };
-        let certificates = tls.iter().flat_map(|tls| &tls.certificate_refs);
-        faults.extend(certificates.filter_map(|to| certificate(to, owner, mesh)));
+        let mut certificates = Vec::new();
+        for to in tls.iter().flat_map(|tls| &tls.certificate_refs) {
+            let namespace = to.namespace.as_ref().unwrap_or(&owner.namespace);
+            match certificate(to, owner, mesh) {
+                Some(fault) => faults.push(fault),
+                None => certificates.push((namespace.clone(), to.name.clone())),
+            }
+        }
         let from = allowed_routes.as_ref().and_then(|allowed| allowed.namespaces.clone());
         Self {
             name: name.clone(),
             port: *port,
             protocol: protocol.clone(),
+            written: listener.clone(),
+            certificates,
+            clients: None,
             hostname: hostname.as_deref().filter(|host| !host.is_empty()).map(HostPattern::new),
             kinds,
             from: from.unwrap_or_default(),
@@ -60,7 +73,7 @@ impl Seat {
     }
 
     /// Takes its place on its port, or gives way to an earlier listener that it cannot be told apart from.
-    pub(super) fn settle(&mut self, ports: &mut Ports) {
+    pub(crate) fn settle(&mut self, ports: &mut Ports) {
         if !self.accepted.yes {
             return;
         }
@@ -80,34 +93,36 @@ impl Seat {
         self.accepted = Words::no(reason, message.clone());
         self.conflict = Some(Words::yes(reason, message));
     }
+}
 
-    fn part(&self, generation: i64, with_port: bool) -> Part {
-        let conflict = || Words::no("NoConflicts", "it stands alone");
-        let conditions = [
-            ("Accepted", self.accepted.clone()),
-            ("Conflicted", self.conflict.clone().unwrap_or_else(conflict)),
-            ("ResolvedRefs", Words::resolved(&self.faults)),
-            ("Programmed", Words::programmed(&self.accepted)),
-        ];
-        let kinds = self.kinds.iter().map(|kind| json!({ "group": GROUP, "kind": kind }));
-        let mut fields = Map::new();
-        fields.insert("attachedRoutes".to_owned(), self.attached.into());
-        fields.insert("supportedKinds".to_owned(), kinds.collect());
-        if with_port {
-            fields.insert("port".to_owned(), self.port.into());
+impl Seat {
+    /// Whether its connections are passed on as they are.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        let mode = self.written.tls.as_ref().and_then(|tls| tls.mode);
+        mode == Some(TlsMode::Passthrough)
+    }
+
+    /// Whether proxies open it: with TLS that ends here there must be a certificate.
+    #[must_use]
+    pub fn programmed(&self) -> Words {
+        let ends = matches!(self.protocol.as_str(), "HTTPS" | "TLS") && !self.passes();
+        if self.accepted.yes && ends && self.certificates.is_empty() {
+            return Words::no(
+                "Invalid",
+                "it has no certificate that can be used; see ResolvedRefs",
+            );
         }
-        let conditions = conditions.iter().map(|(kind, words)| words.condition(kind, generation));
-        let name = Map::from_iter([("name".to_owned(), Value::from(self.name.clone()))]);
-        Part { name, fields, conditions: conditions.collect() }
+        Words::programmed(&self.accepted)
     }
 }
 
 /// Ports of one gateway that are taken.
-pub(super) type Ports = HashMap<u32, Port>;
+pub(crate) type Ports = HashMap<u32, Port>;
 
 /// Who has a port.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(crate) struct Port {
     layer: &'static str,
     first: String,
     /// Listeners by their host.
@@ -189,7 +204,7 @@ fn certificate(to: &CertificateRef, owner: &ObjectRef, mesh: &Mesh<'_>) -> Optio
 }
 
 /// Whether a gateway or a set can be honoured with these listeners.
-pub(super) fn accepted(seats: &[Seat]) -> Words {
+pub fn accepted(seats: &[Seat]) -> Words {
     let wrong: Vec<&str> =
         seats.iter().filter(|s| !s.accepted.yes).map(|s| s.name.as_str()).collect();
     if wrong.is_empty() {
@@ -197,10 +212,4 @@ pub(super) fn accepted(seats: &[Seat]) -> Words {
     }
     let message = format!("these listeners are not accepted: {}", wrong.join(", "));
     Words { yes: wrong.len() < seats.len(), reason: "ListenersNotValid", message }
-}
-
-/// The statuses of listeners.
-pub(super) fn parts(seats: &[Seat], generation: i64, with_port: bool) -> Parts {
-    let parts = seats.iter().map(|seat| seat.part(generation, with_port)).collect();
-    Parts { list: "listeners", controller: None, parts }
 }

@@ -10,27 +10,27 @@ use weft_model::api::gateway_api::{
 };
 use weft_model::{HostPattern, ObjectRef};
 
-use super::listeners::{Ports, Seat};
-use super::mesh::{GROUP, Mesh, To, spec};
-use super::words::Words;
+use crate::listeners::{Ports, Seat};
+use crate::mesh::{GROUP, Mesh, To, spec};
+use crate::words::Words;
 
 /// All listeners, by the gateway or the set that they stand in.
 #[derive(Debug)]
-pub(super) struct Seats {
-    pub(super) owners: BTreeMap<ObjectRef, Vec<Seat>>,
+pub struct Seats {
+    pub owners: BTreeMap<ObjectRef, Vec<Seat>>,
 }
 
 /// A route, as far as it matters for attaching.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guest<'a> {
-    pub(super) kind: &'a str,
-    pub(super) namespace: &'a str,
-    pub(super) hostnames: &'a [String],
+pub(crate) struct Guest<'a> {
+    pub kind: &'a str,
+    pub namespace: &'a str,
+    pub hostnames: &'a [String],
 }
 
 impl Seats {
     /// The listeners of a gateway or a set; none of one that is not taken.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         owner: &ObjectRef,
         listeners: &[Listener],
@@ -43,7 +43,7 @@ impl Seats {
     }
 
     /// Listeners of one gateway and its sets, in the order of precedence: the later give way.
-    pub(super) fn part_rivals<'n>(&mut self, order: impl Iterator<Item = &'n ObjectRef>) {
+    pub(crate) fn part_rivals<'n>(&mut self, order: impl Iterator<Item = &'n ObjectRef>) {
         let mut ports = Ports::default();
         for owner in order {
             for seat in self.owners.get_mut(owner).into_iter().flatten() {
@@ -53,45 +53,46 @@ impl Seats {
     }
 
     /// Attaches a route to every listener that the reference means and that takes it.
-    pub(super) fn attach(
+    pub(crate) fn attach(
         &mut self,
         owner: &ObjectRef,
         parent: &ParentRef,
         guest: Guest<'_>,
         mesh: &Mesh<'_>,
-    ) -> Words {
+    ) -> Result<Vec<usize>, Words> {
         let ParentRef { section_name, port, .. } = parent;
-        let meant = |seat: &&mut Seat| {
+        let meant = |(_, seat): &(usize, &mut Seat)| {
             section_name.as_ref().is_none_or(|name| *name == seat.name)
                 && port.is_none_or(|port| port == seat.port)
         };
-        let named: Vec<&mut Seat> =
-            self.owners.get_mut(owner).into_iter().flatten().filter(meant).collect();
+        let own = self.owners.get_mut(owner).into_iter().flatten();
+        let named: Vec<(usize, &mut Seat)> = own.enumerate().filter(meant).collect();
         if named.is_empty() {
-            return Words::no("NoMatchingParent", "it has no listener of this name and port");
+            return Err(Words::no("NoMatchingParent", "it has no listener of this name and port"));
         }
-        let takes = |seat: &&mut Seat| {
+        let takes = |(_, seat): &(usize, &mut Seat)| {
             seat.kinds.contains(&guest.kind) && lets_in(&seat.from, owner, guest.namespace, mesh)
         };
-        let open: Vec<&mut Seat> = named.into_iter().filter(takes).collect();
+        let open: Vec<(usize, &mut Seat)> = named.into_iter().filter(takes).collect();
         if open.is_empty() {
             let what = format!("no listener takes a {} of {}", guest.kind, guest.namespace);
-            return Words::no("NotAllowedByListeners", what);
+            return Err(Words::no("NotAllowedByListeners", what));
         }
-        let fits = |seat: &&mut Seat| seat.fits(guest.hostnames);
-        let fitting: Vec<&mut Seat> = open.into_iter().filter(fits).collect();
+        let fits = |(_, seat): &(usize, &mut Seat)| seat.fits(guest.hostnames);
+        let fitting: Vec<(usize, &mut Seat)> = open.into_iter().filter(fits).collect();
         if fitting.is_empty() {
             let what = format!("no listener serves {}", guest.hostnames.join(", "));
-            return Words::no("NoMatchingListenerHostname", what);
+            return Err(Words::no("NoMatchingListenerHostname", what));
         }
-        let valid: Vec<&mut Seat> = fitting.into_iter().filter(|s| s.accepted.yes).collect();
-        if valid.is_empty() {
-            return Words::no("NoMatchingParent", "its listeners are not accepted");
+        let mut valid = Vec::new();
+        for (at, seat) in fitting.into_iter().filter(|(_, seat)| seat.accepted.yes) {
+            seat.attached += 1;
+            valid.push(at);
         }
-        let names: Vec<&str> = valid.iter().map(|seat| seat.name.as_str()).collect();
-        let words = Words::yes("Accepted", format!("attached to {}", names.join(", ")));
-        valid.into_iter().for_each(|seat| seat.attached += 1);
-        words
+        match valid.as_slice() {
+            [] => Err(Words::no("NoMatchingParent", "its listeners are not accepted")),
+            _ => Ok(valid),
+        }
     }
 }
 
@@ -115,7 +116,7 @@ fn lets_in(from: &RouteNamespaces, owner: &ObjectRef, namespace: &str, mesh: &Me
 }
 
 /// The gateway of a set, by name.
-pub(super) fn gateway_of(set: &ListenerSet, own: &ObjectRef) -> Option<ObjectRef> {
+pub(crate) fn gateway_of(set: &ListenerSet, own: &ObjectRef) -> Option<ObjectRef> {
     let ParentGateway { group, kind, namespace, name } = set.parent_ref.as_ref()?;
     let known = group.as_deref().is_none_or(|group| group == GROUP)
         && kind.as_deref().is_none_or(|kind| kind == "Gateway");
@@ -128,7 +129,7 @@ pub(super) fn gateway_of(set: &ListenerSet, own: &ObjectRef) -> Option<ObjectRef
 }
 
 /// Whether the gateway takes listeners of this set.
-pub(super) fn may_add(mesh: &Mesh<'_>, gateway: &ObjectRef, set: &ObjectRef) -> Result<(), Words> {
+pub(crate) fn may_add(mesh: &Mesh<'_>, gateway: &ObjectRef, set: &ObjectRef) -> Result<(), Words> {
     let ObjectRef { group, kind, namespace, name } = gateway;
     let object = mesh.get(To { group, kind, namespace, name });
     let spec: Gateway = object.map(spec).unwrap_or_default();
