@@ -117,7 +117,7 @@ def told(request, tmp_path_factory):
             return not any(what for key, what in seen["wrong"].items() if "gap" not in CASES[key])
 
         try:
-            until("every case", settled, 45)
+            until("every case", settled)
         except AssertionError:
             pass  # Each case says itself what is wrong.
         yield mesh, seen["wrong"], seen["world"]
