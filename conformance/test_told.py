@@ -140,7 +140,7 @@ def test_the_gateway_api_is_told_in_its_own_words(shop):
     shop.apply_text(GATEWAYS)
     gateway = "gateways.gateway.networking.k8s.io/front"
     until("accepted", lambda: condition(shop, "Accepted", gateway) == ("True", "Accepted"))
-    assert condition(shop, "Programmed", gateway) == ("True", "Programmed")
+    until("its proxy is ready", lambda: condition(shop, "Programmed", gateway) == ("True", "Programmed"))
     (listener,) = shop.get("-n", NAMESPACE, gateway)["status"]["listeners"]
     assert listener["attachedRoutes"] == 1
     route = shop.get("-n", NAMESPACE, "httproute/front")

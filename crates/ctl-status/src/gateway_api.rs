@@ -6,6 +6,7 @@
 //! Never: judges; that is done by `weft-gateway-api`, of which proxies are told the same.
 
 mod policies;
+mod reached;
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use weft_gateway_api::{
     CONTROLLER, GROUP, Judged, Mesh, Parent, Refused, Route, Seat, Sets, To, Words,
 };
 use weft_model::ObjectRef;
-use weft_model::api::gateway_api::GatewayClass;
+use weft_model::api::gateway_api::{GatewayClass, features};
 
 use crate::conditions::Condition;
 use crate::own::{Part, Parts, Wanted};
@@ -100,7 +101,9 @@ fn classes<'a>(
             None => Words::yes("Accepted", "this is a class of ours"),
         };
         let conditions = vec![condition(&words, "Accepted", generation(object))];
-        (name.clone(), Wanted { conditions, ..Wanted::default() })
+        let features = features::supported().map(|name| json!({ "name": name }));
+        let fields = Map::from_iter([("supportedFeatures".to_owned(), features.collect())]);
+        (name.clone(), Wanted { conditions, fields, ..Wanted::default() })
     })
 }
 
@@ -128,11 +131,16 @@ impl Written<'_> {
         if let Some(why) = self.sets.denied.get(name) {
             accepted = why.clone();
         }
-        let programmed = Words::programmed(&accepted);
+        let mut programmed = Words::programmed(&accepted);
         let sets = self.sets.added.get(name).map_or(0, Vec::len);
         let mut fields = serde_json::Map::new();
         if sets > 0 {
             fields.insert("attachedListenerSets".to_owned(), sets.into());
+        }
+        if let Some(object) = self.mesh.get(to).filter(|_| kind == "Gateway" && accepted.yes) {
+            let reached = reached::reached(name, object, self.mesh);
+            programmed = reached.obstacle.unwrap_or(programmed);
+            fields.insert("addresses".to_owned(), reached.addresses.into());
         }
         Wanted {
             conditions: vec![

@@ -5,7 +5,9 @@
 mod backend_tls;
 mod class;
 mod cors;
+pub mod deployed;
 mod external_auth;
+pub mod features;
 mod filter;
 mod gateway;
 mod grpc_route;

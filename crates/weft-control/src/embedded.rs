@@ -182,6 +182,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let keeper = registry.clone();
     let stop = shutdown.clone();
     let house = tokio::spawn(async move { keeper.keep_house(stop).await });
+    let (watched, stop) = (Arc::clone(&source), shutdown.clone());
+    let gateways = tokio::spawn(ctl_gateways::run(watched, clock.clone(), stop));
     let controllers = tokio::spawn(ctl_controllers::run(source, config, clock, shutdown.clone()));
     // Credentials appear last: whoever waits for them finds everything served.
     let served = tokio::spawn({
@@ -194,6 +196,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => {}
         ended = controllers => ended?.context("the controllers ended")?,
+        ended = gateways => ended?.context("the maker of gateways ended")?,
     }
     served.await?.context("the API server")?;
     house.await?;

@@ -25,6 +25,7 @@ mod exec;
 mod explain;
 mod failure;
 mod files;
+mod gateway_api;
 mod hand_over;
 mod kubeconfig;
 mod live;
@@ -109,6 +110,8 @@ enum Command {
     Crds,
     /// Print the webhook configurations by which a Kubernetes API server asks the mesh, for `kubectl apply -f -`.
     Webhooks(webhooks::Options),
+    /// Say what of the Gateway API is shown to work.
+    GatewayApi(gateway_api::Options),
     /// Print the version.
     Version {
         /// How to print.
@@ -171,6 +174,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Webhooks(options) => webhooks::run(&options),
+        Command::GatewayApi(options) => gateway_api::run(&options),
         Command::Test(options) => Ok(test::run(&options)),
         Command::Completion { shell } => {
             let mut command = Arguments::command();

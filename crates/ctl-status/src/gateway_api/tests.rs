@@ -62,7 +62,7 @@ fn a_route_and_its_gateway_are_accepted_and_served() {
         route("web", json!({ "name": "front" }), json!({ "name": "web", "port": 80 })),
     ]);
     assert_eq!(said(&found["GatewayClass istio"].conditions), ["Accepted True Accepted"]);
-    let gateway = ["Accepted True Accepted", "Programmed True Programmed"];
+    let gateway = ["Accepted True Accepted", "Programmed False AddressNotAssigned"];
     assert_eq!(said(&found["Gateway front"].conditions), gateway);
     let listener = part(&found, "Gateway front", 0);
     assert_eq!(listener.fields["attachedRoutes"], 1);

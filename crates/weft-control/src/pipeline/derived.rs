@@ -27,7 +27,9 @@ impl Gateways {
         let name = (group.clone(), kind.clone());
         // The domain of the mesh is a part of names.
         let read = group.starts_with("gateway.networking.") || *kind == settings::KIND;
-        self.stale |= read || kinds::beside_gateways().any(|beside| beside == name);
+        // Whether pods of a gateway are ready is for its status alone.
+        let beside = group != "apps" && kinds::beside_gateways().any(|beside| beside == name);
+        self.stale |= read || beside;
     }
 
     /// Puts what is meant into the model.
@@ -53,11 +55,12 @@ impl Gateways {
     }
 }
 
-/// The objects of the Gateway API and those that they point at; none without the former.
+/// The objects of the Gateway API and those that they point at; none of the latter where there are only classes, one of which is
+/// in every mesh.
 pub(super) fn objects(raw: &Raw) -> Vec<Object> {
     let own = kinds::all().filter(|(role, _)| *role == Role::GatewayApi);
     let own: Vec<Object> = own.flat_map(|(_, resource)| raw.of(&kinds::name(&resource))).collect();
-    if own.is_empty() {
+    if own.iter().all(|object| object["kind"] == "GatewayClass") {
         return own;
     }
     let beside = kinds::beside_gateways().flat_map(|kind| raw.of(&kind).collect::<Vec<_>>());

@@ -94,7 +94,8 @@ pub(super) fn needed() -> impl Iterator<Item = ResourceType> {
 /// The kinds that objects of the Gateway API point at.
 pub(super) fn beside_gateways() -> impl Iterator<Item = KindName> {
     let core = ["Namespace", "Service", "Secret", "ConfigMap"].map(|kind| ("", kind));
-    let all = core.into_iter().chain([("networking.istio.io", "ServiceEntry")]);
+    let far = [("networking.istio.io", "ServiceEntry"), ("apps", "Deployment")];
+    let all = core.into_iter().chain(far);
     all.map(|(group, kind)| (group.to_owned(), kind.to_owned()))
 }
 
