@@ -1,5 +1,6 @@
 //! Watches that do not end.
 //! In: kinds. Out: one channel of batches. Holds: per kind first a snapshot, then changes in order; after a break a snapshot again.
+//! Of a kind that the cluster does not have the first snapshot is empty.
 //! Ends: when the receiver is dropped.
 
 use std::time::Duration;
@@ -58,14 +59,23 @@ async fn follow(source: KubeSource, part: Selection, sender: mpsc::Sender<Batch>
     let stream = watcher::watcher(api, config).backoff(Soon::default());
     let mut stream = std::pin::pin!(stream);
     let mut snapshot = Vec::new();
+    let mut absent = false;
     loop {
         let event = tokio::select! {
             event = stream.try_next() => event,
             () = sender.closed() => return,
         };
         let batch = match event {
-            Ok(Some(event)) => batch(&resource, event, &mut snapshot),
+            Ok(Some(event)) => {
+                absent = false;
+                batch(&resource, event, &mut snapshot)
+            }
             Ok(None) => return,
+            // Whoever waits for all kinds need not wait for one that the cluster does not have (yet).
+            Err(error) if is_absent(&error) => {
+                let told = std::mem::replace(&mut absent, true);
+                (!told).then(|| Batch::Snapshot(resource.clone(), Vec::new()))
+            }
             Err(error) => {
                 tracing::debug!(kind = resource.kind, %error, "watch broke; it will come back");
                 None
@@ -77,6 +87,11 @@ async fn follow(source: KubeSource, part: Selection, sender: mpsc::Sender<Batch>
             return;
         }
     }
+}
+
+/// The cluster has no such kind.
+fn is_absent(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
 }
 
 fn batch(

@@ -86,9 +86,9 @@ pub(super) fn all() -> impl Iterator<Item = (Role, ResourceType)> {
     rows.filter_map(|(role, group, kind)| Some((role, resource_of(group, kind)?)))
 }
 
-/// The kinds that the first world waits for.
+/// The kinds that the first world waits for; of those that a cluster does not have its source says that there are no objects.
 pub(super) fn needed() -> impl Iterator<Item = ResourceType> {
-    all().filter(|(role, _)| matches!(role, Role::Read | Role::Mesh)).map(|(_, resource)| resource)
+    all().filter(|(role, _)| *role != Role::Delivery).map(|(_, resource)| resource)
 }
 
 /// The kinds that objects of the Gateway API point at.

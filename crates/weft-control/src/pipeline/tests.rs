@@ -183,9 +183,8 @@ fn the_two_kinds_that_are_called_gateway_are_told_apart() {
     let kind =
         kinds::all().find(|(role, known)| *role == Role::GatewayApi && known.kind == "Gateway");
     let batch = Batch::Changes(kind.unwrap().1, vec![Change::Applied(other)]);
-    let (before, touched) = (walk.published.as_ref().unwrap().1, walk.take(batch));
+    let touched = walk.take(batch);
     walk.publish(touched);
-    assert_eq!(walk.published.as_ref().unwrap().1, before, "no proxy reads it");
     let seen = observed.borrow().clone();
     let groups: Vec<(&str, i64, bool)> = seen
         .objects
