@@ -3,7 +3,7 @@
 //! In: the Gateways that select the pod, the VirtualServices bound to them. Out: listeners, routes, clusters.
 //! Holds: listeners and routes of plain HTTP are called by the port of the pod, as in Istio; a port without routes answers 404.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ctl_snapshot::MeshSnapshot;
 use weft_model::HostPattern;
@@ -27,6 +27,7 @@ mod listeners;
 mod servers;
 mod tls;
 
+use hosts::Hosts;
 use listeners::Listeners;
 use servers::{Opened, Port};
 pub(crate) use tls::Termination;
@@ -51,38 +52,50 @@ pub(crate) fn build(snapshot: &MeshSnapshot, outbound: &OutboundView, view: &Rou
     let listeners = ports.iter().filter_map(|(target, opened)| builder.listener(*target, opened));
     let listeners = listeners.collect();
     let clusters = ports.values().flat_map(|opened| builder.clusters(opened)).collect();
+    let hosts = Hosts::of(snapshot, outbound);
     let configurations = ports.iter().flat_map(|(target, opened)| match opened {
         Port::Http(all) => {
-            let hosts = hosts::of(snapshot, outbound, all);
-            vec![route::configuration(servers::http_routes(*target), hosts)]
+            vec![route::configuration(servers::http_routes(*target), hosts.shared_by(all))]
         }
         Port::Tls(all) => {
+            let known = every_host(all);
             let https = all.iter().filter(|one| one.is_https());
-            https.map(|one| https_routes(snapshot, outbound, one, all)).collect()
+            https.map(|one| https_routes(&hosts, one, &known)).collect()
         }
         Port::Bytes(_) => Vec::new(),
     });
     Built { listeners, routes: configurations.collect(), clusters }
 }
 
+/// Hosts of all servers of a port but the one that takes every host.
+fn every_host(all: &[Opened<'_>]) -> BTreeMap<String, HostPattern> {
+    let hosts = all.iter().flat_map(Opened::hosts).filter(|host| host != "*");
+    hosts.map(|host| (HostPattern::new(&host), host)).map(|(known, host)| (host, known)).collect()
+}
+
 /// Routes of one HTTPS server. A client whose connection was made for this server may ask for a host of another one, when the
 /// certificate has both names: it is told to make a connection for that.
 fn https_routes(
-    snapshot: &MeshSnapshot,
-    outbound: &OutboundView,
+    hosts: &Hosts<'_>,
     own: &Opened<'_>,
-    all: &[Opened<'_>],
+    known: &BTreeMap<String, HostPattern>,
 ) -> RouteConfiguration {
-    let mut found = hosts::of(snapshot, outbound, std::slice::from_ref(own));
+    let mut found = hosts.shared_by(std::slice::from_ref(own));
     let served = found.iter().filter(|host| !host.routes.is_empty());
     let served = served.flat_map(|host| &host.domains);
-    let served: Vec<HostPattern> = served.map(|domain| HostPattern::new(domain)).collect();
-    let known = |host: &String| served.iter().any(|own| own.covers(&HostPattern::new(host)));
-    let others = all.iter().filter(|other| !std::ptr::eq(*other, own)).flat_map(Opened::hosts);
-    let elsewhere: BTreeSet<String> =
-        others.filter(|host| host != "*" && !own.hosts().contains(host) && !known(host)).collect();
+    let (wide, exact): (Vec<&String>, Vec<&String>) =
+        served.partition(|host| host.starts_with('*'));
+    let exact: HashSet<&String> = exact.into_iter().collect();
+    let wide: Vec<HostPattern> = wide.into_iter().map(|host| HostPattern::new(host)).collect();
+    let own_hosts = own.hosts();
+    let others = known.iter().filter(|(host, meant)| {
+        !own_hosts.contains(*host)
+            && !exact.contains(*host)
+            && !wide.iter().any(|wide| wide.covers(meant))
+    });
+    let elsewhere: Vec<String> = others.map(|(host, _)| host.clone()).collect();
     if !elsewhere.is_empty() {
-        found.push(misdirected(own.port, elsewhere.into_iter().collect()));
+        found.push(misdirected(own.port, elsewhere));
     }
     route::configuration(own.route_name(), found)
 }

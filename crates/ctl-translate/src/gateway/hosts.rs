@@ -5,6 +5,7 @@
 //! the same routes are one virtual host, called by the most specific of them; without any host all requests get 404.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ctl_snapshot::MeshSnapshot;
 use weft_model::api::virtual_service::VirtualService;
@@ -30,36 +31,85 @@ struct Host {
     redirects: bool,
 }
 
-/// The virtual hosts.
-pub(super) fn of(
-    snapshot: &MeshSnapshot,
-    outbound: &OutboundView,
-    servers: &[Opened<'_>],
-) -> Vec<VirtualHost> {
-    let mut by_host: BTreeMap<String, Host> = BTreeMap::new();
-    for opened in servers {
-        let (name, server, port) = (opened.gateway_name(), opened.server, opened.port);
-        let context = Context { snapshot, view: outbound, gateway: Some(&name), port };
-        // Who came by TLS already is not sent there again.
-        let redirects =
-            server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && opened.is_plain_http();
-        let fresh = || Host { port, ..Host::default() };
-        for (host, object, routes) in bound(&context, *opened) {
-            let found = by_host.entry(host).or_insert_with(fresh);
-            found.routes.extend(routes);
-            found.from.push((name.clone(), object));
-            found.redirects |= redirects;
-        }
-        for host in server.hosts.iter().filter(|_| redirects) {
-            let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host);
-            by_host.entry(host.to_ascii_lowercase()).or_insert_with(fresh).redirects = true;
-        }
+/// What virtual hosts of a proxy's gateways are made of.
+pub(super) struct Hosts<'a> {
+    snapshot: &'a MeshSnapshot,
+    outbound: &'a OutboundView,
+    /// In precedence, with the hosts of each: read once for all servers.
+    objects: Vec<(&'a Arc<Object<VirtualService>>, Vec<HostPattern>)>,
+}
+
+impl<'a> Hosts<'a> {
+    pub(super) fn of(snapshot: &'a MeshSnapshot, outbound: &'a OutboundView) -> Self {
+        let domain = &snapshot.settings().domain;
+        let objects = snapshot.config().virtual_services_for(&outbound.namespace);
+        let objects = objects.map(|object| (object, wanted(object, domain))).collect();
+        Self { snapshot, outbound, objects }
     }
-    if by_host.is_empty() {
-        return servers.first().map(nobody).into_iter().collect();
+
+    /// The virtual hosts of servers that share a route configuration.
+    pub(super) fn shared_by(&self, servers: &[Opened<'_>]) -> Vec<VirtualHost> {
+        let mut by_host: BTreeMap<String, Host> = BTreeMap::new();
+        for opened in servers {
+            let (name, server, port) = (opened.gateway_name(), opened.server, opened.port);
+            let context = Context {
+                snapshot: self.snapshot,
+                view: self.outbound,
+                gateway: Some(&name),
+                port,
+            };
+            // Who came by TLS already is not sent there again.
+            let redirects =
+                server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && opened.is_plain_http();
+            let fresh = || Host { port, ..Host::default() };
+            for (host, object, routes) in self.bound(&context, *opened) {
+                let found = by_host.entry(host).or_insert_with(fresh);
+                found.routes.extend(routes);
+                found.from.push((name.clone(), object));
+                found.redirects |= redirects;
+            }
+            for host in server.hosts.iter().filter(|_| redirects) {
+                let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host);
+                by_host.entry(host.to_ascii_lowercase()).or_insert_with(fresh).redirects = true;
+            }
+        }
+        if by_host.is_empty() {
+            return servers.first().map(nobody).into_iter().collect();
+        }
+        let attempts = !self.outbound.started.without_attempt_count;
+        collapsed(by_host).into_iter().map(|(names, host)| host.written(names, attempts)).collect()
     }
-    let attempts = !outbound.started.without_attempt_count;
-    collapsed(by_host).into_iter().map(|(names, host)| host.written(names, attempts)).collect()
+
+    /// Hosts that both a server and a VirtualService name, with the name and the routes of the latter.
+    fn bound(
+        &self,
+        context: &Context<'_>,
+        opened: Opened<'_>,
+    ) -> Vec<(String, String, Vec<Route>)> {
+        let offers: Vec<HostPattern> = opened.server.hosts.iter().map(|host| bare(host)).collect();
+        let mut found = Vec::new();
+        for (object, wanted) in &self.objects {
+            let namespace = &object.meta.namespace;
+            if !context.bound(&object.spec.gateways, namespace) {
+                continue;
+            }
+            let offered = opened.server.hosts.iter().zip(&offers);
+            let own = &opened.gateway.meta.namespace;
+            let offered = offered.filter(|(host, _)| offered_to(host, namespace, own).is_some());
+            let offered: Vec<&HostPattern> = offered.map(|(_, pattern)| pattern).collect();
+            let hosts = in_both(wanted, &offered);
+            if hosts.is_empty() {
+                continue;
+            }
+            let routes = action::routes(context, object);
+            if routes.is_empty() {
+                continue;
+            }
+            let name = format!("{namespace}/{}", object.meta.name);
+            found.extend(hosts.into_iter().map(|host| (host, name.clone(), routes.clone())));
+        }
+        found
+    }
 }
 
 impl Host {
@@ -111,26 +161,6 @@ fn ordered(routes: Vec<Route>) -> Vec<Route> {
     first
 }
 
-/// Hosts that both a server and a VirtualService name, with the name and the routes of the latter.
-fn bound(context: &Context<'_>, opened: Opened<'_>) -> Vec<(String, String, Vec<Route>)> {
-    let settings = context.snapshot.settings();
-    let mut found = Vec::new();
-    for object in context.snapshot.config().virtual_services_for(&context.view.namespace) {
-        let namespace = &object.meta.namespace;
-        if !context.bound(&object.spec.gateways, namespace) {
-            continue;
-        }
-        let routes = action::routes(context, object);
-        if routes.is_empty() {
-            continue;
-        }
-        let name = format!("{namespace}/{}", object.meta.name);
-        let hosts = shared_hosts(opened, object, &settings.domain);
-        found.extend(hosts.into_iter().map(|host| (host, name.clone(), routes.clone())));
-    }
-    found
-}
-
 /// What both a server and a VirtualService name, each once: two hosts of a server may mean one of the object.
 pub(super) fn shared_hosts(
     opened: Opened<'_>,
@@ -140,11 +170,25 @@ pub(super) fn shared_hosts(
     let (namespace, own) = (&object.meta.namespace, &opened.gateway.meta.namespace);
     let offered = opened.server.hosts.iter().filter_map(|host| offered_to(host, namespace, own));
     let offered: Vec<HostPattern> = offered.map(HostPattern::new).collect();
-    let wanted = object.spec.hosts.iter().map(|host| expand(host, namespace, domain));
-    let wanted: Vec<HostPattern> = wanted.map(|host| HostPattern::new(host.as_str())).collect();
-    let pairs = wanted.iter().flat_map(|one| offered.iter().map(move |other| (one, other)));
+    in_both(&wanted(object, domain), &offered.iter().collect::<Vec<_>>())
+}
+
+/// The hosts of a VirtualService.
+fn wanted(object: &Object<VirtualService>, domain: &str) -> Vec<HostPattern> {
+    let hosts = object.spec.hosts.iter();
+    let hosts = hosts.map(|host| expand(host, &object.meta.namespace, domain));
+    hosts.map(|host| HostPattern::new(host.as_str())).collect()
+}
+
+fn in_both(wanted: &[HostPattern], offered: &[&HostPattern]) -> BTreeSet<String> {
+    let pairs = wanted.iter().flat_map(|one| offered.iter().map(move |other| (one, *other)));
     let both = pairs.filter_map(|(one, other)| one.intersection(other));
     both.map(ToString::to_string).collect()
+}
+
+/// The host of a server, whoever it is offered to.
+fn bare(offered: &str) -> HostPattern {
+    HostPattern::new(offered.split_once('/').map_or(offered, |(_, host)| host))
 }
 
 /// The host of `namespace/host`, when VirtualServices of that namespace may use it.
