@@ -17,23 +17,23 @@ mod stream_route;
 
 use serde_json::Value;
 
-use super::{Answer, idle};
+use super::{Answer, examined, idle};
 
 /// Checks an object of a kind of these groups; a kind that is not known gives no problems.
 pub(super) fn validate(object: &Value, kind: &str) -> Answer {
     let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let stable = version.ends_with("/v1");
     match kind {
-        "GatewayClass" => idle(object, class::check),
-        "Gateway" => idle(object, gateway::check),
-        "HTTPRoute" => idle(object, http_route::check),
-        "GRPCRoute" => idle(object, grpc_route::check),
-        "TLSRoute" if stable => idle(object, stream_route::tls_stable),
-        "TLSRoute" => idle(object, stream_route::tls),
-        "TCPRoute" if stable => idle(object, stream_route::tcp_stable),
-        "TCPRoute" => idle(object, stream_route::tcp),
-        "ListenerSet" | "XListenerSet" => idle(object, listener::set),
-        "ReferenceGrant" => idle(object, reference_grant::check),
+        "GatewayClass" => examined(object, class::check),
+        "Gateway" => examined(object, gateway::check),
+        "HTTPRoute" => examined(object, http_route::check),
+        "GRPCRoute" => examined(object, grpc_route::check),
+        "TLSRoute" if stable => examined(object, stream_route::tls_stable),
+        "TLSRoute" => examined(object, stream_route::tls),
+        "TCPRoute" if stable => examined(object, stream_route::tcp_stable),
+        "TCPRoute" => examined(object, stream_route::tcp),
+        "ListenerSet" | "XListenerSet" => examined(object, listener::set),
+        "ReferenceGrant" => examined(object, reference_grant::check),
         "BackendTLSPolicy" => idle(object, backend_tls::check),
         _ => (None, Vec::new()),
     }
