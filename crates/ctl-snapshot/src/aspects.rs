@@ -19,6 +19,8 @@ pub enum Aspect {
     Sidecars,
     /// What Secrets and ConfigMaps hold.
     Credentials,
+    /// Which of them there are, and whether they hold certificates and authorities.
+    Held,
     /// PeerAuthentications.
     Peers,
     /// Gateways.
@@ -29,12 +31,13 @@ pub enum Aspect {
     Labels,
 }
 
-const ALL: [Aspect; 9] = [
+const ALL: [Aspect; 10] = [
     Aspect::Services,
     Aspect::Routes,
     Aspect::Rules,
     Aspect::Sidecars,
     Aspect::Credentials,
+    Aspect::Held,
     Aspect::Peers,
     Aspect::Gateways,
     Aspect::Patches,

@@ -140,6 +140,10 @@ impl Config {
                 all_named(&self.secrets, &before.secrets)
                     && all_named(&self.config_maps, &before.config_maps)
             }
+            Aspect::Held => {
+                all_held(&self.secrets, &before.secrets)
+                    && all_held(&self.config_maps, &before.config_maps)
+            }
             Aspect::Peers => self.peers.is(&before.peers),
             Aspect::Gateways => all_same(&self.gateways, &before.gateways),
             Aspect::Patches => all_same(&self.patches, &before.patches),
@@ -429,6 +433,19 @@ type Named<T> = HashMap<(String, String), Arc<Object<T>>>;
 
 fn all_named<T>(one: &Named<T>, other: &Named<T>) -> bool {
     let known = |key, object| other.get(key).is_some_and(|known| Arc::ptr_eq(known, object));
+    one.len() == other.len() && one.iter().all(|(key, object)| known(key, object))
+}
+
+/// Whether both have the same ones, each with a certificate where the other has one.
+fn all_held(one: &Named<Credential>, other: &Named<Credential>) -> bool {
+    let holds = |object: &Object<Credential>| {
+        (object.spec.has_certificate(), object.spec.has_authorities())
+    };
+    let known = |key, object: &Arc<Object<Credential>>| {
+        other
+            .get(key)
+            .is_some_and(|known| Arc::ptr_eq(known, object) || holds(known) == holds(object))
+    };
     one.len() == other.len() && one.iter().all(|(key, object)| known(key, object))
 }
 

@@ -4,6 +4,7 @@
 //! Holds: a proxy gets what its own configuration names, and only of its own namespace. A Secret that is missing or no PEM is
 //! not sent, so that whoever needs it is closed and nothing else.
 //! Why the resources are searched for names: so no name can be forgotten, and none sent that nobody uses.
+//! Why secrets are made apart: the resources that name them stay the same when what they hold is exchanged.
 
 use std::collections::BTreeSet;
 
@@ -98,14 +99,15 @@ impl Credentials<'_> {
         Some(tls::Secret { name: name.to_owned(), r#type: Some(kind) })
     }
 
-    /// The secrets that these sockets name.
-    pub(crate) fn named_in<'a>(
-        &self,
-        sockets: impl Iterator<Item = &'a TransportSocket>,
-    ) -> Vec<tls::Secret> {
-        let names: BTreeSet<String> = sockets.flat_map(names).collect();
-        names.iter().filter_map(|name| self.secret(name)).collect()
+    /// The secrets of these names that there are.
+    pub(crate) fn of(&self, names: &BTreeSet<String>) -> impl Iterator<Item = tls::Secret> {
+        names.iter().filter_map(|name| self.secret(name))
     }
+}
+
+/// The names of the secrets that sockets ask for.
+pub(crate) fn asked<'a>(sockets: impl Iterator<Item = &'a TransportSocket>) -> BTreeSet<String> {
+    sockets.flat_map(names).collect()
 }
 
 /// The sockets of listeners.
@@ -147,8 +149,7 @@ fn context(socket: &TransportSocket) -> Option<tls::CommonTlsContext> {
 }
 
 fn certificate(found: &Credential) -> Option<tls::secret::Type> {
-    let is_key = holds(&found.key, "PRIVATE KEY-----");
-    (is_key && holds(&found.certificate, "-----BEGIN CERTIFICATE-----")).then(|| {
+    found.has_certificate().then(|| {
         tls::secret::Type::TlsCertificate(tls::TlsCertificate {
             certificate_chain: inline(&found.certificate),
             private_key: inline(&found.key),
@@ -158,17 +159,13 @@ fn certificate(found: &Credential) -> Option<tls::secret::Type> {
 }
 
 fn authorities(found: &Credential) -> Option<tls::secret::Type> {
-    holds(&found.authorities, "-----BEGIN CERTIFICATE-----").then(|| {
+    found.has_authorities().then(|| {
         tls::secret::Type::ValidationContext(tls::CertificateValidationContext {
             trusted_ca: inline(&found.authorities),
             crl: if found.revoked.is_empty() { None } else { inline(&found.revoked) },
             ..tls::CertificateValidationContext::default()
         })
     })
-}
-
-fn holds(text: &[u8], wanted: &str) -> bool {
-    text.windows(wanted.len()).any(|part| part == wanted.as_bytes())
 }
 
 fn inline(bytes: &[u8]) -> Option<DataSource> {

@@ -43,11 +43,13 @@ pub use near::Standpoint;
 pub use resources::{Resource, Resources};
 pub use same::{
     same_config, same_endpoints, same_endpoints_of, same_inbound, same_near_services,
-    same_outbound, same_router, same_view,
+    same_outbound, same_router, same_secrets, same_view,
 };
 pub use started::{Server, Started};
 pub use tls::offered as mesh_protocols;
 pub use view::{InboundPort, InboundView, OutboundView, ProxyView, RouterView, view_of};
+
+use std::collections::BTreeSet;
 
 use ctl_snapshot::{MeshSnapshot, Service};
 use weft_proto::type_url;
@@ -65,9 +67,26 @@ pub fn translate(snapshot: &MeshSnapshot, view: &ProxyView) -> Resources {
     if let Some(router) = &view.router {
         all.merge(translate_router(snapshot, &view.outbound, router));
     }
+    let secrets = translate_secrets(snapshot, &view.outbound, all.asked());
+    all.merge(secrets);
     all.merge(translate_endpoints(snapshot));
     all.replace(translate_near(snapshot, &view.outbound));
     all
+}
+
+/// The secrets that resources of a view ask for, as far as there are such and it may have them.
+#[must_use]
+pub fn translate_secrets(
+    snapshot: &MeshSnapshot,
+    view: &OutboundView,
+    asked: &BTreeSet<String>,
+) -> Resources {
+    let mut found = Resources::default();
+    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.keys };
+    for secret in credentials.of(asked) {
+        found.add(type_url::SECRET, secret.name.clone(), &secret);
+    }
+    found
 }
 
 /// Endpoints that clients of a view see otherwise than others do; each stands for the shared ones of the same name.
@@ -108,7 +127,7 @@ pub fn translate_outbound(snapshot: &MeshSnapshot, view: &OutboundView) -> Resou
     found
 }
 
-/// The clusters of what they may call, and the credentials that these name.
+/// The clusters of what they may call.
 #[must_use]
 pub fn translate_clusters(
     snapshot: &MeshSnapshot,
@@ -117,10 +136,7 @@ pub fn translate_clusters(
 ) -> Resources {
     let mut found = Resources::default();
     let (clusters, sockets) = cluster::outbound(snapshot, view, kept);
-    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: view.keys };
-    for secret in credentials.named_in(sockets.iter()) {
-        found.add(type_url::SECRET, secret.name.clone(), &secret);
-    }
+    found.ask(credential::asked(sockets.iter()));
     found.share(type_url::CLUSTER, clusters);
     found
 }
@@ -171,10 +187,7 @@ pub fn translate_router(
     for cluster in clusters {
         found.add(type_url::CLUSTER, cluster.name.clone(), &cluster);
     }
-    let credentials = Credentials { snapshot, namespace: &view.namespace, keys: outbound.keys };
-    for secret in credentials.named_in(credential::of_listeners(&listeners)) {
-        found.add(type_url::SECRET, secret.name.clone(), &secret);
-    }
+    found.ask(credential::asked(credential::of_listeners(&listeners)));
     for listener in listeners {
         found.add(type_url::LISTENER, listener.name.clone(), &listener);
     }

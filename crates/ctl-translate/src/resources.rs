@@ -2,7 +2,7 @@
 //!
 //! Holds: a version follows from the bytes alone, so that equal resources have equal versions in every process.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
@@ -35,11 +35,23 @@ impl Resource {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
     by_type: BTreeMap<&'static str, Vec<Resource>>,
+    asked: BTreeSet<String>,
 }
 
 impl Resources {
     pub(crate) fn add(&mut self, type_url: &'static str, name: String, message: &impl Message) {
         self.share(type_url, [Resource::new(name, message)]);
+    }
+
+    /// Notes names of secrets that some of them ask for.
+    pub(crate) fn ask(&mut self, names: BTreeSet<String>) {
+        self.asked.extend(names);
+    }
+
+    /// Names of the secrets that they ask for, whether there are such or not.
+    #[must_use]
+    pub fn asked(&self) -> &BTreeSet<String> {
+        &self.asked
     }
 
     /// Takes resources that others have too.
@@ -53,6 +65,7 @@ impl Resources {
 
     /// Takes the resources of another part; they share their bytes.
     pub fn merge(&mut self, other: Self) {
+        self.asked.extend(other.asked);
         for (type_url, resources) in other.by_type {
             self.by_type.entry(type_url).or_default().extend(resources);
         }

@@ -22,7 +22,7 @@ const CALLED: [Aspect; 6] = [
     Aspect::Routes,
     Aspect::Rules,
     Aspect::Sidecars,
-    Aspect::Credentials,
+    Aspect::Held,
     Aspect::Patches,
 ];
 
@@ -105,7 +105,7 @@ pub fn same_inbound(one: &MeshSnapshot, other: &MeshSnapshot, view: &InboundView
     let (old, new) = (one.config(), other.config());
     let (namespace, labels) = (view.namespace.as_str(), &view.labels);
     let limits = [Aspect::Services, Aspect::Rules];
-    same_aspects(one, other, &[Aspect::Sidecars, Aspect::Credentials, Aspect::Patches])
+    same_aspects(one, other, &[Aspect::Sidecars, Aspect::Held, Aspect::Patches])
         && same_policies(one, other, namespace, labels)
         && (one.settings().authorizers.is_empty() || old.same(new, Aspect::Services))
         && all_same(
@@ -122,6 +122,13 @@ pub fn same_router(one: &MeshSnapshot, other: &MeshSnapshot, view: &RouterView) 
     same_aspects(one, other, &CALLED)
         && same_aspects(one, other, &[Aspect::Gateways, Aspect::Peers])
         && same_policies(one, other, &view.namespace, &view.labels)
+}
+
+/// Whether they give the same secrets to whoever asks for the same ones.
+#[must_use]
+pub fn same_secrets(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
+    // A Gateway of the Gateway API may be granted those of another namespace.
+    same_aspects(one, other, &[Aspect::Credentials, Aspect::Gateways])
 }
 
 /// Whether the rule for a port's service is the same, whose limits count for the server too.

@@ -64,11 +64,29 @@ impl Credential {
         }
     }
 
+    /// Whether it holds a certificate with its key, as far as the frame of PEM tells.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        holds(&self.key, "PRIVATE KEY-----") && holds(&self.certificate, CERTIFICATE)
+    }
+
+    /// Whether it holds authorities, as far as the frame of PEM tells.
+    #[must_use]
+    pub fn has_authorities(&self) -> bool {
+        holds(&self.authorities, CERTIFICATE)
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
+fn holds(text: &[u8], wanted: &str) -> bool {
+    text.windows(wanted.len()).any(|part| part == wanted.as_bytes())
 }
 
 /// Manifests may have plain text, which a server packs.

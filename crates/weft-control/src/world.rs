@@ -7,7 +7,7 @@
 //! its own pods accept, and the clusters of a service are made once for all views. `tests/taken_over.rs` holds this to a
 //! translation from nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -21,7 +21,23 @@ use weft_xds::{Layer, Resource, ResourceSet};
 
 /// One layer of each type.
 type Layers = BTreeMap<&'static str, Arc<Layer>>;
-type Part = Arc<OnceLock<Layers>>;
+type Part = Arc<OnceLock<Translated>>;
+
+/// A translation, encoded.
+#[derive(Debug, Clone, Default)]
+struct Translated {
+    layers: Layers,
+    /// Names of the secrets that it asks for.
+    asked: Arc<BTreeSet<String>>,
+}
+
+/// Who gets secrets, and which: whoever has the same namespace, right and names gets the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Asked {
+    namespace: String,
+    keys: bool,
+    names: Arc<BTreeSet<String>>,
+}
 
 /// Translations by view, and a version of the mesh that gives them.
 #[derive(Debug)]
@@ -49,7 +65,7 @@ impl<K: Clone + Eq + Hash> Parts<K> {
     fn get(
         &self,
         view: &K,
-        same: impl FnOnce(&MeshSnapshot, &Layers) -> bool,
+        same: impl FnOnce(&MeshSnapshot, &Translated) -> bool,
         translate: impl FnOnce() -> ctl_translate::Resources,
     ) -> Part {
         let part = Arc::clone(locked(&self.own.by_view).entry(view.clone()).or_default());
@@ -58,7 +74,7 @@ impl<K: Clone + Eq + Hash> Parts<K> {
             let before = older.and_then(|older| locked(&older.by_view).remove(view));
             let before = before.as_ref().and_then(|part| part.get());
             let known = older.zip(before).filter(|(older, known)| same(&older.snapshot, known));
-            known.map_or_else(|| layers(translate(), before), |(_, known)| known.clone())
+            known.map_or_else(|| encoded(translate(), before), |(_, known)| known.clone())
         });
         part
     }
@@ -84,12 +100,12 @@ fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn layers(made: ctl_translate::Resources, before: Option<&Layers>) -> Layers {
+fn encoded(made: ctl_translate::Resources, before: Option<&Translated>) -> Translated {
     let layer = |(type_url, resources): (&'static str, &[ctl_translate::Resource])| {
-        let before = before.and_then(|before| before.get(type_url));
+        let before = before.and_then(|before| before.layers.get(type_url));
         (type_url, Layer::new(resources.iter().map(named).collect(), before))
     };
-    made.iter().map(layer).collect()
+    Translated { layers: made.iter().map(layer).collect(), asked: Arc::new(made.asked().clone()) }
 }
 
 fn named(resource: &ctl_translate::Resource) -> (Arc<str>, Resource) {
@@ -143,6 +159,8 @@ pub(crate) struct MeshWorld {
     near: Parts<OutboundView>,
     inbound: Parts<InboundView>,
     routers: Parts<(OutboundView, RouterView)>,
+    /// Apart, because they change while those that ask for them stay.
+    secrets: Parts<Asked>,
 }
 
 impl MeshWorld {
@@ -168,6 +186,7 @@ impl MeshWorld {
             outbound: old.outbound.carried(outbound, &snapshot),
             inbound: old.inbound.carried(config, &snapshot),
             routers: old.routers.carried(config, &snapshot),
+            secrets: old.secrets.carried(config, &snapshot),
             snapshot,
         }
     }
@@ -181,6 +200,7 @@ impl MeshWorld {
             outbound: Parts::new(&snapshot, None),
             inbound: Parts::new(&snapshot, None),
             routers: Parts::new(&snapshot, None),
+            secrets: Parts::new(&snapshot, None),
             snapshot,
         }
     }
@@ -205,8 +225,8 @@ impl MeshWorld {
     /// Endpoints that a view sees otherwise than others. Which services have such follows from configuration alone, so who had
     /// none has none after a change of endpoints.
     fn near(&self, view: &OutboundView) -> Part {
-        let same = |older: &MeshSnapshot, known: &Layers| {
-            known.is_empty() && ctl_translate::same_near_services(older, &self.snapshot)
+        let same = |older: &MeshSnapshot, known: &Translated| {
+            known.layers.is_empty() && ctl_translate::same_near_services(older, &self.snapshot)
         };
         self.near.get(view, same, || ctl_translate::translate_near(&self.snapshot, view))
     }
@@ -241,6 +261,20 @@ impl MeshWorld {
             |older, _| ctl_translate::same_router(older, snapshot, own),
             || ctl_translate::translate_router(snapshot, outbound, own),
         )
+    }
+
+    /// The secrets that parts of a view ask for.
+    fn secrets(&self, view: &OutboundView, parts: &[Part]) -> Option<Part> {
+        let asked = parts.iter().filter_map(|part| part.get()).map(|part| &part.asked);
+        let mut asked = asked.filter(|names| !names.is_empty());
+        let first = Arc::clone(asked.next()?);
+        let names = asked.fold(first, |all, more| Arc::new(&*all | &**more));
+        let wanted = Asked { namespace: view.namespace.clone(), keys: view.keys, names };
+        let same = |older: &MeshSnapshot, _: &Translated| {
+            ctl_translate::same_secrets(older, &self.snapshot)
+        };
+        let translate = || ctl_translate::translate_secrets(&self.snapshot, view, &wanted.names);
+        Some(self.secrets.get(&wanted, same, translate))
     }
 }
 
@@ -282,8 +316,10 @@ impl World for MeshWorld {
         let router = view.router.as_ref().map(|own| self.router(&view.outbound, own));
         let near = Some(self.near(&view.outbound));
         // What is near stands for what all share, so it comes after that.
-        for part in [near, outbound, inbound, router].into_iter().flatten() {
-            for (type_url, layer) in part.get().into_iter().flatten() {
+        let parts: Vec<Part> = [near, outbound, inbound, router].into_iter().flatten().collect();
+        let secrets = self.secrets(&view.outbound, &parts);
+        for part in parts.iter().chain(&secrets) {
+            for (type_url, layer) in part.get().into_iter().flat_map(|part| &part.layers) {
                 all.entry(type_url).or_default().lay(Arc::clone(layer));
             }
         }
@@ -294,6 +330,7 @@ impl World for MeshWorld {
         let stays = self.outbound.is(&older.outbound)
             && self.inbound.is(&older.inbound)
             && self.routers.is(&older.routers)
+            && self.secrets.is(&older.secrets)
             && ctl_translate::same_near_services(&older.snapshot, &self.snapshot);
         let own = before.get(type_url::ENDPOINTS);
         let shared = older.endpoints.get();

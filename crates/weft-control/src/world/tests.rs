@@ -141,6 +141,61 @@ fn a_service_makes_its_own_cluster_anew_once_for_all_namespaces() {
     anew(&service(SERVICES), 2 + NAMESPACES * 3);
 }
 
+const SERVERS: usize = 20;
+
+fn certificate(i: usize, content: &str) -> Value {
+    json!({ "kind": "Secret", "apiVersion": "v1", "metadata": { "name": format!("c{i}"), "namespace": "n1" },
+        "stringData": { "tls.crt": format!("-----BEGIN CERTIFICATE-----{content}"), "tls.key": "-----BEGIN PRIVATE KEY-----" } })
+}
+
+#[test]
+fn a_replaced_certificate_makes_secrets_anew_and_a_lost_one_its_listener_too() {
+    let mut inventory = large();
+    let mut gateway = pod(1);
+    gateway["metadata"]["annotations"] = json!({ "gateway.istio.io/status": "{}" });
+    inventory.apply(&gateway);
+    let server = |i: usize| {
+        json!({ "port": { "number": 443, "name": format!("https-{i}"), "protocol": "HTTPS" },
+            "hosts": [format!("h{i}.example")], "tls": { "mode": "SIMPLE", "credentialName": format!("c{i}") } })
+    };
+    inventory.apply(&json!({ "kind": "Gateway", "apiVersion": "networking.istio.io/v1",
+        "metadata": { "name": "front", "namespace": "n1" },
+        "spec": { "selector": { "app": "s1" }, "servers": (0..SERVERS).map(server).collect::<Vec<_>>() } }));
+    for i in 0..SERVERS {
+        inventory.apply(&certificate(i, "old"));
+    }
+    let first = MeshWorld::new(MeshSnapshot::build(1, Arc::default(), &inventory.model().0), None);
+    let id = "router~10.1.0.2~s1-0.n1~n1.svc.cluster.local".to_owned();
+    let node = ProxyNode::parse(Node { id, ..Node::default() }).unwrap();
+    let mut seen = views(&first);
+    seen.push(first.view(&node));
+    let held: Vec<Resources> = seen.iter().map(|view| first.resources(view)).collect();
+    let secrets = |world: &MeshWorld| -> HashSet<String> {
+        let all = world.resources(&seen[SIDECARS]).remove(type_url::SECRET).unwrap();
+        all.iter().map(|(name, one)| format!("{name} {}", one.version)).collect()
+    };
+    let shown = secrets(&first);
+    assert_eq!(shown.len(), SERVERS);
+    let made = bytes(&first, &seen);
+
+    inventory.apply(&certificate(3, "new"));
+    let next = |world: &MeshWorld, inventory: &Inventory| {
+        let snapshot = world.snapshot().next(2, Arc::default(), &inventory.model().0);
+        MeshWorld::new(snapshot, Some(world))
+    };
+    let second = next(&first, &inventory);
+    let remade = bytes(&second, &seen);
+    assert_eq!(remade.difference(&made).count(), SERVERS, "secrets, and nothing else");
+    assert_eq!(secrets(&second).difference(&shown).count(), 1, "one of them is another");
+    let again: Vec<Resources> = seen.iter().map(|view| second.resources(view)).collect();
+
+    inventory.remove(&certificate(3, "new"));
+    let third = next(&second, &inventory);
+    assert_eq!(bytes(&third, &seen).difference(&remade).count(), SERVERS, "the listener too");
+    assert_eq!(secrets(&third).len(), SERVERS - 1);
+    drop((held, again));
+}
+
 #[test]
 fn a_proven_account_is_no_pod_of_another_account_and_of_no_other_address() {
     let mut inventory = Inventory::default();
