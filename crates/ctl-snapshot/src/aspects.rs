@@ -19,7 +19,7 @@ pub enum Aspect {
     Sidecars,
     /// What Secrets and ConfigMaps hold.
     Credentials,
-    /// Which of them there are, and whether they hold certificates and authorities.
+    /// Which of them there are, whether they hold certificates and authorities, and for which names.
     Held,
     /// PeerAuthentications.
     Peers,

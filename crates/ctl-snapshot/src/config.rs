@@ -436,15 +436,16 @@ fn all_named<T>(one: &Named<T>, other: &Named<T>) -> bool {
     one.len() == other.len() && one.iter().all(|(key, object)| known(key, object))
 }
 
-/// Whether both have the same ones, each with a certificate where the other has one.
+/// Whether both have the same ones, each with a certificate for the same names where the other has one.
 fn all_held(one: &Named<Credential>, other: &Named<Credential>) -> bool {
     let holds = |object: &Object<Credential>| {
         (object.spec.has_certificate(), object.spec.has_authorities())
     };
+    let alike = |one: &Object<Credential>, other: &Object<Credential>| {
+        one.spec.names == other.spec.names && holds(one) == holds(other)
+    };
     let known = |key, object: &Arc<Object<Credential>>| {
-        other
-            .get(key)
-            .is_some_and(|known| Arc::ptr_eq(known, object) || holds(known) == holds(object))
+        other.get(key).is_some_and(|known| Arc::ptr_eq(known, object) || alike(known, object))
     };
     one.len() == other.len() && one.iter().all(|(key, object)| known(key, object))
 }

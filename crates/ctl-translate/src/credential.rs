@@ -36,7 +36,7 @@ pub(crate) struct Credentials<'a> {
     pub(crate) keys: bool,
 }
 
-impl Credentials<'_> {
+impl<'a> Credentials<'a> {
     /// How the certificate of a credential is asked for.
     pub(crate) fn certificate(&self, written: &str) -> tls::SdsSecretConfig {
         self.asked(if written.contains("://") {
@@ -79,14 +79,7 @@ impl Credentials<'_> {
             let (namespace, written) = written.split_once('/').unwrap_or((self.namespace, written));
             authorities(config.config_map(namespace, written)?)?
         } else {
-            let written = name.strip_prefix(SECRET)?;
-            let (namespace, written) = written.split_once('/').unwrap_or((self.namespace, written));
-            let granted = || {
-                self.keys && config.is_granted(self.namespace, &format!("{namespace}/{written}"))
-            };
-            if namespace != self.namespace && !granted() {
-                return None;
-            }
+            let (namespace, written) = self.allowed(name.strip_prefix(SECRET)?)?;
             match written.strip_suffix(AUTHORITIES) {
                 Some(base) => {
                     let own = config.secret(namespace, written);
@@ -97,6 +90,26 @@ impl Credentials<'_> {
             }
         };
         Some(tls::Secret { name: name.to_owned(), r#type: Some(kind) })
+    }
+
+    /// Namespace and name of a Secret that the proxy may know.
+    fn allowed<'w>(&self, written: &'w str) -> Option<(&'w str, &'w str)>
+    where
+        'a: 'w,
+    {
+        let (namespace, name) = written.split_once('/').unwrap_or((self.namespace, written));
+        let asked = || format!("{namespace}/{name}");
+        let granted = || self.keys && self.snapshot.config().is_granted(self.namespace, &asked());
+        (namespace == self.namespace || granted()).then_some((namespace, name))
+    }
+
+    /// The DNS names of a credential's certificate; none when it is not known here, or not this proxy's.
+    pub(crate) fn names(&self, written: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let written = written.strip_prefix(SECRET).unwrap_or(written);
+        let place = self.allowed(written).filter(|_| self.keys);
+        let config = self.snapshot.config();
+        let found = place.and_then(|(namespace, name)| config.secret(namespace, name));
+        found.into_iter().flat_map(|found| &found.names).map(String::as_str)
     }
 
     /// The secrets of these names that there are.

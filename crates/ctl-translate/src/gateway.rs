@@ -3,16 +3,12 @@
 //! In: the Gateways that select the pod, the VirtualServices bound to them. Out: listeners, routes, clusters.
 //! Holds: listeners and routes of plain HTTP are called by the port of the pod, as in Istio; a port without routes answers 404.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 
 use ctl_snapshot::MeshSnapshot;
-use weft_model::HostPattern;
 use weft_proto::envoy::config::cluster::v3::Cluster;
 use weft_proto::envoy::config::listener::v3::Listener;
-use weft_proto::envoy::config::route::v3::{
-    DirectResponseAction, Route, RouteConfiguration, RouteMatch, VirtualHost, route::Action,
-    route_match::PathSpecifier,
-};
+use weft_proto::envoy::config::route::v3::RouteConfiguration;
 
 use crate::http::Side;
 use crate::limits::Limits;
@@ -22,11 +18,13 @@ use crate::view::{OutboundView, RouterView};
 use crate::{called, route};
 
 mod bytes;
+mod elsewhere;
 mod hosts;
 mod listeners;
 mod servers;
 mod tls;
 
+use elsewhere::Elsewhere;
 use hosts::Hosts;
 use listeners::Listeners;
 use servers::{Opened, Port};
@@ -58,65 +56,23 @@ pub(crate) fn build(snapshot: &MeshSnapshot, outbound: &OutboundView, view: &Rou
             vec![route::configuration(servers::http_routes(*target), hosts.shared_by(all))]
         }
         Port::Tls(all) => {
-            let known = every_host(all);
+            let elsewhere = Elsewhere::of(all);
             let https = all.iter().filter(|one| one.is_https());
-            https.map(|one| https_routes(&hosts, one, &known)).collect()
+            https.map(|one| https_routes(&hosts, one, &elsewhere, &builder.shown_by(one))).collect()
         }
         Port::Bytes(_) => Vec::new(),
     });
     Built { listeners, routes: configurations.collect(), clusters }
 }
 
-/// Hosts of all servers of a port but the one that takes every host.
-fn every_host(all: &[Opened<'_>]) -> BTreeMap<String, HostPattern> {
-    let hosts = all.iter().flat_map(Opened::hosts).filter(|host| host != "*");
-    hosts.map(|host| (HostPattern::new(&host), host)).map(|(known, host)| (host, known)).collect()
-}
-
-/// Routes of one HTTPS server. A client whose connection was made for this server may ask for a host of another one, when the
-/// certificate has both names: it is told to make a connection for that.
+/// Routes of one HTTPS server.
 fn https_routes(
     hosts: &Hosts<'_>,
     own: &Opened<'_>,
-    known: &BTreeMap<String, HostPattern>,
+    elsewhere: &Elsewhere,
+    shown: &BTreeSet<String>,
 ) -> RouteConfiguration {
     let mut found = hosts.shared_by(std::slice::from_ref(own));
-    let served = found.iter().filter(|host| !host.routes.is_empty());
-    let served = served.flat_map(|host| &host.domains);
-    let (wide, exact): (Vec<&String>, Vec<&String>) =
-        served.partition(|host| host.starts_with('*'));
-    let exact: HashSet<&String> = exact.into_iter().collect();
-    let wide: Vec<HostPattern> = wide.into_iter().map(|host| HostPattern::new(host)).collect();
-    let own_hosts = own.hosts();
-    let others = known.iter().filter(|(host, meant)| {
-        !own_hosts.contains(*host)
-            && !exact.contains(*host)
-            && !wide.iter().any(|wide| wide.covers(meant))
-    });
-    let elsewhere: Vec<String> = others.map(|(host, _)| host.clone()).collect();
-    if !elsewhere.is_empty() {
-        found.push(misdirected(own.port, elsewhere));
-    }
+    found.extend(elsewhere.misdirected(own, &found, shown));
     route::configuration(own.route_name(), found)
-}
-
-fn misdirected(port: u16, domains: Vec<String>) -> VirtualHost {
-    let told = Route {
-        name: "misdirected".to_owned(),
-        r#match: Some(RouteMatch {
-            path_specifier: Some(PathSpecifier::Prefix("/".to_owned())),
-            ..RouteMatch::default()
-        }),
-        action: Some(Action::DirectResponse(DirectResponseAction {
-            status: 421,
-            ..DirectResponseAction::default()
-        })),
-        ..Route::default()
-    };
-    VirtualHost {
-        name: format!("misdirected:{port}"),
-        domains,
-        routes: vec![told],
-        ..VirtualHost::default()
-    }
 }

@@ -3,9 +3,13 @@
 //! In: JSON of the object. Out: the entries that a credential is made of. Holds: a key is never printed.
 //! Why two names for each: Secrets of the type `kubernetes.io/tls` and older ones made by hand differ.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::Pem;
 
 /// What of a Secret is PEM of use to a proxy; what is missing is empty.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct Credential {
     pub authorities: Vec<u8>,
     /// `ca.crl` or `crl`: what they revoked.
     pub revoked: Vec<u8>,
+    /// DNS names that the certificate is for, in small letters; none when it cannot be read.
+    pub names: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Credential {
@@ -45,6 +51,7 @@ impl Credential {
             if found.is_empty() { entry(other) } else { found }
         };
         Self {
+            names: dns_names(&certificate),
             certificate,
             key,
             authorities: first("cacert", "ca.crt"),
@@ -83,6 +90,18 @@ impl Credential {
     }
 }
 
+/// Names of the first certificate of a chain, which is the one that is shown.
+fn dns_names(chain: &[u8]) -> BTreeSet<String> {
+    let Some(Ok(first)) = Pem::iter_from_buffer(chain).next() else { return BTreeSet::new() };
+    let Ok(certificate) = first.parse_x509() else { return BTreeSet::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
+    let names = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    names.collect()
+}
+
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 fn holds(text: &[u8], wanted: &str) -> bool {
@@ -118,6 +137,24 @@ mod tests {
         assert!(of(json!({"tls.crt": "*", "tls.key": "Yg=="})).is_empty(), "no base64");
         let plain = Credential::of(&json!({"stringData": {"ca.crt": "x"}}));
         assert_eq!(plain.authorities, b"x");
+    }
+
+    #[test]
+    fn names_are_those_of_the_certificate_that_is_shown() {
+        let signed = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            rcgen::generate_simple_self_signed(names).unwrap().cert.pem()
+        };
+        let of = |chain: String| {
+            Credential::of(&json!({"stringData": {"tls.crt": chain, "tls.key": "x"}})).names
+        };
+        let chain = signed(&["A.example", "*.b.example", "10.0.0.1"]) + &signed(&["ca.example"]);
+        assert_eq!(of(chain), ["*.b.example", "a.example"].map(str::to_owned).into());
+        assert_eq!(of("-----BEGIN CERTIFICATE-----\n".to_owned()), BTreeSet::new());
+        assert_eq!(
+            of("-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n".to_owned()),
+            BTreeSet::new()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use ctl_snapshot::MeshSnapshot;
+use weft_model::api::gateway::Tls;
 use weft_proto::envoy::config::cluster::v3::Cluster;
 use weft_proto::envoy::config::core::v3::TrafficDirection;
 use weft_proto::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener};
@@ -130,15 +131,26 @@ impl Listeners<'_> {
         let (Some((filters, object)), Some(tls)) = (routed, opened.tls()) else {
             return Vec::new();
         };
-        let (snapshot, namespace) = (self.snapshot, self.view.namespace.as_str());
-        let credentials = Credentials { snapshot, namespace, keys: self.outbound.keys };
-        let socket = Termination { tls, credentials, bytes: !opened.is_https() }.socket();
+        let socket = self.termination(tls, !opened.is_https()).socket();
         let condition =
             FilterChainMatch { server_names: opened.server_names(), ..FilterChainMatch::default() };
         seen.extend(opened.hosts());
         let mut chain = listener::chain("", Some(condition), filters, Some(socket));
         chain.metadata = self.made_from([&opened].into_iter(), object);
         vec![chain]
+    }
+
+    /// How a server of the gateway ends TLS.
+    fn termination<'t>(&'t self, tls: &'t Tls, bytes: bool) -> Termination<'t> {
+        let (snapshot, namespace) = (self.snapshot, self.view.namespace.as_str());
+        let credentials = Credentials { snapshot, namespace, keys: self.outbound.keys };
+        Termination { tls, credentials, bytes }
+    }
+
+    /// DNS names of the certificates that a server shows, as far as they are known here.
+    pub(super) fn shown_by(&self, opened: &Opened<'_>) -> BTreeSet<String> {
+        let tls = opened.tls().map(|tls| self.termination(tls, false));
+        tls.map(|tls| tls.dns_names()).unwrap_or_default()
     }
 
     fn routes<'a>(&'a self, opened: Opened<'a>, gateway: &'a str) -> Bytes<'a> {

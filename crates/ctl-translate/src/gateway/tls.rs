@@ -4,6 +4,8 @@
 //! Holds: certificates come as secrets, so that they are exchanged without a connection being cut; who asks for more than can
 //! be verified gets nothing.
 
+use std::collections::BTreeSet;
+
 use weft_model::api::gateway::{Tls, TlsMode, TlsVersion};
 use weft_proto::envoy::config::core::v3::{DataSource, TransportSocket, data_source::Specifier};
 use weft_proto::envoy::extensions::transport_sockets::tls::v3 as wire_tls;
@@ -68,6 +70,13 @@ impl Termination<'_> {
         let many = self.tls.credential_names.iter().flatten().map(String::as_str);
         let one = Some(self.tls.credential_name.as_str()).filter(|name| !name.is_empty());
         many.chain(one).collect()
+    }
+
+    /// DNS names of the certificates that it shows; none of those that the proxy reads of its own disk.
+    pub(crate) fn dns_names(&self) -> BTreeSet<String> {
+        let meant = self.tls.mode != TlsMode::IstioMutual;
+        let names = self.names().into_iter().filter(|_| meant);
+        names.flat_map(|name| self.credentials.names(name)).map(str::to_owned).collect()
     }
 
     fn certificates(&self) -> Vec<wire_tls::SdsSecretConfig> {

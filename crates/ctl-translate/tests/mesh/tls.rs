@@ -305,6 +305,30 @@ fn a_host_of_another_server_is_misdirected_and_one_of_nobody_is_not_found() {
     assert!(!served.has_host("https.443.a.g.east", "b.example:443"));
 }
 
+/// Where there are many servers: what is listed would grow with their square.
+#[test]
+fn of_very_many_hosts_only_those_of_the_certificate_are_misdirected() {
+    let names =
+        ["h0.example", "h2.example", "h3.nobody.example", "*.wide.example", "*.own.example"];
+    let pair = rcgen::generate_simple_self_signed(names.map(str::to_owned)).unwrap();
+    let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let secret = serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "many", "namespace": "istio-system"},
+        "stringData": {"tls.crt": certificate, "tls.key": key},
+    });
+    let tls = "mode: SIMPLE, credentialName: many";
+    let one = |at: usize| server(&format!("s{at}"), "HTTPS", &format!("h{at}.example"), tls);
+    let mut servers: Vec<String> = (1..101).map(one).collect();
+    servers.push(server("own", "HTTPS", "h0.example, x.own.example", tls));
+    servers.push(server("wide", "HTTPS", "x.wide.example", tls));
+    let routes = bound("hosts: ['*.example'], http: [{directResponse: {status: 200}}]");
+    let mesh =
+        Mesh::small().and(&gateway(&servers.join(", "))).and(&routes).and(&format!("{secret}\n"));
+    let served = mesh.served(GATEWAY);
+    let host = served.host("https.443.own.g.east", "misdirected:443");
+    assert_eq!(host["domains"], serde_json::json!(["*.wide.example", "h2.example"]));
+}
+
 #[test]
 fn tls_passes_through_to_where_its_server_name_leads() {
     let servers = [
