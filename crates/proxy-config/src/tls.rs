@@ -51,6 +51,15 @@ pub enum PeerName {
     Any(StringMatcher),
 }
 
+/// SHA-256 of what a peer must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pin {
+    /// Of its certificate.
+    Certificate([u8; 32]),
+    /// Of its public key, as in the certificate (`SubjectPublicKeyInfo`).
+    Key([u8; 32]),
+}
+
 /// What may be negotiated; the default is everything from TLS 1.2 on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsLimits {
@@ -79,6 +88,8 @@ pub struct UpstreamTls {
     pub revoked: Option<SecretName>,
     /// One must match a name in the server's certificate; empty accepts any trusted one.
     pub server_sans: Vec<PeerName>,
+    /// One must be that of the server; empty accepts any trusted one.
+    pub pins: Vec<Pin>,
     /// Versions and suites.
     pub limits: TlsLimits,
 }
@@ -100,6 +111,8 @@ pub struct DownstreamTls {
     pub trusts_anyone: bool,
     /// One of these must match a name in the client's certificate; empty accepts any trusted one.
     pub client_sans: Vec<PeerName>,
+    /// One must be that of the client; empty accepts any trusted one.
+    pub pins: Vec<Pin>,
     /// Versions and suites.
     pub limits: TlsLimits,
 }

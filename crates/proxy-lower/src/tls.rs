@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proxy_config::SecretName;
 use proxy_config::cluster::ProxyVersion;
-use proxy_config::tls::{DownstreamTls, PeerName, TlsLimits, UpstreamTls};
+use proxy_config::tls::{DownstreamTls, PeerName, Pin, TlsLimits, UpstreamTls};
 use weft_proto::envoy::config::core::v3::proxy_protocol_config::Version;
 use weft_proto::envoy::config::core::v3::transport_socket::ConfigType;
 use weft_proto::envoy::config::core::v3::{DataSource, TransportSocket, data_source::Specifier};
@@ -17,6 +17,7 @@ use crate::known::{Rejected, only};
 use crate::{any, matcher, wrap};
 
 mod limits;
+mod pins;
 
 const RAW: &str = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const DOWNSTREAM: &str = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
@@ -98,6 +99,7 @@ fn server(context: &wire::DownstreamTlsContext) -> Lowered<DownstreamTls> {
         revoked: trusted.revoked,
         trusts_anyone: trusted.anyone,
         client_sans: trusted.names,
+        pins: trusted.pins,
         limits,
     })
 }
@@ -120,6 +122,7 @@ fn client(context: &wire::UpstreamTlsContext) -> Lowered<UpstreamTls> {
         roots: trusted.roots,
         revoked: trusted.revoked,
         server_sans: trusted.names,
+        pins: trusted.pins,
         limits,
     })
 }
@@ -137,6 +140,7 @@ struct Trusted {
     roots: Option<SecretName>,
     revoked: Option<SecretName>,
     names: Vec<PeerName>,
+    pins: Vec<Pin>,
     /// It is said that any certificate will do.
     anyone: bool,
 }
@@ -199,6 +203,8 @@ fn given(context: Option<&wire::CertificateValidationContext>) -> Lowered<Truste
             match_subject_alt_names,
             match_typed_subject_alt_names,
             crl,
+            verify_certificate_spki,
+            verify_certificate_hash,
             trust_chain_verification
         )?;
         let untyped = context.match_subject_alt_names.iter();
@@ -208,6 +214,7 @@ fn given(context: Option<&wire::CertificateValidationContext>) -> Lowered<Truste
             roots: None,
             revoked: context.crl.as_ref().map(file_of_crl).transpose()?,
             names: wrap::snug(untyped.chain(typed))?,
+            pins: pins::lower(context)?,
             anyone: context.trust_chain_verification() == TrustChainVerification::AcceptUntrusted,
         })
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use rustls::RootCertStore;
+use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use crate::IdentityError;
+use crate::{IdentityError, tls};
 
 /// A set of roots, as PEM for Envoy and as a store for rustls.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ impl TrustBundle {
     /// The same, without what these lists revoke.
     ///
     /// # Errors
-    /// When there is no list in the PEM.
+    /// When there is no list in the PEM, or one that cannot be followed, such as those of version 1.
     pub fn without(mut self, lists_pem: &[u8]) -> Result<Self, IdentityError> {
         let lists = CertificateRevocationListDer::pem_slice_iter(lists_pem)
             .collect::<Result<Vec<_>, _>>()
@@ -73,6 +74,11 @@ impl TrustBundle {
         if lists.is_empty() {
             return Err(unreadable("revocation list", "no list in it"));
         }
+        // Else every handshake would be refused without a word of the list.
+        WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), tls::provider())
+            .with_crls(lists.iter().cloned())
+            .build()
+            .map_err(|error| unreadable("revocation list", error))?;
         self.revoked.extend(lists);
         Ok(self)
     }

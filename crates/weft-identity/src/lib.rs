@@ -12,6 +12,7 @@ mod certificate;
 mod credential;
 mod limits;
 mod peer;
+mod pin;
 mod proof;
 mod request;
 mod rotate;
@@ -27,6 +28,7 @@ pub use certificate::Certificate;
 pub use credential::Credential;
 pub use limits::TlsLimits;
 pub use peer::{PeerNames, peer_spiffe, peer_uris};
+pub use pin::Pin;
 pub use proof::{Proof, Unproven, prove};
 pub use request::SigningRequest;
 pub use rotate::{

@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::verify::PeerVerifier;
-use crate::{Certificate, IdentityError, IdentityStore, SanMatch, TlsLimits, Trust};
+use crate::{Certificate, IdentityError, IdentityStore, Pin, SanMatch, TlsLimits, Trust};
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
@@ -61,6 +61,8 @@ pub struct ServerTls {
     pub trust: Trust,
     /// Names that the client's certificate may carry; empty accepts all under the roots.
     pub sans: Vec<SanMatch>,
+    /// Hashes, of which the client's certificate must have one; empty accepts all under the roots.
+    pub pins: Vec<Pin>,
     /// Protocols, the preferred first; empty when none is negotiated.
     pub alpn: Vec<Vec<u8>>,
     /// Versions and suites.
@@ -76,6 +78,8 @@ pub struct ClientTls {
     pub trust: Trust,
     /// Names that the server's certificate may carry; empty accepts all under the roots.
     pub sans: Vec<SanMatch>,
+    /// Hashes, of which the server's certificate must have one; empty accepts all under the roots.
+    pub pins: Vec<Pin>,
     /// The certificate must be that of the name that is asked for.
     pub named: bool,
     /// Protocols offered.
@@ -98,6 +102,7 @@ pub fn server_config(
         .map_err(wrong)?;
     let verifier = PeerVerifier {
         required: tls.clients == Clients::Required,
+        pins: tls.pins.clone(),
         ..PeerVerifier::new(store.clone(), tls.trust.clone(), tls.sans.clone())
     };
     let builder = match tls.clients {
@@ -124,6 +129,7 @@ pub fn client_config(
 ) -> Result<Arc<ClientConfig>, IdentityError> {
     let verifier = PeerVerifier {
         named: tls.named,
+        pins: tls.pins.clone(),
         ..PeerVerifier::new(store.clone(), tls.trust.clone(), tls.sans.clone())
     };
     let mut config = ClientConfig::builder_with_provider(tls.limits.provider())

@@ -1,4 +1,4 @@
-//! Verifies a peer: chain to the roots, nothing revoked, then a name that is wanted.
+//! Verifies a peer: a hash that is wanted, chain to the roots, nothing revoked, then a name that is wanted.
 //!
 //! Holds: within the mesh no host names; there an identity is a URI, whoever's address it has today.
 //! Why a certificate that is itself a root is taken: people sign servers by themselves and trust just that, as Envoy lets
@@ -17,7 +17,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::peer::LeafFacts;
 use crate::san::stands_for;
-use crate::{IdentityStore, PeerNames, SanMatch, Trust, TrustBundle, tls};
+use crate::{IdentityStore, PeerNames, Pin, SanMatch, Trust, TrustBundle, tls};
 
 /// Verifies either end of a connection.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct PeerVerifier {
     pub(crate) store: IdentityStore,
     pub(crate) trust: Trust,
     pub(crate) sans: Vec<SanMatch>,
+    pub(crate) pins: Vec<Pin>,
     /// The server must have the name that is asked for.
     pub(crate) named: bool,
     /// A client without a certificate is refused.
@@ -35,7 +36,7 @@ pub(crate) struct PeerVerifier {
 impl PeerVerifier {
     pub(crate) fn new(store: IdentityStore, trust: Trust, sans: Vec<SanMatch>) -> Self {
         let algorithms = tls::provider().signature_verification_algorithms;
-        Self { store, trust, sans, named: false, required: true, algorithms }
+        Self { store, trust, sans, pins: Vec::new(), named: false, required: true, algorithms }
     }
 
     /// The roots; `None` when nobody is to be verified.
@@ -47,6 +48,14 @@ impl PeerVerifier {
                 Err(Error::General("no trust bundle yet".into()))
             }
         }
+    }
+
+    /// Known by a hash: this also counts where nobody vouches for a peer.
+    fn pinned(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
+        if Pin::any(&self.pins, leaf) {
+            return Ok(());
+        }
+        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 
     fn name(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
@@ -98,6 +107,7 @@ impl ServerCertVerifier for PeerVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        self.pinned(end_entity)?;
         let Some(roots) = self.roots()? else { return Ok(ServerCertVerified::assertion()) };
         if !is_root(&roots, end_entity, now)? {
             // Built per handshake, so that new roots count at once; it costs microseconds beside the signatures.
@@ -170,6 +180,7 @@ impl ClientCertVerifier for PeerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        self.pinned(end_entity)?;
         let Some(roots) = self.roots()? else { return Ok(ClientCertVerified::assertion()) };
         if !is_root(&roots, end_entity, now)? {
             let builder = WebPkiClientVerifier::builder_with_provider(

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
-use weft_identity::rustls::pki_types::ServerName;
+use weft_identity::rustls::pki_types::{CertificateDer, ServerName};
 use weft_identity::{
-    Certificate, ClientTls, Clients, IdentityStore, Own, SanMatch, ServerTls, TlsLimits, Trust,
-    TrustBundle, client_config, server_config,
+    Certificate, ClientTls, Clients, IdentityStore, Own, Pin, SanMatch, ServerTls, TlsLimits,
+    Trust, TrustBundle, client_config, server_config,
 };
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -29,11 +31,18 @@ impl Authority {
     }
 
     fn sign(&self, host: &str, serial: u64) -> Arc<Certificate> {
+        self.signed(host, serial).0
+    }
+
+    /// A certificate with its key, and the certificate alone.
+    fn signed(&self, host: &str, serial: u64) -> (Arc<Certificate>, CertificateDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.serial_number = Some(SerialNumber::from(serial));
-        let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Arc::new(Certificate::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap())
+        let leaf = params.signed_by(&key, &self.issuer).unwrap();
+        let (chain, key) = (leaf.pem(), key.serialize_pem());
+        let own = Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+        (Arc::new(own), leaf.der().clone())
     }
 
     fn bundle(&self) -> TrustBundle {
@@ -112,6 +121,32 @@ async fn what_was_revoked_is_refused() {
     assert!(!agree(client(trust()), server(&bad)).await);
 }
 
+/// The key of a pair is the same in each certificate over it.
+#[tokio::test]
+async fn a_peer_may_be_known_by_its_certificate_or_its_key() {
+    let authority = Authority::new();
+    let own = authority.sign("a.example", 1);
+    let (theirs, leaf) = authority.signed("client.example", 2);
+    let hash = |bytes: &[u8]| <[u8; 32]>::try_from(digest(&SHA256, bytes).as_ref()).unwrap();
+    let key = X509Certificate::from_der(&leaf).unwrap().1.public_key().raw.to_vec();
+    for trust in [Trust::Given(Arc::new(authority.bundle())), Trust::Anyone] {
+        let asking = |pins| ServerTls {
+            clients: Clients::Required,
+            trust: trust.clone(),
+            pins,
+            ..server(&own)
+        };
+        let known = || {
+            let own = Own::Given(vec![Arc::clone(&theirs)]);
+            ClientTls { own, limits: tls_12(), ..client(authority.bundle()) }
+        };
+        let other = Pin::Key([0; 32]);
+        assert!(agree(known(), asking(vec![other, Pin::Certificate(hash(&leaf))])).await);
+        assert!(agree(known(), asking(vec![Pin::Key(hash(&key))])).await);
+        assert!(!agree(known(), asking(vec![other, Pin::Certificate(hash(&key))])).await);
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_that_is_itself_trusted_needs_no_authority() {
     let key = KeyPair::generate().unwrap();
@@ -170,4 +205,12 @@ fn a_key_of_another_certificate_is_refused() {
     assert!(pair(&one).is_ok());
     assert!(pair(&other).unwrap_err().to_string().contains("not the key"));
     assert!(Certificate::from_pem(b"", b"").is_err());
+}
+
+#[test]
+fn a_list_that_cannot_be_followed_is_no_list() {
+    let authority = Authority::new();
+    let broken = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    assert!(authority.bundle().without(broken.as_bytes()).is_err());
+    assert!(authority.bundle().without(b"").is_err());
 }

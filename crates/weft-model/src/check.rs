@@ -28,6 +28,7 @@ mod names;
 mod path_template;
 mod pattern;
 mod peer_authentication;
+mod pins;
 mod proxy_config;
 mod reach;
 mod request_authentication;
@@ -63,6 +64,7 @@ use crate::problem::{ObjectRef, Severity};
 pub(crate) use findings::{Findings, code};
 pub use gateway::is_cipher_suite;
 pub use http_route::grpc_status;
+pub use pins::{is_certificate_hash, is_key_hash};
 
 /// An object that passed.
 #[derive(Debug, Clone, PartialEq)]

@@ -79,6 +79,24 @@ impl Termination<'_> {
         names.flat_map(|name| self.credentials.names(name)).map(str::to_owned).collect()
     }
 
+    /// Hashes of clients' certificates, and of their keys; those that Envoy cannot read would make it refuse the whole port.
+    fn pins(&self) -> (impl Iterator<Item = &String>, impl Iterator<Item = &String>) {
+        let Tls { verify_certificate_spki: keys, verify_certificate_hash: certificates, .. } =
+            self.tls;
+        let certificates = certificates.iter().filter(|hash| weft_model::is_certificate_hash(hash));
+        (certificates, keys.iter().filter(|hash| weft_model::is_key_hash(hash)))
+    }
+
+    /// Whether no client can be the right one, because none of the hashes can be read.
+    pub(crate) fn takes_nobody(&self) -> bool {
+        let Tls { verify_certificate_spki: keys, verify_certificate_hash: certificates, .. } =
+            self.tls;
+        let (mut readable, mut other) = self.pins();
+        !(certificates.is_empty() && keys.is_empty())
+            && readable.next().is_none()
+            && other.next().is_none()
+    }
+
     fn certificates(&self) -> Vec<wire_tls::SdsSecretConfig> {
         if self.tls.mode == TlsMode::IstioMutual {
             return vec![secret("default")];
@@ -107,8 +125,8 @@ impl Termination<'_> {
 
     fn said(&self) -> wire_tls::CertificateValidationContext {
         use wire_tls::certificate_validation_context::TrustChainVerification;
-        let Tls { subject_alt_names, verify_certificate_spki, verify_certificate_hash, .. } =
-            self.tls;
+        let subject_alt_names = &self.tls.subject_alt_names;
+        let (certificates, keys) = self.pins();
         let chain = match self.tls.insecure_skip_verify {
             Some(true) => TrustChainVerification::AcceptUntrusted,
             _ => TrustChainVerification::VerifyTrustChain,
@@ -119,8 +137,8 @@ impl Termination<'_> {
         )]
         wire_tls::CertificateValidationContext {
             match_subject_alt_names: subject_alt_names.iter().map(|name| exactly(name)).collect(),
-            verify_certificate_spki: verify_certificate_spki.clone(),
-            verify_certificate_hash: verify_certificate_hash.clone(),
+            verify_certificate_spki: keys.cloned().collect(),
+            verify_certificate_hash: certificates.cloned().collect(),
             trust_chain_verification: chain.into(),
             crl: (!self.tls.ca_crl.is_empty()).then(|| DataSource {
                 specifier: Some(Specifier::Filename(self.tls.ca_crl.clone())),

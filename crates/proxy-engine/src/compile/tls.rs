@@ -14,8 +14,8 @@ use proxy_upstream::TlsTarget;
 use weft_identity::rustls::ClientConfig;
 use weft_identity::rustls::pki_types::ServerName;
 use weft_identity::{
-    ClientTls, Clients, IdentityStore, Own, SanMatch, ServerTls, TlsLimits, Trust, client_config,
-    server_config,
+    ClientTls, Clients, IdentityStore, Own, Pin, SanMatch, ServerTls, TlsLimits, Trust,
+    client_config, server_config,
 };
 
 use crate::plan::{ServerTlsPair, Tls};
@@ -26,6 +26,7 @@ use crate::secrets::{OWN, ROOTS, Secrets};
 struct Key {
     secrets: Vec<(SecretName, u64)>,
     sans: Vec<SanMatch>,
+    pins: Vec<Pin>,
     named: bool,
     alpn: Vec<Arc<str>>,
     limits: TlsLimits,
@@ -63,6 +64,7 @@ impl Settings {
             clients,
             trust: self.trust(config.roots.as_deref(), config.revoked.as_deref())?,
             sans: sans(&config.client_sans)?,
+            pins: pins(&config.pins),
             alpn: Vec::new(),
             limits: limits(&config.limits),
         };
@@ -94,6 +96,7 @@ impl Settings {
         let key = Key {
             secrets: config.secrets().map(|n| (Arc::clone(n), self.secrets.number(n))).collect(),
             sans: sans(&config.server_sans)?,
+            pins: pins(&config.pins),
             named,
             alpn: config.alpn.clone(),
             limits: limits(&config.limits),
@@ -105,6 +108,7 @@ impl Settings {
             own: self.own(config.certificate.iter())?,
             trust: self.trust(config.roots.as_deref(), config.revoked.as_deref())?,
             sans: key.sans.clone(),
+            pins: key.pins.clone(),
             named,
             alpn: bytes(&config.alpn),
             limits: key.limits.clone(),
@@ -152,6 +156,14 @@ fn bytes(alpn: &[Arc<str>]) -> Vec<Vec<u8>> {
 fn limits(config: &config::TlsLimits) -> TlsLimits {
     let config::TlsLimits { only_13, only_12, suites, curves } = config.clone();
     TlsLimits { only_13, only_12, suites, curves }
+}
+
+fn pins(config: &[config::Pin]) -> Vec<Pin> {
+    let one = |pin: &config::Pin| match *pin {
+        config::Pin::Certificate(hash) => Pin::Certificate(hash),
+        config::Pin::Key(hash) => Pin::Key(hash),
+    };
+    config.iter().map(one).collect()
 }
 
 fn sans(names: &[PeerName]) -> Result<Vec<SanMatch>, String> {

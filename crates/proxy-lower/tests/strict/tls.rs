@@ -80,6 +80,26 @@ fn names_of_peers_are_never_left_out() {
 }
 
 #[test]
+fn hashes_of_peers_are_read_or_refused() {
+    use proxy_config::tls::Pin;
+    use tls::common_tls_context::ValidationContextType::CombinedValidationContext;
+    let with = |certificate: &str, key: &str| {
+        let mut context = context();
+        if let Some(CombinedValidationContext(c)) = &mut context.validation_context_type {
+            let said = c.default_validation_context.get_or_insert_default();
+            said.verify_certificate_hash.push(certificate.to_owned());
+            said.verify_certificate_spki.push(key.to_owned());
+        }
+        tls_cluster(context)
+    };
+    let (hex, key) = (["0A"; 32].join(":"), format!("{}=", "A".repeat(43)));
+    let pins = with(&hex, &key).unwrap().tls.unwrap().pins.clone();
+    assert_eq!(pins, [Pin::Certificate([10; 32]), Pin::Key([0; 32])]);
+    refused(with("0a", &key), &["verify_certificate_hash"]);
+    refused(with(&hex, "AAAA"), &["verify_certificate_spki"]);
+}
+
+#[test]
 fn tls_parameters_limit_what_is_offered_and_what_nothing_is_left_of_is_refused() {
     use tls::tls_parameters::TlsProtocol;
     let with = |change: fn(&mut tls::TlsParameters)| {

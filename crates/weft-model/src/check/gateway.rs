@@ -6,7 +6,7 @@ use weft_api::meta::Metadata;
 use weft_types::{address, domain};
 
 use super::findings::code;
-use super::{Findings, sidecar, values};
+use super::{Findings, pins, sidecar, values};
 
 /// Set by the mesh on what it makes of the Gateway API, where names follow other rules.
 const SEMANTICS: &str = "internal.istio.io/gateway-semantics";
@@ -157,6 +157,7 @@ fn port(port: &Port, socket: bool, findings: &mut Findings) {
 
 pub(crate) fn tls(tls: &Tls, findings: &mut Findings) {
     ciphers(tls, findings);
+    pins::check(tls, findings);
     if tls.mode == TlsMode::IstioMutual {
         istio_mutual(tls, findings);
         return;
