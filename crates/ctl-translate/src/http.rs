@@ -5,7 +5,7 @@ use weft_model::api::mesh_config::{EscapedSlashes, ForwardClientCert};
 use weft_proto::envoy::config::core::v3 as core;
 use weft_proto::envoy::config::listener::v3::{Filter, filter::ConfigType};
 use weft_proto::envoy::config::route::v3::RouteConfiguration;
-use weft_proto::envoy::extensions::filters::http::{cors, fault, router};
+use weft_proto::envoy::extensions::filters::http::{cors, fault, grpc_web, router};
 use weft_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use weft_proto::google::protobuf::Any;
 
@@ -14,6 +14,7 @@ use crate::started::{Server, Started};
 use crate::{access_log, called, callers, policy, wire};
 
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
+const GRPC_WEB: &str = "envoy.filters.http.grpc_web";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
 
 /// Where a manager finds its routes.
@@ -53,6 +54,8 @@ pub(crate) struct Manager<'a> {
     pub(crate) routes: Routes,
     /// Filters that users put in.
     pub(crate) limits: &'a Limits,
+    /// Browsers may call gRPC servers.
+    pub(crate) grpc_web: bool,
     /// Filters before the usual ones.
     pub(crate) access: Vec<hcm::HttpFilter>,
     /// A route may lead to hosts that are looked up when they are called.
@@ -92,7 +95,7 @@ impl Manager<'_> {
         let escaped_slashes = self.escaped_slashes();
         let mut manager = hcm::HttpConnectionManager {
             stat_prefix: format!("{direction}_{};", self.name),
-            http_filters: filters(self.limits, self.access, self.looks_up),
+            http_filters: filters(self.limits, self.access, self.grpc_web, self.looks_up),
             access_log: access_log::loggers(self.access_log),
             server_name: self.side.server_name().to_owned(),
             normalize_path: wire::truth(self.paths != PathNormalization::None),
@@ -225,9 +228,17 @@ pub(crate) fn http_filter(name: &str, config: Any) -> hcm::HttpFilter {
     }
 }
 
-fn filters(limits: &Limits, access: Vec<hcm::HttpFilter>, looks_up: bool) -> Vec<hcm::HttpFilter> {
+fn filters(
+    limits: &Limits,
+    access: Vec<hcm::HttpFilter>,
+    grpc_web: bool,
+    looks_up: bool,
+) -> Vec<hcm::HttpFilter> {
     let mut filters = limits.first.clone();
     filters.extend(access);
+    if grpc_web {
+        filters.push(http_filter(GRPC_WEB, wire::any(&grpc_web::v3::GrpcWeb {})));
+    }
     filters.push(http_filter(FAULT, wire::any(&fault::v3::HttpFault::default())));
     filters.push(http_filter(CORS, wire::any(&cors::v3::Cors {})));
     filters.extend(looks_up.then(called::of_requests));

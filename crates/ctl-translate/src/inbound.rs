@@ -249,6 +249,7 @@ impl Builder<'_> {
         let filters: Vec<Filter> = if kind.http {
             let manager = Manager {
                 side: Side::Inbound,
+                grpc_web: kind.grpc_web,
                 name,
                 routes: Routes::Inline(Box::new(routes())),
                 limits: self.limits,

@@ -47,7 +47,7 @@ impl Origination<'_> {
 
     fn socket(&self) -> TransportSocket {
         let alpn = match self.spoken {
-            Protocol::Http2 => vec!["h2".to_owned()],
+            Protocol::Http2 | Protocol::GrpcWeb => vec!["h2".to_owned()],
             _ => Vec::new(),
         };
         let mut common = bare(alpn);

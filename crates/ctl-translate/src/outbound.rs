@@ -133,6 +133,7 @@ fn requests(place: &Place, routes: Routes, own: Own<'_>) -> FilterChain {
     let alone =
         !place.is_anywhere() && matches!(&routes, Routes::Named(name) if !name.contains(':'));
     let manager = Manager {
+        grpc_web: false,
         side: Side::Outbound,
         name: &place.name(),
         routes,

@@ -244,7 +244,9 @@ fn upstream(version: Protocol, http: Option<&HttpPool>) -> options::UpstreamProt
         })
     };
     match version {
-        Protocol::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(http2)),
+        Protocol::Http2 | Protocol::GrpcWeb => {
+            explicit(ProtocolConfig::Http2ProtocolOptions(http2))
+        }
         Protocol::Http => explicit(ProtocolConfig::HttpProtocolOptions(http1)),
         Protocol::Auto | Protocol::Tcp | Protocol::Tls | Protocol::Udp => {
             UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
@@ -289,7 +291,7 @@ fn version(protocol: Protocol, http: Option<&HttpPool>, mesh: &MeshSettings) -> 
 /// may be promised.
 pub(crate) fn spoken(policy: &Policy<'_>, protocol: Protocol, mesh: &MeshSettings) -> Protocol {
     match protocol {
-        Protocol::Http | Protocol::Http2 | Protocol::Auto => {
+        Protocol::Http | Protocol::Http2 | Protocol::GrpcWeb | Protocol::Auto => {
             let pool = inherited::pool(policy.connection_pool, mesh);
             version(protocol, pool.http.as_ref(), mesh)
         }

@@ -24,7 +24,7 @@ pub(crate) const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
 pub fn offered(protocol: Protocol) -> Vec<String> {
     let names: &[&str] = match protocol {
         Protocol::Http => &["istio-http/1.1", "istio", "http/1.1"],
-        Protocol::Http2 => &["istio-h2", "istio", "h2"],
+        Protocol::Http2 | Protocol::GrpcWeb => &["istio-h2", "istio", "h2"],
         // Either version of HTTP, which the server finds out: no real name, or it would have to choose one.
         Protocol::Auto => &["istio-http/1.1", "istio-h2", "istio"],
         Protocol::Tcp | Protocol::Tls | Protocol::Udp => &["istio-peer-exchange", "istio"],

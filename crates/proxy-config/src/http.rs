@@ -107,6 +107,8 @@ pub enum HttpFilter {
     Fault(Arc<Fault>),
     /// Cross-origin requests; the configuration comes per route.
     Cors,
+    /// gRPC of browsers, for servers that speak gRPC.
+    GrpcWeb,
 }
 
 /// Injected faults.

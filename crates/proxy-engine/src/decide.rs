@@ -13,6 +13,7 @@ use proxy_config::http::RouteSource;
 use proxy_config::route::{
     self, HeaderOps, HostRewrite, RouteAction, RouteConfig, WeightedCluster,
 };
+use proxy_filter::grpc_web::is_grpc;
 use proxy_filter::tokens::Claimed;
 use proxy_http::RequestHead;
 use proxy_route::{Found, Routes, pick_cluster, redirect};
@@ -116,7 +117,7 @@ impl<'a> Forward<'a> {
         let ours = |after| Limit { after, own: false };
         let content_type = head.fields.get("content-type").unwrap_or_default();
         let Some(most) = self.action.max_grpc_timeout else { return self.action.timeout.map(ours) };
-        if !content_type.starts_with(b"application/grpc") {
+        if !is_grpc(content_type) {
             return self.action.timeout.map(ours);
         }
         let asked = head.fields.text("grpc-timeout").and_then(grpc_timeout);

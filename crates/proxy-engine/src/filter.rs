@@ -12,6 +12,7 @@ use proxy_config::tokens::Tokens;
 use proxy_filter::cors::{self, Cross};
 use proxy_filter::ext_authz::{Change, asks};
 use proxy_filter::fault;
+use proxy_filter::grpc_web::is_grpc;
 use proxy_filter::path::{self, Normal};
 use proxy_filter::tokens::{self, Claimed, Judged};
 use proxy_http::{Fields, RequestHead};
@@ -115,6 +116,7 @@ async fn ask_all(
                 let config = overridden(found, |f| f.fault.as_deref()).unwrap_or(config);
                 inject(worker, config, head).await?;
             }
+            HttpFilter::GrpcWeb => run.bridge(head),
             HttpFilter::Cors => {
                 let Some(config) = overridden(found, |f| f.cors.as_deref()) else { continue };
                 match cors::decide(config, &Head(head, run.facts, claimed.as_ref())) {
@@ -220,7 +222,7 @@ async fn inject(worker: &Worker, config: &Fault, head: &RequestHead) -> Result<(
         }
         Some(Abort::Grpc(status)) => {
             let grpc = head.fields.get("content-type").unwrap_or_default();
-            let grpc = grpc.starts_with(b"application/grpc");
+            let grpc = is_grpc(grpc);
             let mut reply = Reply::new(
                 200,
                 if grpc { "" } else { body },

@@ -17,6 +17,7 @@ use proxy_config::limit::{Bucket, Limit};
 use proxy_config::listener::NetworkFilter;
 use proxy_config::route::{HeaderOp, RouteConfig};
 use proxy_filter::ext_authz::Change;
+use proxy_filter::grpc_web::is_grpc;
 use proxy_filter::limit::{FULL, Level, descriptions, kinds, level, take};
 use proxy_http::RequestHead;
 use weft_telemetry::{Flag, LimitRecord};
@@ -268,7 +269,7 @@ fn refusal(limit: &Limit, taken: &Taken, head: &RequestHead) -> Reply {
     const WORDS: &str = "local_rate_limited";
     let mut reply = Reply::new(limit.status, WORDS, Flag::RateLimited, WORDS);
     let grpc = head.fields.get("content-type").unwrap_or_default();
-    if limit.exhausted && grpc.starts_with(b"application/grpc") {
+    if limit.exhausted && is_grpc(grpc) {
         reply.fields.push(("grpc-status".into(), "8".into()));
         reply.fields.push(("grpc-message".into(), WORDS.into()));
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 
+use proxy_filter::grpc_web::{Answer, Decoded, Malformed};
 use proxy_http::{Frame, ResponseHead, StreamError};
 use proxy_listen::Exchange as Client;
 use proxy_upstream::Exchange as Server;
@@ -53,6 +54,8 @@ pub(crate) struct Upload {
     pub(crate) bytes: u64,
     frames: u64,
     pub(crate) copies: Copies,
+    /// It comes in base64, and goes on without.
+    pub(crate) decoded: Option<Decoded>,
 }
 
 impl Upload {
@@ -139,10 +142,18 @@ impl Upload {
         client: &mut Client<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame>, StreamError>> {
-        match self.ahead.pop_front() {
-            Some(frame) => Poll::Ready(Ok(Some(frame))),
-            None if self.ahead_done => Poll::Ready(Ok(None)),
-            None => self.take(client, cx),
+        loop {
+            let frame = match self.ahead.pop_front() {
+                Some(frame) => Some(frame),
+                None if self.ahead_done => None,
+                None => ready!(self.take(client, cx))?,
+            };
+            let Some(decoded) = &mut self.decoded else { return Poll::Ready(Ok(frame)) };
+            let frame = plain(decoded, frame).map_err(|_malformed| NO_BASE64)?;
+            // Less than a group of characters is nothing yet, and an empty chunk would be the end.
+            if !matches!(&frame, Some(Frame::Data(data)) if data.is_empty()) {
+                return Poll::Ready(Ok(frame));
+            }
         }
     }
 
@@ -224,6 +235,19 @@ impl Upload {
     }
 }
 
+const NO_BASE64: StreamError = StreamError::Protocol("the body is no base64");
+
+/// What a frame of base64 holds.
+fn plain(decoded: &mut Decoded, frame: Option<Frame>) -> Result<Option<Frame>, Malformed> {
+    Ok(match frame {
+        Some(Frame::Data(data)) => Some(Frame::Data(decoded.next(&data)?.into())),
+        other => {
+            decoded.end()?;
+            other
+        }
+    })
+}
+
 /// Sends the request and waits until `head` holds the next head of the answer, a 1xx or the final one.
 pub(crate) fn poll_head(
     client: &mut Client<'_>,
@@ -261,6 +285,8 @@ pub(crate) struct Download {
     ended: bool,
     pub(crate) bytes: u64,
     pub(crate) grpc_status: Option<u16>,
+    /// Its trailers go into the body.
+    pub(crate) browser: Option<Answer>,
 }
 
 impl Download {
@@ -278,7 +304,8 @@ impl Download {
         loop {
             let mut starved = false;
             while !self.ended && !client.is_full() {
-                if let Client::H1(h1) = client
+                if self.browser.is_none()
+                    && let Client::H1(h1) = client
                     && let Some(bytes) = server.pass_to(h1.conn)
                 {
                     self.bytes += bytes;
@@ -326,7 +353,17 @@ impl Download {
             Frame::Data(data) => self.bytes += data.len() as u64,
             Frame::Trailers(fields) => self.grpc_status = grpc_status(fields),
         }
-        client.send_frame(frame);
+        client.send_frame(match self.browser {
+            None => frame,
+            Some(answer) => for_browser(answer, frame),
+        });
+    }
+}
+
+fn for_browser(answer: Answer, frame: Frame) -> Frame {
+    match frame {
+        Frame::Data(data) => Frame::Data(answer.part(&data).map_or(data, Into::into)),
+        Frame::Trailers(fields) => Frame::Data(answer.trailers(fields.iter()).into()),
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use proxy_filter::grpc_web;
 use proxy_http::parse::MAX_FIELDS;
 use proxy_http::{BodyKind, RequestHead, ResponseHead, StreamError, Version};
 use proxy_listen::Exchange as Client;
@@ -38,6 +39,7 @@ use crate::reply::Reply;
 use crate::worker::{Counted, Worker};
 
 mod answer;
+mod browser;
 mod explain;
 mod tell;
 
@@ -140,6 +142,8 @@ pub(crate) struct Run<'a> {
     pub(crate) failure: Option<String>,
     pub(crate) upload: Upload,
     download: Download,
+    /// A browser asks, and wants to be answered so.
+    browser: Option<grpc_web::Answer>,
     pub(crate) matched: Option<Matched<'a>>,
     pub(crate) extra: Extra,
     pub(crate) key: proxy_balance::Key,
@@ -176,7 +180,7 @@ impl<'a> Run<'a> {
             path: if log { head.path.clone() } else { String::new() },
             head_bytes: head.fields.size() + (head.path.len() + head.authority.len()) as u64,
             response_head_bytes: 0,
-            is_grpc: content_type.starts_with(b"application/grpc"),
+            is_grpc: grpc_web::is_grpc(content_type),
             client: forwarded::client(head, &http.manager, facts.remote.ip()),
             patience: Patience::default(),
             peer: None,
@@ -189,6 +193,7 @@ impl<'a> Run<'a> {
             failure: None,
             upload: Upload::new(head.body.is_empty()),
             download: Download::default(),
+            browser: None,
             matched: None,
             extra: Extra::new(),
             key: proxy_balance::Key::default(),
@@ -327,6 +332,7 @@ impl<'a> Run<'a> {
         self.details = Cow::Borrowed("via_upstream");
         self.download.grpc_status = grpc_status(&head.fields);
         self.respond(&mut head, route, request);
+        self.download.browser = self.for_browser(&mut head);
         if head.status == 101 || (request.method == http::Method::CONNECT && head.status / 100 == 2)
         {
             head.body = BodyKind::Empty;

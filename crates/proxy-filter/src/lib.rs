@@ -8,6 +8,7 @@ pub mod cors;
 pub mod ext_authz;
 pub mod fault;
 pub mod forwarded;
+pub mod grpc_web;
 pub mod limit;
 pub mod path;
 pub mod rbac;

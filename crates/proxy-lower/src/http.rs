@@ -247,6 +247,7 @@ fn http_filters(filters: &[wire::HttpFilter]) -> Lowered<Vec<HttpFilter>> {
                 found.push(HttpFilter::Limit(Arc::new(limit)));
             }
             "envoy.extensions.filters.http.cors.v3.Cors" => found.push(HttpFilter::Cors),
+            "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb" => found.push(HttpFilter::GrpcWeb),
             "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig" => {
                 called::requests(config).map_err(at)?;
             }

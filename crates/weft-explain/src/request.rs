@@ -175,6 +175,8 @@ impl<'a> Walk<'a> {
                     let fault = overridden(overrides, |f| f.fault.as_deref()).unwrap_or(own);
                     self.answer.faults = describe::faults(fault);
                 }
+                // It writes the same call in another way.
+                HttpFilter::GrpcWeb => {}
                 HttpFilter::Cors => {
                     let cors = overridden(overrides, |f| f.cors.as_deref());
                     self.answer.cors = cors.map(describe::cors);

@@ -10,6 +10,8 @@ pub enum Protocol {
     Http,
     /// HTTP/2 towards the server; gRPC too.
     Http2,
+    /// HTTP/2 towards the server, whose proxy takes gRPC of browsers too.
+    GrpcWeb,
     /// Bytes.
     Tcp,
     /// TLS of the application: bytes that begin with a server name.
@@ -48,8 +50,9 @@ impl Protocol {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
-            "http" | "http_proxy" | "grpc-web" => Self::Http,
+            "http" | "http_proxy" => Self::Http,
             "http2" | "grpc" => Self::Http2,
+            "grpc-web" => Self::GrpcWeb,
             "tcp" | "mongo" | "redis" | "mysql" => Self::Tcp,
             "tls" | "https" => Self::Tls,
             "udp" => Self::Udp,
@@ -60,7 +63,7 @@ impl Protocol {
     /// Whether requests can be told apart.
     #[must_use]
     pub fn is_http(self) -> bool {
-        matches!(self, Self::Http | Self::Http2)
+        matches!(self, Self::Http | Self::Http2 | Self::GrpcWeb)
     }
 }
 
@@ -76,7 +79,7 @@ mod tests {
         let of = Protocol::of_port;
         assert_eq!(of(Some("http2"), "tcp-x", 80, false), Protocol::Http2);
         assert_eq!(of(None, "http-web", 80, false), Protocol::Http);
-        assert_eq!(of(None, "grpc-web", 80, false), Protocol::Http);
+        assert_eq!(of(None, "grpc-web", 80, false), Protocol::GrpcWeb);
         assert_eq!(of(None, "web", 80, false), Protocol::Auto);
         assert_eq!(of(None, "db", 3306, false), Protocol::Tcp);
         assert_eq!(of(None, "https-web", 443, false), Protocol::Tls);

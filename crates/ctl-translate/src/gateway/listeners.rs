@@ -72,16 +72,18 @@ impl Listeners<'_> {
     }
 
     fn http(&self, listener: &str, door: Door<'_>, servers: &[Opened<'_>]) -> FilterChain {
-        let filters = vec![self.requests(listener, servers::http_routes(door))];
+        let browsers = servers.iter().any(Opened::is_grpc_web);
+        let filters = vec![self.requests(listener, servers::http_routes(door), browsers)];
         let mut chain = listener::chain("", None, filters, None);
         chain.metadata = self.made_from(servers.iter(), None);
         chain
     }
 
     /// What speaks HTTP.
-    fn requests(&self, listener: &str, routes: String) -> Filter {
+    fn requests(&self, listener: &str, routes: String, grpc_web: bool) -> Filter {
         let manager = Manager {
             side: Side::Gateway,
+            grpc_web,
             name: listener,
             routes: Routes::Named(routes),
             limits: self.limits,
@@ -123,7 +125,7 @@ impl Listeners<'_> {
             return chains;
         }
         let routed = if opened.is_https() {
-            Some((vec![self.requests(listener, opened.route_name())], None))
+            Some((vec![self.requests(listener, opened.route_name(), false)], None))
         } else {
             let routed = self.routes(opened, &name).routed();
             routed.map(|(filters, object)| (self.guarded(filters), Some(object)))
@@ -131,7 +133,11 @@ impl Listeners<'_> {
         let (Some((filters, object)), Some(tls)) = (routed, opened.tls()) else {
             return Vec::new();
         };
-        let socket = self.termination(tls, !opened.is_https()).socket();
+        let termination = self.termination(tls, !opened.is_https());
+        if termination.takes_nobody() {
+            return Vec::new();
+        }
+        let socket = termination.socket();
         let condition =
             FilterChainMatch { server_names: opened.server_names(), ..FilterChainMatch::default() };
         seen.extend(opened.hosts());

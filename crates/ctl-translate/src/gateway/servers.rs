@@ -48,6 +48,11 @@ impl<'a> Opened<'a> {
         matches!(self.protocol().as_str(), "HTTP" | "HTTP2" | "GRPC" | "GRPC-WEB")
     }
 
+    /// Browsers may call gRPC servers behind it.
+    pub(super) fn is_grpc_web(&self) -> bool {
+        self.protocol() == "GRPC-WEB"
+    }
+
     /// TLS settings of a server of TLS; those of plain HTTP only redirect.
     pub(super) fn tls(&self) -> Option<&'a Tls> {
         self.server.tls.as_ref().filter(|_| !self.is_plain_http())

@@ -19,25 +19,33 @@ pub(super) struct Kind {
     /// The proxy takes the TLS off.
     pub(super) mtls: bool,
     pub(super) http: bool,
+    /// Browsers may call gRPC servers.
+    pub(super) grpc_web: bool,
 }
 
 impl Kind {
     fn new(transport: &'static str, alpn: &[&'static str], mtls: bool, http: bool) -> Self {
-        Self { transport, alpn: alpn.to_vec(), mtls, http }
+        Self { transport, alpn: alpn.to_vec(), mtls, http, grpc_web: false }
     }
 }
 
 /// The chains of a port, by what it speaks and what may come in.
 pub(super) fn kinds(protocol: Protocol, mode: Mtls, started: &Started) -> Vec<Kind> {
+    let mut found = declared(protocol, mode, started);
+    found.iter_mut().for_each(|kind| kind.grpc_web = protocol == Protocol::GrpcWeb);
+    found
+}
+
+fn declared(protocol: Protocol, mode: Mtls, started: &Started) -> Vec<Kind> {
     let mesh: Vec<&str> = MESH_TCP.iter().chain(MESH_HTTP.iter()).copied().collect();
     match (protocol, mode) {
-        (Protocol::Http | Protocol::Http2, Mtls::Strict) => {
+        (Protocol::Http | Protocol::Http2 | Protocol::GrpcWeb, Mtls::Strict) => {
             vec![Kind::new("tls", &[], true, true)]
         }
-        (Protocol::Http | Protocol::Http2, Mtls::Permissive) => {
+        (Protocol::Http | Protocol::Http2 | Protocol::GrpcWeb, Mtls::Permissive) => {
             vec![Kind::new("tls", &mesh, true, true), Kind::new("raw_buffer", &[], false, true)]
         }
-        (Protocol::Http | Protocol::Http2, Mtls::Disable) => {
+        (Protocol::Http | Protocol::Http2 | Protocol::GrpcWeb, Mtls::Disable) => {
             vec![Kind::new("", &[], false, true)]
         }
         (Protocol::Tcp | Protocol::Tls | Protocol::Udp, Mtls::Strict) => {
@@ -71,7 +79,9 @@ pub(super) fn kinds(protocol: Protocol, mode: Mtls, started: &Started) -> Vec<Ki
 /// The chains of a port whose TLS ends here, by what is inside.
 pub(super) fn ended(inside: Protocol) -> Vec<Kind> {
     match inside {
-        Protocol::Http | Protocol::Http2 => vec![Kind::new("tls", &[], false, true)],
+        Protocol::Http | Protocol::Http2 | Protocol::GrpcWeb => {
+            vec![Kind::new("tls", &[], false, true)]
+        }
         Protocol::Tcp | Protocol::Tls | Protocol::Udp | Protocol::Auto => {
             vec![Kind::new("tls", &[], false, false)]
         }

@@ -49,6 +49,27 @@ fn hosts(served: &Served) -> Vec<String> {
 }
 
 #[test]
+fn browsers_may_call_grpc_where_a_server_or_a_port_says_so() {
+    let filters =
+        |listener: &serde_json::Value| listener.to_string().matches("grpc_web.v3.GrpcWeb").count();
+    let server = |protocol: &str| {
+        format!("{{port: {{number: 80, name: p, protocol: {protocol}}}, hosts: ['*']}}")
+    };
+    for (protocol, found) in [("GRPC-WEB", 1), ("GRPC", 0)] {
+        let served = served(&Mesh::small().and(&gateway("g", "east", &server(protocol))));
+        assert_eq!(filters(&served.listener("0.0.0.0_8080")), found, "{protocol}");
+    }
+    let port = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: east}\n\
+                spec: {selector: {app: web}, clusterIP: 10.96.0.7, ports: [{name: grpc-web, port: 80, targetPort: 8080}]}\n";
+    let served = Mesh::small().and(port).served("web-v1.east");
+    assert_eq!(
+        filters(&served.listener("virtualInbound")),
+        2,
+        "in plaintext and in the mesh's TLS"
+    );
+}
+
+#[test]
 fn routes_may_ask_for_claims_and_are_looked_for_behind_the_tokens() {
     let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     let tokens = format!(

@@ -59,7 +59,7 @@ fn the_name_or_application_protocol_of_a_port_says_what_it_speaks() {
     };
     assert_eq!(spoken("name: http"), "http");
     assert_eq!(spoken("name: http-web"), "http");
-    assert_eq!(spoken("name: grpc-web-x"), "http");
+    assert_eq!(spoken("name: grpc-web-x"), "http2");
     assert_eq!(spoken("name: grpc-x"), "http2");
     assert_eq!(spoken("name: http2"), "http2");
     assert_eq!(spoken("name: tcp-x"), "tcp");

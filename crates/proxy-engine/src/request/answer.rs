@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 
 use proxy_config::http::ServerHeader;
+use proxy_filter::grpc_web;
 use proxy_http::{BodyKind, RequestHead, ResponseHead};
 use proxy_listen::Exchange as Client;
 
@@ -86,6 +87,8 @@ impl<'a> Run<'a> {
         self.details = reply.details.clone();
         self.denied.clone_from(&reply.denied);
         let mut head = reply.head();
+        // Without a body nothing of it is written anew.
+        let _: Option<grpc_web::Answer> = self.for_browser(&mut head);
         self.download.grpc_status = grpc_status(&head.fields);
         if let Some(matched) = &self.matched {
             change::change_response(matched, request, self.facts, &mut head, self.known());
