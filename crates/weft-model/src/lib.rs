@@ -13,7 +13,7 @@ mod model;
 mod problem;
 mod protocol;
 
-pub use check::{Checked, grpc_status, is_cipher_suite, validate_object};
+pub use check::{Checked, grpc_status, is_cipher_suite, is_pair, validate_object};
 pub use host::{Host, HostPattern, expand};
 pub use inventory::{Inventory, Touched};
 pub use model::{MeshModel, Object, Objects};
