@@ -105,7 +105,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
                 let space = one.gateway.split_once('/').map_or("", |(space, _)| space);
                 list.namespace.as_deref().is_none_or(|wanted| wanted == space)
             });
-            let problems = problems(&mesh);
+            let problems = problems(&mesh, list.about.is_written());
             let told: Vec<Told> = all.map(|one| tell(&mesh, one, &problems, &[])).collect();
             machine(list.output, &json!(told))?.unwrap_or_else(|| print::list(&told));
         }
@@ -116,7 +116,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
                 (None, Some(both)) => both,
                 (None, None) => (one.gateway.as_str(), "default"),
             };
-            let problems = problems(&mesh);
+            let problems = problems(&mesh, one.about.is_written());
             let found = GatewayAround::named(&mesh, name, space).map_err(unclear)?;
             let whole = found.into_iter().map(|around| whole(&mesh, around, &problems));
             let whole: Vec<Whole> = whole.collect::<Result<_, _>>()?;
@@ -149,9 +149,10 @@ fn whole(mesh: &Mesh, around: GatewayAround, problems: &[Problem]) -> Result<Who
     Ok(Whole { told: tell(mesh, around, problems, &objects), routes, rejected })
 }
 
-/// What the analysis has against the mesh.
-fn problems(mesh: &Mesh) -> Vec<Problem> {
-    let options = weft_analyze::Options::at(weft_rt::Clock::real().wall());
+/// What the analysis has against the mesh. Files need not have the gateway that every mesh has.
+fn problems(mesh: &Mesh, assume_ingress: bool) -> Vec<Problem> {
+    let now = weft_rt::Clock::real().wall();
+    let options = weft_analyze::Options { assume_ingress, ..weft_analyze::Options::at(now) };
     weft_analyze::analyze(mesh.objects(), &options)
 }
 
@@ -175,8 +176,8 @@ fn state(around: &GatewayAround, problems: &[&Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
     let faults: usize = around.servers.iter().map(|server| server.faults.len()).sum();
     match errors.max(faults) {
-        _ if around.pods.is_empty() => "no pods".to_owned(),
-        _ if around.pods.iter().all(|pod| pod.ready == Some(false)) => "pods not ready".to_owned(),
+        0 if around.pods.is_empty() => "no pods".to_owned(),
+        0 if around.pods.iter().all(|pod| pod.ready == Some(false)) => "pods not ready".to_owned(),
         0 => "serves".to_owned(),
         1 => "1 error".to_owned(),
         many => format!("{many} errors"),

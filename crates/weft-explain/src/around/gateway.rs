@@ -124,7 +124,7 @@ impl GatewayAround {
         let is_istio = name.group != GROUP;
         let own: Vec<&Value> = pods(mesh, object).collect();
         let servers = if is_istio {
-            let home = own.first().map_or(namespace(object), |pod| namespace(pod));
+            let home = own.first().map_or_else(|| home(object), |pod| namespace(pod));
             listeners::servers(object, home)
         } else {
             listeners::seats(judged, &name)?
@@ -159,6 +159,14 @@ impl GatewayAround {
     pub fn is_istio(&self) -> bool {
         self.group != GROUP
     }
+}
+
+/// Where the pods of an Istio Gateway stand that nobody wrote down: the ingress gateway is part of every mesh.
+fn home(gateway: &Value) -> &str {
+    let labels = texts(&gateway["spec"]["selector"]);
+    let ingress =
+        labels.len() == 1 && labels.get("istio").is_some_and(|one| one == "ingressgateway");
+    if ingress { "istio-system" } else { namespace(gateway) }
 }
 
 /// Every object that is a gateway.

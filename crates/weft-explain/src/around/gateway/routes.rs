@@ -43,11 +43,11 @@ impl GatewayAround {
     pub fn routes(&self, mesh: &Mesh) -> Result<Vec<BoundRoute>, Unclear> {
         let (space, name) = self.gateway.split_once('/').unwrap_or_default();
         let proxy = Proxy::find(mesh, &Origin::Gateway(name.to_owned(), space.to_owned()))?;
-        let mut found = Vec::new();
+        let (mut found, attached) = (Vec::new(), self.attached(mesh));
         let configs = proxy.routes.iter().filter(|(name, _)| name.starts_with("http"));
         for host in configs.flat_map(|(_, config)| &config.virtual_hosts) {
             for route in &host.routes {
-                let Some(object) = self.author(mesh, route) else { continue };
+                let Some(object) = self.author(mesh, route, &attached) else { continue };
                 let asks = asks(route);
                 let to = to(route);
                 let bound = BoundRoute { hosts: host.domains.clone(), asks, object, to };
@@ -61,18 +61,30 @@ impl GatewayAround {
     }
 
     /// Who wrote a route, when it is bound to this gateway.
-    fn author(&self, mesh: &Mesh, route: &Route) -> Option<String> {
+    fn author(&self, mesh: &Mesh, route: &Route, attached: &[ObjectRef]) -> Option<String> {
         let from = describe::objects(route.metadata.as_ref()).into_iter().next()?;
-        if !self.is_istio() {
-            let (space, name) = self.gateway.split_once('/')?;
-            let derived = [format!("{name}~"), format!("{space}~{name}~")];
-            let own = derived.iter().any(|prefix| from.name.starts_with(prefix));
-            let mut parts = route.name.splitn(4, '/');
-            let (kind, space, name) = (parts.next()?, parts.next()?, parts.next()?);
-            return own.then(|| format!("{kind} {space}/{name}"));
+        let bound = if self.is_istio() {
+            let written = mesh.objects().iter().find(|one| ObjectRef::of(one) == from)?;
+            self.is_named_by(written)
+        } else {
+            attached.iter().any(|one| one.namespace == from.namespace && one.name == from.name)
+        };
+        bound.then(|| from.to_string())
+    }
+
+    /// Routes of the Gateway API that it, or a set of listeners of it, took.
+    fn attached(&self, mesh: &Mesh) -> Vec<ObjectRef> {
+        if self.is_istio() {
+            return Vec::new();
         }
-        let written = mesh.objects().iter().find(|one| ObjectRef::of(one) == from)?;
-        self.is_named_by(written).then(|| from.to_string())
+        let judged = mesh.judged();
+        let own = reference(&self.group, "Gateway", &self.gateway);
+        let sets = judged.sets.added.get(&own).cloned().unwrap_or_default();
+        let is_own = |owner: &ObjectRef| *owner == own || sets.contains(owner);
+        let taken = judged.routes.iter().filter(|route| {
+            route.parents.iter().any(|parent| is_own(&parent.owner) && parent.accepted.yes)
+        });
+        taken.map(|route| route.name.clone()).collect()
     }
 
     /// Whether a VirtualService is bound to it.
