@@ -160,6 +160,8 @@ pub static ALL: &[Analyzer] = &[
     ours::PLAINTEXT_CALLERS,
     ours::RETRY_BUDGET,
     ours::CERTIFICATES,
+    ours::CERTIFICATE_HOSTS,
+    ours::GATEWAY_PORT_CONFLICT,
     ours::GATEWAY_CREDENTIALS,
     ours::TOKEN_NOT_REQUIRED,
     ours::CLIENT_TLS,

@@ -106,4 +106,6 @@ codes! {
     WEFT0119 Error RouteReferenceMissing
     WEFT0120 Warning RuleNeverMatches
     WEFT0121 Warning PeerAuthenticationDisplaced
+    WEFT0122 Warning HostNotInCertificate
+    WEFT0123 Error GatewayPortConflict
 }

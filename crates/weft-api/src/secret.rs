@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use x509_parser::extensions::GeneralName;
-use x509_parser::pem::Pem;
+use weft_certificate::{Certificate, Name};
 
 /// What of a Secret is PEM of use to a proxy; what is missing is empty.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -92,14 +91,13 @@ impl Credential {
 
 /// Names of the first certificate of a chain, which is the one that is shown.
 fn dns_names(chain: &[u8]) -> BTreeSet<String> {
-    let Some(Ok(first)) = Pem::iter_from_buffer(chain).next() else { return BTreeSet::new() };
-    let Ok(certificate) = first.parse_x509() else { return BTreeSet::new() };
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
-    let names = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+    let Ok(all) = Certificate::all(chain) else { return BTreeSet::new() };
+    let names = all.into_iter().next().map(|shown| shown.names).unwrap_or_default();
+    let hosts = names.into_iter().filter_map(|name| match name {
+        Name::Host(host) => Some(host.to_ascii_lowercase()),
         _ => None,
     });
-    names.collect()
+    hosts.collect()
 }
 
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";

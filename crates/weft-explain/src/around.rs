@@ -1,4 +1,4 @@
-//! Which objects act on a pod or a service, and how.
+//! Which objects act on a pod, a service or a gateway, and how.
 //!
 //! In: a mesh, a name, the namespace of the clients that are meant. Out: [`PodAround`], [`ServiceAround`].
 //! Holds: scope and precedence are those of the snapshot that translation reads; nothing is looked up by its own rules here.
@@ -13,8 +13,11 @@ use weft_model::api::core::PortRef;
 use crate::access::accepting;
 use crate::{Mesh, Origin, PolicyOfPod, Proxy, Unclear};
 
+mod gateway;
 mod service;
 
+pub use gateway::{BoundRoute, Condition, GatewayAround, GatewayPod, GatewayServer, Rejected};
+pub(crate) use gateway::{pods as pods_of_gateway, wanted as wanted_by_gateway};
 pub use service::{Route, Rules, ServiceAround, Subset};
 
 /// What acts on a pod.

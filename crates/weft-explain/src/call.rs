@@ -10,6 +10,9 @@ use weft_types::similar;
 use crate::Unclear;
 
 mod claims;
+mod destination;
+
+use destination::Destination;
 
 /// Where a call begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,21 +113,21 @@ pub struct Call {
 }
 
 impl Call {
-    /// A plain `GET /` to a host and port.
+    /// A `GET` to `HOST:PORT`, in plain text and for `/`, or to a URL, whose path and TLS count.
     ///
     /// # Errors
-    /// When `to` is not `HOST:PORT`.
+    /// When `to` is neither.
     pub fn new(origin: Origin, to: &str) -> Result<Self, Unclear> {
-        let (host, port) = host_and_port(to)?;
+        let Destination { host, port, path, tls } = Destination::read(to)?;
         Ok(Self {
             origin,
             host,
             port,
             method: "GET".to_owned(),
-            path: "/".to_owned(),
+            path: path.unwrap_or_else(|| "/".to_owned()),
             fields: Vec::new(),
             spoken: Spoken::default(),
-            security: Security::default(),
+            security: if tls { Security::Tls } else { Security::default() },
             sni: None,
             ip: None,
             source_ip: None,
@@ -150,7 +153,7 @@ impl Call {
             call.method = method;
         }
         if let Some(path) = text(fields, "path")? {
-            call.path = path;
+            call.ask(path)?;
         }
         for name in ["headers", "header", "H"] {
             if let Some(written) = fields.get(name) {
@@ -165,7 +168,7 @@ impl Call {
         call.security = match (truth(fields, "mtls")?, truth(fields, "tls")?) {
             (true, _) => Security::Mtls,
             (false, true) => Security::Tls,
-            (false, false) => Security::Plaintext,
+            (false, false) => call.security,
         };
         call.sni = text(fields, "sni")?;
         call.ip = address(fields, "ip")?;
@@ -186,8 +189,34 @@ impl Call {
         if let Some(answer) = text(fields, "custom")? {
             call.suppose_custom(&answer)?;
         }
-        call.plaintext = truth(fields, "plaintext")?;
+        call.go_plain(truth(fields, "plaintext")?)?;
         Ok(call)
+    }
+
+    /// Asks for a path.
+    ///
+    /// # Errors
+    /// When the destination has one already, and another one.
+    pub fn ask(&mut self, path: String) -> Result<(), Unclear> {
+        if !["/", path.as_str()].contains(&self.path.as_str()) {
+            let what = format!("the path is {path}, and {} in the destination", self.path);
+            return Err(Unclear::new(what, "say it once"));
+        }
+        self.path = path;
+        Ok(())
+    }
+
+    /// Says whether nothing protects the connection on its way to the server.
+    ///
+    /// # Errors
+    /// When the destination says that TLS does.
+    pub fn go_plain(&mut self, plaintext: bool) -> Result<(), Unclear> {
+        if plaintext && self.security != Security::Plaintext {
+            let what = "a call cannot be in plaintext and use TLS";
+            return Err(Unclear::new(what, "write http:// or HOST:PORT, or leave plaintext out"));
+        }
+        self.plaintext = plaintext;
+        Ok(())
     }
 
     /// Shows a user's token, as RFC 6750 has it.
@@ -262,18 +291,6 @@ fn with_namespace(written: &str) -> Result<(String, String), Unclear> {
         return Err(Unclear::new(what, "write NAME.NAMESPACE"));
     }
     Ok((name.to_owned(), namespace.to_owned()))
-}
-
-fn host_and_port(to: &str) -> Result<(String, u16), Unclear> {
-    let wrong =
-        || Unclear::new(format!("{to:?} is no destination"), "write HOST:PORT, such as web:8080");
-    let (host, port) = to.rsplit_once(':').ok_or_else(wrong)?;
-    let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() {
-        return Err(wrong());
-    }
-    Ok((host.to_owned(), port))
 }
 
 fn other_form(name: &str, wanted: &str) -> Unclear {

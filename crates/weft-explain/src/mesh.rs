@@ -110,6 +110,12 @@ impl Mesh {
         self.written.contains(&address)
     }
 
+    /// The objects of the Gateway API, judged together.
+    pub(crate) fn judged(&self) -> Judged<'_> {
+        let (_, problems) = self.inventory.model();
+        Judged::of(&self.objects, &weft_gateway_api::refused(&problems))
+    }
+
     /// Where an object was written.
     pub(crate) fn place(&self, object: &ObjectRef) -> Option<&Place> {
         self.places.get(object)

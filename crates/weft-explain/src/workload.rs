@@ -11,6 +11,7 @@ use weft_proto::google::protobuf::value::Kind;
 use weft_proto::google::protobuf::{ListValue, Struct, Value as Wire};
 use weft_types::similar;
 
+use crate::around::{pods_of_gateway, wanted_by_gateway};
 use crate::complete::namespace;
 use crate::{Mesh, Origin, Unclear, meshed};
 
@@ -75,14 +76,9 @@ impl Workload {
             let found = pod(mesh, wanted, space).map(|pod| Self::of(mesh, pod, true));
             return found.or_else(|unclear| Self::behind(mesh, wanted, space).ok_or(unclear));
         };
-        let selector = texts(&gateway["spec"]["selector"]);
-        let serves = |pod: &&Value| {
-            let labels = texts(&pod["metadata"]["labels"]);
-            selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        };
-        let mut pods: Vec<&Value> = pods(mesh).filter(serves).collect();
+        let mut pods: Vec<&Value> = pods_of_gateway(mesh, gateway).collect();
         pods.sort_by_key(|pod| (namespace(pod) != space, namespace(pod), name(pod)));
-        let own = || Self::bare(wanted, space, selector.clone());
+        let own = || Self::bare(wanted, space, wanted_by_gateway(mesh, gateway).1);
         Ok(pods.first().map_or_else(own, |pod| Self::of(mesh, pod, true)))
     }
 

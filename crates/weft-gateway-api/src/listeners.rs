@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use weft_model::api::gateway_api::{
     CertificateRef, Listener, ListenerTls, RouteKind, RouteNamespaces, TlsMode,
 };
+use weft_model::api::secret::Credential;
 use weft_model::{HostPattern, ObjectRef};
 
 use crate::mesh::{From, GROUP, Mesh, To};
@@ -198,9 +199,14 @@ fn certificate(to: &CertificateRef, owner: &ObjectRef, mesh: &Mesh<'_>) -> Optio
     let Some(secret) = mesh.get(to) else {
         return invalid(format!("there is no Secret {full}"));
     };
-    let has = |key: &str| secret["data"][key].as_str().is_some_and(|value| !value.is_empty());
-    let complete = (has("tls.crt") && has("tls.key")) || (has("cert") && has("key"));
-    if complete { None } else { invalid(format!("Secret {full} lacks tls.crt or tls.key")) }
+    let found = Credential::of(secret);
+    if found.certificate.is_empty() || found.key.is_empty() {
+        return invalid(format!("Secret {full} lacks tls.crt or tls.key"));
+    }
+    if !weft_model::is_pair(&found) {
+        return invalid(format!("the key of Secret {full} is not that of its certificate"));
+    }
+    None
 }
 
 /// Whether a gateway or a set can be honoured with these listeners.

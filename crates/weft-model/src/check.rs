@@ -166,12 +166,26 @@ fn plain<T>(object: &Value, read: impl Fn(&Value) -> T, wrap: Wrap<T>) -> Answer
 }
 
 /// Of many Secrets and ConfigMaps few are about certificates; whether those are good is told by those who point at them.
+/// A certificate with the key of another one is left out: no proxy could use it, and a proxy may refuse all that comes with it.
 fn credential(object: &Value, read: fn(&Value) -> Credential, wrap: Wrap<Credential>) -> Answer {
-    let found = read(object);
+    let mut found = read(object);
+    if !is_pair(&found) {
+        found = Credential {
+            authorities: found.authorities,
+            revoked: found.revoked,
+            ..Credential::default()
+        };
+    }
     if found.is_empty() {
         return (None, Vec::new());
     }
     plain(object, |_| found.clone(), wrap)
+}
+
+/// Whether nothing shows that the key of a credential is not that of its certificate.
+#[must_use]
+pub fn is_pair(credential: &Credential) -> bool {
+    weft_certificate::fits(&credential.certificate, &credential.key) != Some(false)
 }
 
 /// Reads and checks; errors refuse the object.

@@ -14,7 +14,8 @@ mod problem;
 mod protocol;
 
 pub use check::{
-    Checked, grpc_status, is_certificate_hash, is_cipher_suite, is_key_hash, validate_object,
+    Checked, grpc_status, is_certificate_hash, is_cipher_suite, is_key_hash, is_pair,
+    validate_object,
 };
 pub use host::{Host, HostPattern, expand};
 pub use inventory::{Inventory, Touched};

@@ -38,15 +38,14 @@ pub(crate) struct Options {
     /// The call arrives at a port of this pod.
     #[arg(long, value_name = "NAME.NAMESPACE", group = "origin")]
     inbound: Option<String>,
-    /// Where it goes.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "calls")]
+    /// Where it goes: HOST:PORT, or a URL such as https://HOST[:PORT]/PATH, which means TLS.
+    #[arg(long, value_name = "HOST:PORT|URL", required_unless_present = "calls")]
     to: Option<String>,
     /// Method of the request.
     #[arg(default_value = "GET")]
     method: String,
-    /// Path of the request.
-    #[arg(default_value = "/")]
-    path: String,
+    /// Path of the request [default: that of the URL, or /].
+    path: Option<String>,
     /// A field of the request. May be repeated.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
@@ -156,7 +155,9 @@ impl Options {
     fn call(&self) -> Result<Call, Unclear> {
         let mut call = Call::new(self.origin()?, self.to.as_deref().unwrap_or_default())?;
         call.method.clone_from(&self.method);
-        call.path.clone_from(&self.path);
+        if let Some(path) = &self.path {
+            call.ask(path.clone())?;
+        }
         self.headers.iter().try_for_each(|line| call.add_field(line))?;
         self.claims.iter().try_for_each(|claim| call.add_claim(claim))?;
         call.spoken = match (self.tcp, self.http2) {
@@ -167,13 +168,13 @@ impl Options {
         call.security = match (self.mtls, self.tls) {
             (true, _) => Security::Mtls,
             (false, true) => Security::Tls,
-            (false, false) => Security::Plaintext,
+            (false, false) => call.security,
         };
         call.sni.clone_from(&self.sni);
         call.ip = self.ip;
         call.source_ip = self.source_ip;
         call.principal.clone_from(&self.principal);
-        call.plaintext = self.plaintext;
+        call.go_plain(self.plaintext)?;
         if let Some(answer) = &self.custom {
             call.suppose_custom(answer)?;
         }

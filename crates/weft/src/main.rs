@@ -15,6 +15,7 @@ mod analyze;
 mod apply;
 mod authz;
 mod ca;
+mod cert;
 mod changes;
 mod check;
 mod compared;
@@ -25,6 +26,7 @@ mod exec;
 mod explain;
 mod failure;
 mod files;
+mod gateway;
 mod gateway_api;
 mod hand_over;
 mod kubeconfig;
@@ -88,6 +90,11 @@ enum Command {
     Authz(authz::Options),
     /// Show the certificate authority, or change its root.
     Ca(ca::Options),
+    /// Look into certificates: of Secrets, or of files.
+    Cert(cert::Options),
+    /// Show gateways of both APIs: what they open, what is bound to them, who serves them.
+    #[command(alias = "gw")]
+    Gateway(gateway::Options),
     /// Show who still calls in plaintext, and make workloads STRICT that nobody does.
     Mtls(mtls::Options),
     /// Judge objects of files one by one; exit code 1 when one is wrong.
@@ -203,6 +210,8 @@ async fn run_async(command: Command) -> Result<ExitCode, Failure> {
         Command::ProxyConfig(options) => Box::pin(proxy_config::run(options)).await,
         Command::Authz(options) => Box::pin(authz::run(options)).await,
         Command::Ca(options) => Box::pin(ca::run(options)).await,
+        Command::Cert(options) => Box::pin(cert::run(options)).await,
+        Command::Gateway(options) => Box::pin(gateway::run(options)).await,
         Command::Mtls(options) => Box::pin(mtls::run(options)).await,
         Command::Analyze(options) => Box::pin(analyze::run(options)).await,
         Command::Describe(options) => Box::pin(describe::run(options)).await,

@@ -24,6 +24,11 @@ pub(crate) struct About {
 }
 
 impl About {
+    /// Whether it is one of files, where nothing runs.
+    pub(crate) fn is_written(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// Reads it. What is wrong with objects is told of on standard error; they are left out, as in a running mesh.
     pub(crate) async fn mesh(&self) -> Result<Mesh, Failure> {
         let (objects, places) = match self.files.as_slice() {

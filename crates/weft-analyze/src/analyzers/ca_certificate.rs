@@ -25,8 +25,10 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
 
 fn is_unchecked(rule: &Object<'_>, policy: &TrafficPolicy<'_>) -> bool {
     let tls = policy.raw.at("tls");
-    // A credential brings its own CA; only proxies that the rule selects read it.
-    let by_credential = tls.has("credentialName") && rule.spec().has("workloadSelector");
+    // A credential brings its own CA. One of MUTUAL is for gateways or for selected pods anyway: who has no certificate of the
+    // Secret does not reach the server. In SIMPLE only proxies that the rule selects are known to read it.
+    let by_credential = tls.has("credentialName")
+        && (tls.text("mode") == "MUTUAL" || rule.spec().has("workloadSelector"));
     matches!(tls.text("mode"), "SIMPLE" | "MUTUAL")
         && tls.text("caCertificates").is_empty()
         && !by_credential

@@ -31,7 +31,16 @@ fn judge(mesh: &Mesh<'_>, gateway: &Object<'_>, namespace: &str, report: &mut Re
         if let Some((name, field)) = server.credential() {
             match mesh.find_from(kind::SECRET, namespace, name) {
                 None => {
-                    let what = format!("there is no Secret `{name}` in namespace `{namespace}`");
+                    let here = mesh.find_from(kind::SECRET, gateway.namespace, name).is_some();
+                    let beside = match here && gateway.namespace != namespace {
+                        true => format!(
+                            ", where the pods run; that of `{}` is not read",
+                            gateway.namespace
+                        ),
+                        false => String::new(),
+                    };
+                    let what =
+                        format!("there is no Secret `{name}` in namespace `{namespace}`{beside}");
                     let fix = "create it where the gateway's pods run, or correct the name";
                     report.add(code::IST0101, gateway, field, what, fix);
                 }

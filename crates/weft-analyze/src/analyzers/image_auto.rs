@@ -44,7 +44,11 @@ fn auto_image(workload: &Workload<'_>) -> Option<String> {
     Some(format!("{}/containers/{at}/image", workload.field))
 }
 
+/// Without any webhook among the objects it is the API server itself that injects, or who applies them: then labels tell.
 fn is_injected(mesh: &Mesh<'_>, workload: &Workload<'_>, webhooks: &[&Value]) -> bool {
+    if webhooks.is_empty() && workload.wants_injection() == Some(true) {
+        return true;
+    }
     let namespace = match workload.object.namespace {
         "" => "default",
         namespace => namespace,

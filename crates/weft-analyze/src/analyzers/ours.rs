@@ -1,9 +1,11 @@
 //! What Istio's analyzers do not see. Each file has one of our codes, or two that need the same look.
 
+mod certificate_hosts;
 mod certificates;
 mod client_tls;
 mod failover;
 mod gateway_credentials;
+mod gateway_port_conflict;
 mod http_on_tcp;
 mod http_routes_on_tcp;
 mod never_matches;
@@ -22,10 +24,12 @@ mod token_not_required;
 mod unbound;
 mod waypoint_missing;
 
+pub(super) use certificate_hosts::ANALYZER as CERTIFICATE_HOSTS;
 pub(super) use certificates::ANALYZER as CERTIFICATES;
 pub(super) use client_tls::ANALYZER as CLIENT_TLS;
 pub(super) use failover::ANALYZER as FAILOVER;
 pub(super) use gateway_credentials::ANALYZER as GATEWAY_CREDENTIALS;
+pub(super) use gateway_port_conflict::ANALYZER as GATEWAY_PORT_CONFLICT;
 pub(super) use http_on_tcp::ANALYZER as HTTP_ON_TCP;
 pub(super) use http_routes_on_tcp::ANALYZER as HTTP_ROUTES_ON_TCP;
 pub(super) use never_matches::ANALYZER as NEVER_MATCHES;

@@ -23,7 +23,7 @@ const BY_CONDITION: &str = "IST0171";
 /// Something else wins.
 const SHADOWED: &[&str] = &[
     "IST0110", "IST0111", "IST0130", "IST0131", "IST0145", "IST0159", "IST0160", "WEFT0101",
-    "WEFT0102", "WEFT0106", "WEFT0121",
+    "WEFT0102", "WEFT0106", "WEFT0121", "WEFT0123",
 ];
 /// What it needs, selects or is bound to is not there.
 const WITHOUT_EFFECT: &[&str] = &[

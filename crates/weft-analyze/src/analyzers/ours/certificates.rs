@@ -28,8 +28,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
                 expires(secret, entry, (end - mesh.now, &date), report);
             }
         }
-        let both = credential::read(secret).ok();
-        if both.and_then(|credential| credential::fits(&credential)) == Some(false) {
+        if credential::is_mixed(secret) {
             let what =
                 "the key is not that of the certificate: no connection can be made with them";
             let fix = "store the certificate and the key that it was made for";

@@ -23,6 +23,7 @@ fn look(mesh: &Mesh<'_>, report: &mut Report) {
         let pods = mesh.selected(None, selector);
         if let Some(pod) = pods.first() {
             of_algorithms(mesh, gateway, pod.object.namespace, report);
+            keys_fit(mesh, gateway, pod.object.namespace, report);
             clients_are_checked(mesh, gateway, pod.object.namespace, report);
         }
     }
@@ -42,6 +43,24 @@ fn of_algorithms(mesh: &Mesh<'_>, gateway: &Object<'_>, namespace: &str, report:
         let (namespace, name) = name.split_once('/').unwrap_or((namespace, name));
         must_be_good(mesh, gateway, (namespace, name), field, report);
     }
+}
+
+/// Of a single certificate only this is not told of as IST0161.
+fn keys_fit(mesh: &Mesh<'_>, gateway: &Object<'_>, namespace: &str, report: &mut Report) {
+    for (name, field) in servers(gateway).filter_map(|server| server.credential()) {
+        let secret = mesh.find_from(kind::SECRET, namespace, name);
+        if secret.is_some_and(credential::is_mixed) {
+            mixed(gateway, name, field, report);
+        }
+    }
+}
+
+fn mixed(gateway: &Object<'_>, name: &str, field: String, report: &mut Report) {
+    let what = format!(
+        "the key of Secret `{name}` is not that of its certificate: it is not sent to proxies, so nothing is answered here"
+    );
+    let fix = "store the certificate and the key that it was made for";
+    report.add(code::WEFT0113, gateway, field, what, fix);
 }
 
 /// A gateway that asks clients for certificates must know who vouches for them.
@@ -99,6 +118,9 @@ fn must_be_good(
     report: &mut Report,
 ) {
     let fault = match mesh.find(kind::SECRET, namespace, name) {
+        Some(secret) if credential::is_mixed(secret) => {
+            return mixed(gateway, name, field, report);
+        }
         None => Some(format!("there is no Secret `{name}` in namespace `{namespace}`")),
         Some(secret) => credential::check(secret, mesh.now)
             .err()

@@ -7,14 +7,16 @@
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Credential, pem};
+use crate::pem;
 
-/// Whether they belong together; none when it cannot be told.
-pub(crate) fn fits(credential: &Credential) -> Option<bool> {
-    let certificate = pem::blocks(&credential.certificate).into_iter().next()?;
+/// Whether a key is that of the first certificate of a text; none when it cannot be told.
+#[must_use]
+pub fn fits(certificate: &[u8], key: &[u8]) -> Option<bool> {
+    let certificate = pem::labelled(certificate, "CERTIFICATE").into_iter().next()?;
     let (_, certificate) = X509Certificate::from_der(&certificate).ok()?;
     let of_certificate = certificate.public_key().subject_public_key.data.as_ref();
-    pem::blocks(&credential.key).iter().find_map(|der| agrees(der, of_certificate))
+    let keys = pem::labelled(key, "PRIVATE KEY");
+    keys.iter().find_map(|der| agrees(der, of_certificate))
 }
 
 fn agrees(der: &[u8], of_certificate: &[u8]) -> Option<bool> {
