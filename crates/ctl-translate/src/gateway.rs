@@ -15,7 +15,7 @@ use weft_proto::envoy::config::route::v3::{
 };
 
 use crate::http::Side;
-use crate::limits::Limits;
+use crate::limits::{Limits, OfRoutes};
 use crate::rbac::Access;
 use crate::reach::Reach;
 use crate::view::{OutboundView, RouterView};
@@ -64,7 +64,10 @@ pub(crate) fn build(snapshot: &MeshSnapshot, outbound: &OutboundView, view: &Rou
         }
         Port::Bytes(_) => Vec::new(),
     });
-    Built { listeners, routes: configurations.collect(), clusters }
+    let mut routes: Vec<RouteConfiguration> = configurations.collect();
+    let limits = OfRoutes::of(snapshot, workload, Side::Gateway);
+    routes.iter_mut().for_each(|table| limits.put(table));
+    Built { listeners, routes, clusters }
 }
 
 /// Hosts of all servers of a port but the one that takes every host.
