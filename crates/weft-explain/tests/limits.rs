@@ -36,33 +36,8 @@ const MESH: &str = "
               descriptors: [{entries: [{key: user}], token_bucket: {max_tokens: 3, tokens_per_fill: 3, fill_interval: 1s}}]
 ";
 
-/// What requests for the pod have in place of the above.
-const OWN: &str = "
-- apiVersion: networking.istio.io/v1alpha3
-  kind: EnvoyFilter
-  metadata: {name: own, namespace: shop}
-  spec:
-    configPatches:
-      - applyTo: HTTP_ROUTE
-        match: {context: SIDECAR_INBOUND, routeConfiguration: {vhost: {name: 'inbound|http|8080', route: {action: ANY}}}}
-        patch:
-          operation: MERGE
-          value:
-            typed_per_filter_config:
-              envoy.filters.http.local_ratelimit:
-                '@type': type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
-                stat_prefix: of_route
-                token_bucket: {max_tokens: 7, tokens_per_fill: 7, fill_interval: 1s}
-                filter_enabled: {default_value: {numerator: 100}}
-                filter_enforced: {default_value: {numerator: 0}}
-";
-
 fn told(call: Value) -> String {
-    told_in(MESH, call)
-}
-
-fn told_in(mesh: &str, call: Value) -> String {
-    let objects = yaml::read(mesh, "file").unwrap().remove(0).value;
+    let objects = yaml::read(MESH, "file").unwrap().remove(0).value;
     let objects: Vec<Value> = objects.as_array().unwrap().clone();
     let (mesh, problems) = Mesh::new(objects, BTreeMap::new(), MeshSettings::default());
     assert_eq!(problems.iter().filter(|problem| problem.is_error()).count(), 0, "{problems:?}");
@@ -81,13 +56,4 @@ fn a_limit_that_a_request_may_meet_is_named() {
     assert_eq!(told(json!({})), format!("may be limited by of_web: {all}; {then}"));
     let user = told(json!({"headers": {"x-user": "ann"}}));
     assert_eq!(user, format!("may be limited by of_web: 3 per 1s for ann, and {all}; {then}"));
-}
-
-#[test]
-fn the_limit_of_the_route_is_named_in_place_of_the_filters() {
-    let told = told_in(&format!("{MESH}{}", OWN.trim_start()), json!({}));
-    assert_eq!(
-        told,
-        "may be limited by of_route: 7 per 1s; what is beyond it is counted, and goes on"
-    );
 }
