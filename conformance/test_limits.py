@@ -1,5 +1,5 @@
 """Limits of rates, on both data planes: the EnvoyFilter of a seed at the gateway, limits by what requests say of themselves at a sidecar, and
-limits that are only counted."""
+limits that are only counted, and limits that routes have of their own."""
 
 import pytest
 
@@ -35,6 +35,16 @@ spec:
 {"".join(patches)}"""
 
 
+def merged(apply_to, context, vhost, config):
+    """A limit that virtual hosts or routes have of their own."""
+    config = " ".join(config.split())
+    own = f"envoy.filters.http.local_ratelimit: {{'@type': type.googleapis.com/{LIMIT}, {config}}}"
+    return f"""    - applyTo: {apply_to}
+      match: {{context: {context}, routeConfiguration: {{vhost: {vhost}}}}}
+      patch: {{operation: MERGE, value: {{typed_per_filter_config: {{{own}}}}}}}
+"""
+
+
 def bucket(most, every="3600s"):
     return f"{{max_tokens: {most}, tokens_per_fill: {most}, fill_interval: {every}}}"
 
@@ -49,15 +59,32 @@ descriptors: [{{entries: [{{key: user}}], token_bucket: {bucket(3)}}}, {{entries
 TRIED = f"""stat_prefix: tried, filter_enabled: {ALL}, filter_enforced: {NONE}, token_bucket: {bucket(1)},
 request_headers_to_add_when_not_enforced: [{{header: {{key: x-beyond, value: 'yes'}}}}]
 """
+# For one route of the client's; all others, and the filter by itself, limit nothing.
+ROUTED = f"""stat_prefix: routed, filter_enabled: {ALL}, filter_enforced: {ALL}, enable_x_ratelimit_headers: DRAFT_VERSION_03,
+token_bucket: {bucket(2)}
+"""
+ROUTES = """---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: routed, namespace: shop}
+spec:
+  hosts: [routed]
+  http:
+    - {name: dear, match: [{uri: {prefix: /dear}}], route: [{destination: {host: routed, port: {number: 8080}}}]}
+    - {name: cheap, route: [{destination: {host: routed, port: {number: 8080}}}]}
+"""
 
 
 def objects():
     text = namespace("shop") + deployment("client", "shop", SLEEP)
-    for name in ("users", "tried"):
+    for name in ("users", "tried", "routed"):
         text += service(name, "shop", "{name: http, port: 8080}") + deployment(name, "shop", ECHO)
     text += gate("shop", "{route: [{destination: {host: users, port: {number: 8080}}}]}")
     router = ", subFilter: {name: envoy.filters.http.router}"
-    return text + limits("users", "users", patch(BY_USER)) + limits("tried", "tried", patch(TRIED, before=router))
+    text += limits("users", "users", patch(BY_USER)) + limits("tried", "tried", patch(TRIED, before=router)) + ROUTES
+    host = "{name: 'routed.shop.svc.cluster.local:8080', route: {name: dear, action: ROUTE}}"
+    empty = patch("stat_prefix: nothing", context="SIDECAR_OUTBOUND")
+    return text + limits("routed", "client", empty, merged("HTTP_ROUTE", "SIDECAR_OUTBOUND", host, ROUTED))
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +92,10 @@ def limits_mesh(mesh_of):
     return mesh_of(objects())
 
 
-def ask(mesh, host, user=None):
+def ask(mesh, host, user=None, path="/"):
     """The status, the fields of the answer, and its body."""
     shown = ["-H", f"x-user: {user}"] if user else []
-    done = mesh.curl(*CLIENT, "-i", *shown, f"http://{host}:8080/", check=False)
+    done = mesh.curl(*CLIENT, "-i", *shown, f"http://{host}:8080{path}", check=False)
     head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
     lines = head.split("\n")
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
@@ -132,3 +159,19 @@ def test_what_is_only_counted_goes_on(limits_mesh):
         return count.get("ok") == 1 and count["rate_limited"] >= 1 and count["enforced"] == 0 and count["enabled"] > count["ok"]
 
     until("the dry run is counted", told)
+
+
+def test_a_route_has_a_limit_of_its_own(limits_mesh):
+    mesh = limits_mesh
+
+    def acts():
+        """Asks the route until it is limited; what was taken before is not taken back for an hour."""
+        status, fields, body = ask(mesh, "routed", path="/dear")
+        return (status, body, fields.get("x-ratelimit-limit")) == (429, "local_rate_limited", "2")
+
+    until("the route is limited", acts)
+    # The client's proxy refuses, so that the server may not be there yet.
+    until("other routes are not", lambda: ask(mesh, "routed", path="/cheap")[0] == 200)
+    statuses = [ask(mesh, "routed", path="/cheap") for _ in range(3)]
+    assert all(status != 429 and "x-ratelimit-limit" not in fields for status, fields, _ in statuses), statuses
+    until("nor are other hosts", lambda: ask(mesh, "users", "dora")[0] == 200)

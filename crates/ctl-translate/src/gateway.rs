@@ -11,7 +11,7 @@ use weft_proto::envoy::config::listener::v3::Listener;
 use weft_proto::envoy::config::route::v3::RouteConfiguration;
 
 use crate::http::Side;
-use crate::limits::Limits;
+use crate::limits::{Limits, OfRoutes};
 use crate::rbac::Access;
 use crate::reach::Reach;
 use crate::view::{OutboundView, RouterView};
@@ -62,7 +62,10 @@ pub(crate) fn build(snapshot: &MeshSnapshot, outbound: &OutboundView, view: &Rou
         }
         Port::Bytes(_) => Vec::new(),
     });
-    Built { listeners, routes: configurations.collect(), clusters }
+    let mut routes: Vec<RouteConfiguration> = configurations.collect();
+    let limits = OfRoutes::of(snapshot, workload, Side::Gateway);
+    routes.iter_mut().for_each(|table| limits.put(table));
+    Built { listeners, routes, clusters }
 }
 
 /// Routes of one HTTPS server.

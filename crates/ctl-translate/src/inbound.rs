@@ -19,7 +19,7 @@ use weft_proto::envoy::config::listener::v3::{
 
 use crate::domains::Domains;
 use crate::http::{Manager, Routes, Side};
-use crate::limits::Limits;
+use crate::limits::{Limits, OfRoutes};
 use crate::listener::{self, ANY_ADDRESS, TcpTerms};
 use crate::rbac::Access;
 use crate::view::{InboundPort, InboundView};
@@ -106,6 +106,7 @@ pub(crate) fn listeners(snapshot: &MeshSnapshot, view: &InboundView) -> Vec<List
         ingress: Ingress::of(snapshot, view),
         access: &access,
         limits: &limits,
+        of_routes: OfRoutes::of(snapshot, workload, Side::Inbound),
         log: snapshot.settings().access_log.as_deref(),
     };
     let bound = view.ports.iter().filter(|port| port.bound).map(|port| builder.bound(port));
@@ -118,6 +119,7 @@ struct Builder<'a> {
     ingress: Ingress<'a>,
     access: &'a Access,
     limits: &'a Limits,
+    of_routes: OfRoutes<'a>,
     log: Option<&'a str>,
 }
 
@@ -247,11 +249,13 @@ impl Builder<'_> {
     ) -> FilterChain {
         let tells_callers = self.view.tells_callers && !kind.mtls;
         let filters: Vec<Filter> = if kind.http {
+            let mut routes = Box::new(routes());
+            self.of_routes.put(&mut routes);
             let manager = Manager {
                 side: Side::Inbound,
                 grpc_web: kind.grpc_web,
                 name,
-                routes: Routes::Inline(Box::new(routes())),
+                routes: Routes::Inline(routes),
                 limits: self.limits,
                 access: self.access.http_filters(false),
                 looks_up: false,

@@ -56,6 +56,8 @@ use weft_proto::type_url;
 
 use crate::credential::Credentials;
 use crate::gateway::Built;
+use crate::http::Side;
+use crate::limits::OfRoutes;
 
 /// Everything that a proxy of this view gets.
 #[must_use]
@@ -149,7 +151,10 @@ pub fn translate_calls(snapshot: &MeshSnapshot, view: &OutboundView) -> Resource
         for listener in outbound::listeners(snapshot, view) {
             found.add(type_url::LISTENER, listener.name.clone(), &listener);
         }
-        for routes in route::sidecar(snapshot, view) {
+        let workload = (view.namespace.as_str(), &view.rule_labels);
+        let limits = OfRoutes::of(snapshot, workload, Side::Outbound);
+        for mut routes in route::sidecar(snapshot, view) {
+            limits.put(&mut routes);
             found.add(type_url::ROUTE, routes.name.clone(), &routes);
         }
         if let Some(table) = name_table::of(snapshot, view) {

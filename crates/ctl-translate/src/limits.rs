@@ -19,6 +19,10 @@ use weft_proto::json;
 use crate::http::{Side, http_filter};
 use crate::wire;
 
+mod of_routes;
+
+pub(crate) use of_routes::OfRoutes;
+
 /// Filters that users put in.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
@@ -48,12 +52,7 @@ impl Limits {
     }
 
     fn put(&mut self, patch: Inserted<'_>) {
-        let read = json::from_json(LOCAL, &without_type(patch.config));
-        let limit = read.ok().and_then(|any| LocalRateLimit::decode(any.value).ok());
-        let Some(mut limit) = limit else { return };
-        if limit.filter_enabled.is_some() && limit.filter_enforced.is_none() {
-            limit.filter_enforced = Some(always());
-        }
+        let Some(limit) = read(patch.config) else { return };
         let filter = http_filter(patch.name, wire::any(&limit));
         match patch.first {
             // Each one goes before those that came earlier, as in Istio.
@@ -61,6 +60,16 @@ impl Limits {
             false => self.before_router.push(filter),
         }
     }
+}
+
+/// A limit as users write it; what they enable is enforced.
+fn read(config: &serde_json::Value) -> Option<LocalRateLimit> {
+    let read = json::from_json(LOCAL, &without_type(config)).ok()?;
+    let mut limit = LocalRateLimit::decode(read.value).ok()?;
+    if limit.filter_enabled.is_some() && limit.filter_enforced.is_none() {
+        limit.filter_enforced = Some(always());
+    }
+    Some(limit)
 }
 
 fn is_for(context: PatchContext, side: Side) -> bool {

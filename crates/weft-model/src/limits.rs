@@ -1,4 +1,4 @@
-//! Patches of EnvoyFilters that act: those that put a limit of rates into the filters of requests.
+//! Patches of EnvoyFilters that act: those that put a limit of rates into the filters of requests, or give one to routes.
 //!
 //! In: a patch. Out: what it puts where, or why it does nothing here. Asked by the check, which tells, and by the translation.
 //! Holds: whatever is not known to act the same on both data planes does not act, and is told.
@@ -8,6 +8,10 @@ use weft_api::envoy_filter::{
     ApplyTo, Change, FilterChainMatch, FilterClass, FilterMatch, ListenerMatch, Match, Operation,
     Patch, PatchContext,
 };
+
+mod of_routes;
+
+pub use of_routes::{FILTER, Merged, merged};
 
 /// The configuration of a local limit.
 pub const LOCAL: &str = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
@@ -100,23 +104,26 @@ fn named(filter: &Map<String, Value>) -> Result<(&str, &Value, bool), String> {
     only(filter, &["name", "typed_config"])?;
     let name = filter.get("name").and_then(Value::as_str).unwrap_or_default();
     let config = field(filter, "typed_config").ok_or("there is no typed_config")?;
-    let kind = |value: &Value, key: &str| {
-        let url = value.get(key).and_then(Value::as_str).unwrap_or_default();
-        url.rsplit('/').next().unwrap_or_default().to_owned()
-    };
-    let own = kind(config, "@type");
-    let packed = STRUCTS.contains(&own.as_str());
-    let (kind, config) = if packed {
-        let inner = config.get("value").ok_or("typed_config holds no value")?;
-        let key = if config.get("type_url").is_some() { "type_url" } else { "typeUrl" };
-        (kind(config, key), inner)
-    } else {
-        (own, config)
-    };
+    let (kind, config, packed) = unpacked(config)?;
     match kind == LOCAL {
         true => Ok((name, config, packed)),
         false => Err(format!("a filter of {kind} does not act")),
     }
+}
+
+/// The kind of a configuration, its fields, and whether they stand in a TypedStruct.
+fn unpacked(config: &Value) -> Result<(&str, &Value, bool), String> {
+    let kind = |key: &str| {
+        let url = config.get(key).and_then(Value::as_str).unwrap_or_default();
+        url.rsplit('/').next().unwrap_or_default()
+    };
+    let own = kind("@type");
+    if !STRUCTS.contains(&own) {
+        return Ok((own, config, false));
+    }
+    let inner = config.get("value").ok_or("its configuration holds no value")?;
+    let key = if config.get("type_url").is_some() { "type_url" } else { "typeUrl" };
+    Ok((kind(key), inner, true))
 }
 
 /// Whether both data planes do all of it.
@@ -154,7 +161,7 @@ fn fits(config: &Value) -> Result<(), String> {
     }
     let described = each(config, "rate_limits").next().is_some();
     if each(config, "descriptors").next().is_some() && !described {
-        let why = "descriptors need rate_limits beside them; those of routes do not act";
+        let why = "descriptors need rate_limits beside them, in the same configuration";
         return Err(why.to_owned());
     }
     for descriptor in each(config, "descriptors") {

@@ -261,6 +261,13 @@ fn patches_that_limit_rates_act_and_others_are_told() {
     warns("EnvoyFilter", &both, &[suspicious, "spec.configPatches[1]"]);
     let none = problems("EnvoyFilter", &all(&[cluster.to_owned()]));
     assert!(none.iter().any(|p| p.code == "WEFT0002" && p.field.0.is_empty()), "{none:?}");
+    let of_route = "{applyTo: HTTP_ROUTE, patch: {operation: MERGE, value: {typed_per_filter_config: {envoy.filters.http.local_ratelimit: \
+                    {'@type': type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: a, \
+                    token_bucket: {max_tokens: 1, fill_interval: 1s}, filter_enabled: {}, filter_enforced: {}}}}}}";
+    warns("EnvoyFilter", &all(&[of_route.to_owned()]), &[suspicious]);
+    let remote = "{applyTo: VIRTUAL_HOST, patch: {operation: MERGE, value: {rate_limits: [{actions: [{remote_address: {}}]}]}}}";
+    let both = all(&[of_route.to_owned(), remote.to_owned()]);
+    warns("EnvoyFilter", &both, &[suspicious, "spec.configPatches[1]"]);
     let fast = local("a", "token_bucket: {max_tokens: 1, fill_interval: 0.01s}");
     let found = problems("EnvoyFilter", &all(&[fast]));
     let errors: Vec<String> =

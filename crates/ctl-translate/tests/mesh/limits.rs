@@ -102,3 +102,70 @@ fn a_limit_stands_on_its_side_at_its_place() {
     let other = mesh.served(GATEWAY);
     assert_eq!(placed(&other, "0.0.0.0_8080"), []);
 }
+
+/// A limit that is merged into virtual hosts or routes.
+fn own(apply_to: &str, context: &str, vhost: &str, name: &str) -> String {
+    let kind =
+        "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+    format!(
+        "{{applyTo: {apply_to}, match: {{context: {context}, routeConfiguration: {{vhost: {vhost}}}}}, \
+         patch: {{operation: MERGE, value: {{typed_per_filter_config: {{{LOCAL}: {{'@type': {kind}, stat_prefix: {name}, \
+         token_bucket: {{max_tokens: 5, fill_interval: 1s}}, filter_enabled: {{default_value: {{numerator: 100}}}}}}}}}}}}}}"
+    )
+}
+
+/// The limit that a virtual host or a route has of its own.
+fn limit_of(place: &Value) -> Option<&str> {
+    place["typed_per_filter_config"][LOCAL]["stat_prefix"].as_str()
+}
+
+#[test]
+fn hosts_and_routes_have_limits_of_their_own() {
+    const SHOP: &str = "shop.east.svc.cluster.local:80";
+    let rules = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: east}
+spec:
+  hosts: [shop, web]
+  http:
+  - {name: old, match: [{uri: {prefix: /old}}], redirect: {uri: /new}}
+  - {name: new, route: [{destination: {host: shop}}]}
+";
+    let patches = [
+        own("VIRTUAL_HOST", "SIDECAR_OUTBOUND", &format!("{{name: '{SHOP}'}}"), "shop"),
+        own("HTTP_ROUTE", "SIDECAR_OUTBOUND", "{domainName: shop, route: {action: ROUTE}}", "went"),
+        own("HTTP_ROUTE", "ANY", "{name: 'inbound|http|80', route: {action: ANY}}", "came"),
+        own("VIRTUAL_HOST", "GATEWAY", "{name: ''}", "gate"),
+    ];
+    let mesh = door().within("east", rules).and(&filter("istio-system", "", &patches));
+    let served = mesh.served("web-v1.east");
+    both_take("limits of routes", &served.0);
+    let shop = served.host("80", SHOP);
+    let routes: Vec<Option<&str>> =
+        shop["routes"].as_array().unwrap().iter().map(limit_of).collect();
+    assert_eq!((limit_of(&shop), routes), (Some("shop"), vec![None, Some("went")]));
+    let limit = &shop["typed_per_filter_config"][LOCAL];
+    assert_eq!(limit["filter_enforced"]["default_value"]["numerator"], 100, "{limit}");
+    let web = served.host("80", "web.east.svc.cluster.local:80");
+    assert_eq!((limit_of(&web), limit_of(&web["routes"][1])), (None, None));
+
+    let inbound = served.listener("virtualInbound");
+    let chains = inbound["filter_chains"].as_array().unwrap().iter();
+    let managers = chains.filter_map(|chain| chain["filters"].as_array()?.last());
+    let tables = managers.map(|one| &one["typed_config"]["route_config"]);
+    let found: Vec<(String, Option<&str>)> = tables
+        .filter_map(|table| table["virtual_hosts"].as_array()?.first())
+        .map(|host| (host["name"].to_string(), limit_of(&host["routes"][0])))
+        .collect();
+    let came: Vec<_> = found.iter().filter(|(_, limit)| *limit == Some("came")).collect();
+    assert!(!came.is_empty(), "{found:?}");
+    assert!(came.iter().all(|(name, _)| name == "\"inbound|http|80\""), "{found:?}");
+
+    let gateway = mesh.served(GATEWAY);
+    both_take("limits of a gateway's routes", &gateway.0);
+    let table = gateway.routes("http.8080");
+    assert!(
+        table["virtual_hosts"].as_array().unwrap().iter().all(|one| limit_of(one) == Some("gate"))
+    );
+}

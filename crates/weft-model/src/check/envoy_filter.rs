@@ -10,7 +10,7 @@ use weft_api::envoy_filter::{
 use super::findings::code;
 use super::{Checked, Findings, envoy, local_limit, pattern, values};
 use crate::Problem;
-use crate::limits::{self, Inserted};
+use crate::limits::{self, Inserted, Merged};
 
 /// The filter that HTTP filters live in, by its new and its old name.
 const HTTP_MANAGER: [&str; 2] =
@@ -40,29 +40,51 @@ fn acting(spec: &EnvoyFilter, findings: &mut Findings) {
                 findings.add(crate::Severity::Warning, code::NOT_HONOURED, what, fix);
             }
             Ok(found) => findings.within("patch", |findings| {
-                findings.within("value", |findings| {
-                    findings.within("typed_config", |f| limit(found, f));
-                });
+                findings.within("value", |findings| found.check(findings));
             }),
         }
     });
 }
 
-fn limit(found: Inserted<'_>, findings: &mut Findings) {
-    if !found.packed {
-        return local_limit::check(found.config, findings);
+/// A patch that acts.
+enum Acting<'a> {
+    Filter(Inserted<'a>),
+    Routes(Merged<'a>),
+}
+
+impl Acting<'_> {
+    fn check(&self, findings: &mut Findings) {
+        match *self {
+            Self::Filter(Inserted { config, packed, .. }) => {
+                findings.within("typed_config", |f| limit(config, packed, f));
+            }
+            Self::Routes(Merged { config, packed, .. }) => {
+                findings.within("typed_per_filter_config", |findings| {
+                    findings.within(limits::FILTER, |f| limit(config, packed, f));
+                });
+            }
+        }
+    }
+}
+
+fn limit(config: &Value, packed: bool, findings: &mut Findings) {
+    if !packed {
+        return local_limit::check(config, findings);
     }
     findings.within("value", |findings| {
-        envoy::message(limits::LOCAL, found.config, findings);
-        local_limit::check(found.config, findings);
+        envoy::message(limits::LOCAL, config, findings);
+        local_limit::check(config, findings);
     });
 }
 
-fn acts<'a>(spec: &EnvoyFilter, patch: &'a Patch) -> Result<Inserted<'a>, String> {
+fn acts<'a>(spec: &EnvoyFilter, patch: &'a Patch) -> Result<Acting<'a>, String> {
     if !spec.target_refs.is_empty() {
         return Err("targetRefs do not act".to_owned());
     }
-    limits::inserted(patch)
+    match patch.apply_to {
+        ApplyTo::VirtualHost | ApplyTo::HttpRoute => limits::merged(patch).map(Acting::Routes),
+        _ => limits::inserted(patch).map(Acting::Filter),
+    }
 }
 
 fn check(spec: &EnvoyFilter, findings: &mut Findings) {
