@@ -103,7 +103,8 @@ impl Ledger {
         Line { ledger: self.clone(), key }
     }
 
-    fn touch(&self) {
+    /// Wakes whoever looks at changes.
+    pub(crate) fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 
@@ -155,6 +156,13 @@ impl Line {
     /// Nothing is under way any more.
     pub(crate) fn settled(&self) {
         self.with(|entry| entry.acknowledged = entry.offered);
+    }
+
+    /// Nothing of `revision` concerns it, and nothing is under way. Wakes nobody: that is for whoever says it of all.
+    pub(crate) fn passed(&self, revision: u64) {
+        if let Some(entry) = self.ledger.lock().proxies.get_mut(&self.key) {
+            (entry.offered, entry.acknowledged) = (revision, revision);
+        }
     }
 
     /// One answer went out; `gone` are the names that it took away.

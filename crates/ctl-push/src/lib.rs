@@ -11,6 +11,7 @@ mod ledger;
 mod node;
 mod publish;
 mod registrar;
+mod sleeper;
 mod stream;
 mod withdrawals;
 mod world;

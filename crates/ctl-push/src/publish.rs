@@ -19,6 +19,7 @@ use weft_rt::Clock;
 use weft_xds::Mode;
 
 use crate::registrar::Registrar;
+use crate::sleeper::Sleepers;
 use crate::stream::{Opened, Requests};
 use crate::withdrawals::Withdrawals;
 use crate::world::{Published, Views};
@@ -49,6 +50,7 @@ pub struct PushServer<W: World> {
     ledger: Ledger,
     registrar: Option<Arc<dyn Registrar>>,
     views: Arc<Views<W::View>>,
+    sleepers: Sleepers,
     pub(crate) clock: Clock,
 }
 
@@ -67,6 +69,7 @@ impl<W: World> Clone for PushServer<W> {
             ledger: self.ledger.clone(),
             registrar: self.registrar.clone(),
             views: Arc::clone(&self.views),
+            sleepers: self.sleepers.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -79,14 +82,17 @@ impl<W: World> PushServer<W> {
         let ledger = Ledger::new(clock.clone());
         let revision = Arc::new(AtomicU64::new(0));
         let (registrar, views) = (None, Arc::default());
-        let server = Self { newest, settled, revision, ledger, registrar, views, clock };
-        let settling = settle(
-            server.newest.subscribe(),
-            server.settled.clone(),
+        let sleepers = Sleepers::default();
+        let server = Self { newest, settled, revision, ledger, registrar, views, sleepers, clock };
+        let settling = Settling {
+            newest: server.newest.subscribe(),
+            settled: server.settled.clone(),
+            sleepers: server.sleepers.clone(),
+            ledger: server.ledger.clone(),
+            clock: server.clock.clone(),
             debounce,
-            server.clock.clone(),
-        );
-        (server, settling)
+        };
+        (server, settling.run())
     }
 
     /// The same server, which tells of proxies that come and go.
@@ -129,13 +135,33 @@ impl<W: World> PushServer<W> {
     }
 }
 
-async fn settle<W: World>(
-    mut newest: Current<W>,
+/// Lets bursts settle, and wakes streams for what settled.
+struct Settling<W: World> {
+    newest: Current<W>,
     settled: watch::Sender<Option<Arc<Published<W>>>>,
-    debounce: Debounce,
+    sleepers: Sleepers,
+    ledger: Ledger,
     clock: Clock,
-) {
-    while newest.changed().await.is_ok() {
+    debounce: Debounce,
+}
+
+impl<W: World> Settling<W> {
+    async fn run(mut self) {
+        while self.newest.changed().await.is_ok() {
+            self.settle().await;
+            let Some(latest) = self.newest.borrow_and_update().clone() else { continue };
+            let before = self.settled.send_replace(Some(Arc::clone(&latest)));
+            self.sleepers.wake(before.as_deref(), &latest);
+            self.ledger.touch();
+        }
+        // Whoever is woken now finds that nothing will come any more.
+        let Self { settled, sleepers, .. } = self;
+        drop(settled);
+        sleepers.wake_all();
+    }
+
+    async fn settle(&mut self) {
+        let Self { newest, clock, debounce, .. } = self;
         let deadline = clock.now() + debounce.max;
         while newest.has_changed().is_ok() {
             newest.mark_unchanged();
@@ -145,8 +171,6 @@ async fn settle<W: World>(
                 more = newest.changed() => if more.is_err() || clock.now() >= deadline { break },
             }
         }
-        let latest = newest.borrow_and_update().clone();
-        settled.send_replace(latest);
     }
 }
 
@@ -172,7 +196,8 @@ impl<W: World> PushService<W> {
         let (outgoing, responses) = mpsc::channel(OUTGOING);
         let server = &self.server;
         let (ledger, registrar) = (server.ledger.clone(), server.registrar.clone());
-        let opened = Opened { mode, identity, ledger, registrar, outgoing };
+        let sleepers = server.sleepers.clone();
+        let opened = Opened { mode, identity, ledger, registrar, sleepers, outgoing };
         tokio::spawn(opened.run(requests, server.settled.subscribe(), server.clock.clone()));
         Ok(ReceiverStream::new(responses))
     }

@@ -17,9 +17,9 @@ use weft_rt::Clock;
 use weft_xds::{Answer, Mode, Received, Request, ResourceSet, Response, Session};
 
 use crate::access::{self, Identity};
-use crate::ledger::Line;
 use crate::publish::Current;
 use crate::registrar::{Registrar, Stay};
+use crate::sleeper::{Sleeper, Sleepers};
 use crate::world::{Published, Seen};
 use crate::{Ledger, ProxyNode, World};
 
@@ -37,6 +37,7 @@ pub(crate) struct Opened {
     pub(crate) identity: Option<Identity>,
     pub(crate) ledger: Ledger,
     pub(crate) registrar: Option<Arc<dyn Registrar>>,
+    pub(crate) sleepers: Sleepers,
     pub(crate) outgoing: mpsc::Sender<Result<Response, Status>>,
 }
 
@@ -61,19 +62,13 @@ impl Opened {
         tracing::info!(proxy = name, mode = ?self.mode, version = proxy.version, "proxy connected");
         let line = self.ledger.connect(&proxy);
         let proven = self.identity.is_some();
-        let (session, outgoing) = (Session::new(self.mode), self.outgoing);
-        let world = None;
-        let mut stream = ProxyStream {
-            proxy,
-            proven,
-            session,
-            line,
-            current,
-            outgoing,
-            clock,
-            world,
-            behind_since: None,
-        };
+        let (sleeper, outgoing) =
+            (Sleeper::new(proxy, line, Session::new(self.mode)), self.outgoing);
+        // Before it looks at the newest world, so that it is woken for every later one.
+        self.sleepers.enter(&sleeper);
+        let (world, behind_since) = (None, None);
+        let mut stream =
+            ProxyStream { sleeper, proven, current, outgoing, clock, world, behind_since };
         let end = stream.pump(first, requests).await;
         tracing::info!(proxy = name, end, "proxy disconnected");
     }
@@ -110,11 +105,9 @@ impl Opened {
 }
 
 struct ProxyStream<W: World> {
-    proxy: ProxyNode,
+    sleeper: Arc<Sleeper>,
     /// Who it is was proven; nobody else gets a secret.
     proven: bool,
-    session: Session,
-    line: Line,
     current: Current<W>,
     outgoing: mpsc::Sender<Result<Response, Status>>,
     clock: Clock,
@@ -140,11 +133,11 @@ impl<W: World> ProxyStream<W> {
                     Some(Err(_)) => return "connection lost",
                     None => return "ended by the proxy",
                 },
-                changed = self.current.changed() => {
-                    if changed.is_err() {
+                () = self.sleeper.woken() => {
+                    if self.current.has_changed().is_err() {
                         return "server stopped";
                     }
-                    self.behind_since.get_or_insert_with(|| self.clock.now());
+                    self.look_up();
                     self.catch_up(false).await
                 }
                 () = wait_until(&self.clock, impatient) => self.catch_up(true).await,
@@ -156,14 +149,28 @@ impl<W: World> ProxyStream<W> {
     }
 
     async fn receive(&mut self, request: Request) -> Result<(), Gone> {
-        let Received { type_url, answer, wants } = self.session.receive(request);
+        let received = self.sleeper.awake(|session| session.receive(request));
+        let Received { type_url, answer, wants } = received;
+        // Only now: a world that came before it was awake may not have woken it.
+        self.look_up();
         if let Some(answer) = answer {
             self.note(&type_url, answer);
+        }
+        if wants && self.behind_since.is_some() {
+            // What it slept through comes first, so that it is told nothing that is over.
+            self.catch_up(false).await?;
         }
         if wants {
             self.push(&type_url, POINTED_AT.contains(&type_url.as_str())).await?;
         }
         self.catch_up(false).await
+    }
+
+    /// Looks whether there is a newer world.
+    fn look_up(&mut self) {
+        if self.current.has_changed().is_ok_and(|changed| changed) {
+            self.behind_since.get_or_insert_with(|| self.clock.now());
+        }
     }
 
     /// Serves the newest world when the proxy is ready for it, and tells the book when all is answered.
@@ -176,7 +183,7 @@ impl<W: World> ProxyStream<W> {
                 self.push(type_url, POINTED_AT.contains(&type_url)).await?;
             }
             if let Some(seen) = &self.world {
-                self.line.offered(seen.published.revision);
+                self.sleeper.line.offered(seen.published.revision);
             }
         }
         if !self.idle() {
@@ -186,23 +193,34 @@ impl<W: World> ProxyStream<W> {
             self.push(type_url, false).await?;
         }
         // A proxy that has not asked for listeners is still starting.
-        if self.idle() && self.session.subscribed(type_url::LISTENER) {
-            self.line.settled();
+        let listens = |session: &mut Session| session.subscribed(type_url::LISTENER);
+        if self.idle() && self.sleeper.with(listens) {
+            // Who hears that it is settled finds it at rest.
+            self.rest();
+            self.sleeper.line.settled();
         }
         Ok(())
     }
 
+    /// Nothing is left to do until a world comes that may concern it.
+    fn rest(&self) {
+        let Some(seen) = &self.world else { return };
+        let newest = || self.current.has_changed().is_ok_and(|changed| !changed);
+        let shares = seen.published.world.shares_endpoints(&seen.resources);
+        self.sleeper.rest(|| shares && newest());
+    }
+
     fn take(&mut self, published: Option<Arc<Published<W>>>) {
         let Some(published) = published else { return };
-        let (view, resources) = published.seen_by(&self.proxy, self.world.as_ref());
+        let (view, resources) = published.seen_by(&self.sleeper.proxy, self.world.as_ref());
         if self.world.is_none() {
-            self.line.offered(published.revision);
+            self.sleeper.line.offered(published.revision);
         }
         self.world = Some(Seen { published, view, resources });
     }
 
     fn idle(&self) -> bool {
-        !self.session.waiting_for_any()
+        !self.sleeper.with(|session| session.waiting_for_any())
     }
 
     async fn push(&mut self, type_url: &str, keep_removed: bool) -> Result<(), Gone> {
@@ -212,12 +230,13 @@ impl<W: World> ProxyStream<W> {
         let known = seen.resources.get(type_url);
         let set = known.filter(|_| self.proven || type_url != type_url::SECRET);
         let set = set.unwrap_or(&empty);
-        let Some(response) =
-            self.session.push(type_url, set, seen.published.revision, keep_removed)
-        else {
-            return Ok(());
-        };
-        self.line.sent(type_url, self.session.held(type_url));
+        let revision = seen.published.revision;
+        let sent = self.sleeper.with(|session| {
+            let response = session.push(type_url, set, revision, keep_removed)?;
+            Some((response, session.held(type_url)))
+        });
+        let Some((response, held)) = sent else { return Ok(()) };
+        self.sleeper.line.sent(type_url, held);
         self.outgoing.send(Ok(response)).await.map_err(|_closed| Gone)
     }
 
@@ -235,10 +254,11 @@ impl<W: World> ProxyStream<W> {
             })
             .collect();
         for RefusedResource { resource, why, objects: _ } in &refused {
-            let (proxy, kind) = (self.proxy.name(), type_url::short(type_url));
+            let (proxy, kind) = (self.sleeper.proxy.name(), type_url::short(type_url));
             tracing::warn!(proxy, kind, resource, why, revision = tag, "resource refused");
         }
-        self.line.answered(type_url, &settled, refused, self.session.waiting(type_url));
+        let waiting = self.sleeper.with(|session| session.waiting(type_url));
+        self.sleeper.line.answered(type_url, &settled, refused, waiting);
     }
 
     /// The user objects that a resource names in its metadata (`istio.config`).

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
-use weft_xds::ResourceSet;
+use weft_xds::{Changes, ResourceSet};
 
 use crate::ProxyNode;
 
@@ -30,6 +30,19 @@ pub trait World: Send + Sync + 'static {
     /// What of the pods that are known speaks against this node of a proven account. Whoever has no pods has nothing to say.
     fn contradicts(&self, _proxy: &ProxyNode, _account: &str) -> Option<Contradiction> {
         None
+    }
+    /// Names of endpoints that are other than in an older version, when nothing else can be other for a proxy whose own pod stayed and
+    /// that has no endpoints but those that all share; `None` when that is not known.
+    fn changed_endpoints(&self, _older: &Self) -> Option<Arc<Changes>> {
+        None
+    }
+    /// Whether what is known of the pod of a proxy is the same as in an older version; when in doubt it is not.
+    fn same_pod(&self, _older: &Self, _proxy: &ProxyNode) -> bool {
+        false
+    }
+    /// Whether a proxy with these resources has no endpoints but those that all share; when in doubt it has.
+    fn shares_endpoints(&self, _resources: &Resources) -> bool {
+        false
     }
     /// What that view sees.
     fn resources(&self, view: &Self::View) -> Resources;

@@ -42,8 +42,8 @@ pub use cluster::Kept;
 pub use near::Standpoint;
 pub use resources::{Resource, Resources};
 pub use same::{
-    same_config, same_endpoints, same_endpoints_of, same_inbound, same_near_services,
-    same_outbound, same_router, same_secrets, same_view,
+    same_config, same_endpoints, same_endpoints_of, same_inbound, same_listed, same_near_services,
+    same_outbound, same_pod, same_router, same_secrets, same_view,
 };
 pub use started::{Server, Started};
 pub use tls::offered as mesh_protocols;

@@ -83,20 +83,28 @@ pub fn same_endpoints_of(one: &MeshSnapshot, other: &MeshSnapshot, service: &Arc
 /// Whether the proxy at an address has the same view.
 #[must_use]
 pub fn same_view(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> bool {
+    let read = [Aspect::Services, Aspect::Sidecars, Aspect::Labels];
+    same_pod(one, other, address) && same_aspects(one, other, &read) && same_listed(one, other)
+}
+
+/// Whether what is known of the pod at an address is the same.
+#[must_use]
+pub fn same_pod(one: &MeshSnapshot, other: &MeshSnapshot, address: IpAddr) -> bool {
     let (old, new) = (one.workloads(), other.workloads());
-    let pod = match (old.pod(address), new.pod(address)) {
-        (Some(old), Some(new)) => {
-            Arc::ptr_eq(old, new)
-                && (one.workloads().same_places(other.workloads())
-                    || one.workloads().locality(old) == other.workloads().locality(new))
+    match (old.pod(address), new.pod(address)) {
+        (Some(before), Some(now)) => {
+            Arc::ptr_eq(before, now)
+                && (old.same_places(new) || old.locality(before) == new.locality(now))
         }
         (None, None) => old.same_on_nodes(new),
         _ => false,
-    };
-    // Of other services it does not matter what stands behind them.
-    let listing = || one.config().listing().all(|service| same_behind(one, other, service));
-    let read = [Aspect::Services, Aspect::Sidecars, Aspect::Labels];
-    pod && same_aspects(one, other, &read) && listing()
+    }
+}
+
+/// Whether the same stands behind the services that list it: of other services it does not matter to a view what does.
+#[must_use]
+pub fn same_listed(one: &MeshSnapshot, other: &MeshSnapshot) -> bool {
+    one.config().listing().all(|service| same_behind(one, other, service))
 }
 
 /// Whether they give the same inbound resources for a view.

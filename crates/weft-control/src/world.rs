@@ -17,7 +17,7 @@ use ctl_translate::{InboundView, Kept, OutboundView, ProxyView, RouterView, view
 use weft_model::api::core::Pod;
 use weft_model::{Host, Object};
 use weft_proto::type_url;
-use weft_xds::{Layer, Resource, ResourceSet};
+use weft_xds::{Changes, Layer, Resource, ResourceSet};
 
 /// One layer of each type.
 type Layers = BTreeMap<&'static str, Arc<Layer>>;
@@ -263,6 +263,16 @@ impl MeshWorld {
         )
     }
 
+    /// Whether all but endpoints is the same for every view, and endpoints that are seen otherwise from different places are so of
+    /// the same services.
+    fn stays(&self, older: &Self) -> bool {
+        self.outbound.is(&older.outbound)
+            && self.inbound.is(&older.inbound)
+            && self.routers.is(&older.routers)
+            && self.secrets.is(&older.secrets)
+            && ctl_translate::same_near_services(&older.snapshot, &self.snapshot)
+    }
+
     /// The secrets that parts of a view ask for.
     fn secrets(&self, view: &OutboundView, parts: &[Part]) -> Option<Part> {
         let asked = parts.iter().filter_map(|part| part.get()).map(|part| &part.asked);
@@ -326,19 +336,28 @@ impl World for MeshWorld {
         all
     }
 
+    fn changed_endpoints(&self, older: &Self) -> Option<Arc<Changes>> {
+        let config = ctl_translate::same_config(&older.snapshot, &self.snapshot);
+        let stays = config && self.stays(older);
+        let before = older.endpoints.get().filter(|_| stays)?;
+        let listed = ctl_translate::same_listed(&older.snapshot, &self.snapshot);
+        self.endpoints().layer.changed_since(&before.layer).filter(|_| listed)
+    }
+
+    fn same_pod(&self, older: &Self, proxy: &ProxyNode) -> bool {
+        ctl_translate::same_pod(&older.snapshot, &self.snapshot, proxy.ip)
+    }
+
+    fn shares_endpoints(&self, resources: &Resources) -> bool {
+        let own = resources.get(type_url::ENDPOINTS);
+        self.endpoints.get().zip(own).is_some_and(|(all, own)| own.is_only(&all.layer))
+    }
+
     fn resources_after(&self, view: &ProxyView, older: &Self, before: &Resources) -> Resources {
-        let stays = self.outbound.is(&older.outbound)
-            && self.inbound.is(&older.inbound)
-            && self.routers.is(&older.routers)
-            && self.secrets.is(&older.secrets)
-            && ctl_translate::same_near_services(&older.snapshot, &self.snapshot);
-        let own = before.get(type_url::ENDPOINTS);
-        let shared = older.endpoints.get();
-        let only = |own: &ResourceSet| shared.is_some_and(|all| own.is_only(&all.layer));
         // Whoever has nothing beside what all share has the same of everything but that.
-        match own.filter(|own| stays && only(own)) {
-            None => self.resources(view),
-            Some(_) => {
+        match self.stays(older) && older.shares_endpoints(before) {
+            false => self.resources(view),
+            true => {
                 let mut endpoints = ResourceSet::new();
                 endpoints.lay(Arc::clone(&self.endpoints().layer));
                 let mut all = before.clone();

@@ -14,6 +14,6 @@ pub use client::shell::{Client, ClientOptions, Connect, Headers, client};
 pub use client::{DeltaClient, Update, UpdateId, Upsert, Verdict};
 pub use refusal::{Blame, Refusal, error_detail, read_error_detail};
 pub use server::{
-    Answer, Layer, Mode, Received, Request, Resource, ResourceSet, Response, Session,
+    Answer, Changes, Layer, Mode, Received, Request, Resource, ResourceSet, Response, Session,
 };
 pub use transport::{Target, connect};

@@ -22,7 +22,7 @@ mod set;
 mod sotw;
 mod subscription;
 
-pub use set::{Layer, ResourceSet};
+pub use set::{Changes, Layer, ResourceSet};
 use subscription::Subscription;
 
 /// One resource as it is served: encoded once, shared by all streams.
@@ -154,6 +154,13 @@ impl Session {
     #[must_use]
     pub fn held(&self, type_url: &str) -> usize {
         self.types.get(type_url).map_or(0, Subscription::count)
+    }
+
+    /// Whether the client asked for any of these names, or for all of the type.
+    #[must_use]
+    pub fn wants_any(&self, type_url: &str, names: &Changes) -> bool {
+        let subscription = self.types.get(type_url);
+        subscription.is_some_and(|known| names.iter().any(|name| known.wants(name)))
     }
 
     /// Takes a message of the client.

@@ -35,8 +35,8 @@ pub struct Layer {
     since: Mutex<Vec<(Mark, Arc<Changes>)>>,
 }
 
-/// Names.
-type Changes = HashSet<Arc<str>, RandomState>;
+/// Names of resources that are other than they were.
+pub type Changes = HashSet<Arc<str>, RandomState>;
 
 /// Older layers since which it is remembered what changed.
 const REMEMBERED: usize = 4;
@@ -66,7 +66,9 @@ impl Layer {
         &self.all
     }
 
-    fn changed_since(&self, older: &Self) -> Option<Arc<Changes>> {
+    /// Names whose resources are other than in an older layer, when that is still known.
+    #[must_use]
+    pub fn changed_since(&self, older: &Self) -> Option<Arc<Changes>> {
         if Arc::ptr_eq(&older.mark, &self.mark) {
             return Some(Arc::default());
         }

@@ -109,6 +109,14 @@ impl Walked {
         (view, resources)
     }
 
+    /// What a proxy that is left asleep has, when nothing but `changed` is said to be other since it looked.
+    fn asleep(&self, at: usize) -> Option<(Resources, Arc<Changes>)> {
+        let (old, _, had) = self.seen[at].as_ref()?;
+        let stays = old.shares_endpoints(had) && self.world.same_pod(old, &proxy(PROXIES[at]));
+        let changed = self.world.changed_endpoints(old).filter(|_| stays)?;
+        Some((had.clone(), changed))
+    }
+
     fn fresh(&self, at: usize) -> (ProxyView, Resources) {
         let (model, _) = self.inventory.model();
         let world =
@@ -143,6 +151,17 @@ proptest! {
         let mut walked = Walked::start(&all);
         for step in &steps {
             walked.change(&all, step);
+            for at in 0..PROXIES.len() {
+                if let Some((had, changed)) = walked.asleep(at) {
+                    let (mut had, mut fresh) = (told(&had), told(&walked.fresh(at).1));
+                    let other = |kind: &str, name: &str| {
+                        kind != type_url::ENDPOINTS || !changed.contains(name)
+                    };
+                    had.retain(|(kind, name), _| other(kind, name));
+                    fresh.retain(|(kind, name), _| other(kind, name));
+                    prop_assert_eq!(had, fresh, "{} asleep", PROXIES[at]);
+                }
+            }
             for at in (0..PROXIES.len()).filter(|at| step.look[*at]) {
                 let ((view, taken), (known, fresh)) = (walked.look(at), walked.fresh(at));
                 prop_assert_eq!(&view, &known, "{}", PROXIES[at]);
