@@ -151,7 +151,7 @@ proptest! {
         let mut walked = Walked::start(&all);
         for step in &steps {
             walked.change(&all, step);
-            for at in 0..PROXIES.len() {
+            for (at, proxy) in PROXIES.iter().enumerate() {
                 if let Some((had, changed)) = walked.asleep(at) {
                     let (mut had, mut fresh) = (told(&had), told(&walked.fresh(at).1));
                     let other = |kind: &str, name: &str| {
@@ -159,7 +159,7 @@ proptest! {
                     };
                     had.retain(|(kind, name), _| other(kind, name));
                     fresh.retain(|(kind, name), _| other(kind, name));
-                    prop_assert_eq!(had, fresh, "{} asleep", PROXIES[at]);
+                    prop_assert_eq!(had, fresh, "{} asleep", proxy);
                 }
             }
             for at in (0..PROXIES.len()).filter(|at| step.look[*at]) {
