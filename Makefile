@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export WEFT_PEERS := $(CURDIR)/.peers/bin
 BIN := $(CARGO_TARGET_DIR)/release
 
-.PHONY: help run build test peers check unit e2e fuzz sim bench bench-control-plane
+.PHONY: help run build test peers check unit-compiled unit e2e fuzz sim bench bench-control-plane
 
 help: ## lists the targets
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,9 +18,10 @@ run: build ## builds the release binaries and starts the sample shop
 build: ## builds the release binaries
 	cargo build --release -p weft -p weft-proxy
 
-# The release binaries are linked on one core, for minutes; the unit tests have the other meanwhile.
+# The release binaries are linked on one core, for minutes; the unit tests are compiled on the other one meanwhile, and run when both rest.
 test: peers check ## formats, lints and runs every test
-	$(MAKE) -j2 --output-sync=target unit build
+	$(MAKE) -j2 --output-sync=target build unit-compiled
+	$(MAKE) unit
 	$(MAKE) e2e
 
 peers: ## installs the real peers that the tests need (kubectl, Envoy, pytest)
@@ -30,6 +31,9 @@ check:
 	cargo fmt --all -- --check
 	cargo run -q -p xtask -- tidy
 	cargo clippy --workspace --all-targets -- -D warnings
+
+unit-compiled:
+	cargo test --workspace --no-run
 
 unit: ## unit and integration tests
 	cargo test --workspace --no-fail-fast

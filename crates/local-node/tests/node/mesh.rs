@@ -149,6 +149,27 @@ impl Mesh {
             .collect()
     }
 
+    /// An event about an object, which may be told after its status.
+    #[track_caller]
+    pub fn event<'a>(
+        &'a self,
+        about: &'a str,
+        wanted: impl Fn(&str) -> bool + 'a,
+    ) -> impl Future<Output = String> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let deadline = Instant::now() + Duration::from_secs(15);
+            loop {
+                let events = self.events(about).await;
+                if let Some(found) = events.iter().find(|event| wanted(event)) {
+                    return found.clone();
+                }
+                assert!(Instant::now() < deadline, "{place}: of {about} only {events:#?} was told");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
     /// The log of a container's run, without times.
     pub fn log(&self, pod: &Value, container: &str, run: u32) -> String {
         let uid = pod["metadata"]["uid"].as_str().unwrap();

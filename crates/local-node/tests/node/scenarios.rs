@@ -38,8 +38,7 @@ async fn a_pod_runs_in_its_own_world(mesh: &Mesh) {
     assert_eq!(lines[2..5], ["nameserver 10.96.0.10", "options ndots:5", "1"]);
     assert!(lines[5].starts_with("token-"), "{text}");
     assert_eq!(lines[6..], ["secrets", "/"], "{text}");
-    let events = mesh.events("world").await;
-    assert!(events.iter().any(|e| e.starts_with("Scheduled")), "{events:?}");
+    mesh.event("world", |e| e.starts_with("Scheduled")).await;
 }
 
 async fn a_pod_that_cannot_run_says_what_to_do(mesh: &Mesh) {
@@ -48,8 +47,7 @@ async fn a_pod_that_cannot_run_says_what_to_do(mesh: &Mesh) {
     let unavailable = |p: &Value| p.pointer(reason).is_some_and(|r| r == "ImageUnavailable");
     let pod = mesh.until("pulled", "unavailable", unavailable).await;
     assert_eq!(pod["status"]["phase"], "Pending");
-    let events = mesh.events("pulled").await;
-    assert!(events.iter().any(|e| e.contains("set `command`")), "{events:?}");
+    mesh.event("pulled", |e| e.contains("set `command`")).await;
 }
 
 async fn fields_without_effect_are_named(mesh: &Mesh) {
@@ -61,8 +59,7 @@ async fn fields_without_effect_are_named(mesh: &Mesh) {
     )
     .await;
     mesh.until_phase("wishes", "Succeeded").await;
-    let events = mesh.events("wishes").await;
-    let named = events.iter().find(|e| e.starts_with("FieldNotHonoured")).unwrap();
+    let named = mesh.event("wishes", |e| e.starts_with("FieldNotHonoured")).await;
     assert!(named.contains("spec.hostNetwork"), "{named}");
     assert!(named.contains("spec.containers[main].securityContext.runAsUser"), "{named}");
 }
